@@ -1,0 +1,29 @@
+"""Node features to coupling operators (torch only)."""
+
+from skkuranet.coupling._base import CouplingOperator, product
+from skkuranet.coupling._build import couple, couple_driven
+from skkuranet.coupling._dense import DenseCoupling
+from skkuranet.coupling._factorized import FactorizedCoupling
+from skkuranet.coupling._networks import CouplingNetwork, FactorizedNetwork, PairwiseNetwork
+from skkuranet.coupling._normalization import Identity, InDegree, MeanDegree, Normalization
+from skkuranet.coupling._sparse import SparseCoupling
+from skkuranet.coupling._tiled import TiledCoupling, tile_side
+
+__all__ = [
+    "CouplingNetwork",
+    "CouplingOperator",
+    "DenseCoupling",
+    "FactorizedCoupling",
+    "FactorizedNetwork",
+    "Identity",
+    "InDegree",
+    "MeanDegree",
+    "Normalization",
+    "PairwiseNetwork",
+    "SparseCoupling",
+    "TiledCoupling",
+    "couple",
+    "couple_driven",
+    "product",
+    "tile_side",
+]

@@ -1,0 +1,252 @@
+"""The contract between "features to couplings" and "couplings to phases"."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class CouplingOperator(ABC):
+    r"""A coupling matrix :math:`K` known by its products.
+
+    :math:`K_{ij}` is the strength with which oscillator *j* (the source) acts on
+    oscillator *i* (the target). The interaction of the Kuramoto model is
+    :math:`\cos\theta \circ (K \sin\theta) - \sin\theta \circ (K \cos\theta)`, so the
+    dynamics need nothing but products with :math:`K` and :math:`K^T`, and training
+    needs nothing but the pullback of a low-rank cotangent (:meth:`vjp`).
+
+    Subclass it to hand couplings of your own to :func:`skkuranet.dynamics.integrate`:
+    :attr:`shape`, :attr:`tensors`, :meth:`matvec`, :meth:`rmatvec` and :meth:`vjp` are
+    enough; :meth:`degree` is needed by the normalisations.
+    """
+
+    @property
+    @abstractmethod
+    def shape(self) -> torch.Size:
+        """Shape (..., n_targets, n_sources); leading axes are a batch of networks."""
+
+    @property
+    @abstractmethod
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The tensors that K is made of and that gradients are returned for."""
+
+    @abstractmethod
+    def matvec(self, x: Tensor) -> Tensor:
+        """Return K x for ``x`` of shape (..., n_sources, m)."""
+
+    @abstractmethod
+    def rmatvec(self, x: Tensor) -> Tensor:
+        """Return Kᵀ x for ``x`` of shape (..., n_targets, m)."""
+
+    @abstractmethod
+    def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
+        r"""Pull the cotangent ``left @ right.mT`` of K back to :attr:`tensors`.
+
+        Parameters
+        ----------
+        left : Tensor of shape (..., n_targets, m)
+        right : Tensor of shape (..., n_sources, m)
+
+        Returns
+        -------
+        tuple of Tensor or None
+            One gradient for each of :attr:`tensors`.
+        """
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Floating-point type of the couplings."""
+        return self.tensors[0].dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Device the couplings live on."""
+        return self.tensors[0].device
+
+    def rows(self, index: Tensor | Sequence[int] | slice) -> Tensor:
+        """Return the dense rows K[index] of shape (..., n_index, n_sources)."""
+        n = self.shape[-2]
+        picked = torch.arange(n, device=self.device)[index]
+        unit = torch.zeros((*self.shape[:-2], n, len(picked)), dtype=self.dtype, device=self.device)
+        unit[..., picked, torch.arange(len(picked), device=self.device)] = 1
+        return self.rmatvec(unit).mT
+
+    def dense(self) -> Tensor:
+        """Return K as a tensor of shape (..., n_targets, n_sources)."""
+        return self.rows(slice(None))
+
+    def degree(self, order: int) -> Tensor:
+        r"""Return :math:`\sum_j |K_{ij}|^{order}`, of shape (..., n_targets).
+
+        Parameters
+        ----------
+        order : {1, 2}
+            1 for the absolute in-degree, 2 for the squared row norm.
+        """
+        raise TypeError(f"{type(self).__name__} has no in-degree of order {order}.")
+
+    def log_mass(self) -> Tensor:
+        r"""Return :math:`\log \sum_{i \ne j} e^{K_{ij}}`, of shape (...).
+
+        Couplings that are non-negative by construction return
+        :math:`\log \sum_{i \ne j} K_{ij}`.
+        """
+        raise TypeError(f"{type(self).__name__} cannot be normalised to a mean degree.")
+
+    def positive(self, log_mass: Tensor) -> CouplingOperator:
+        r"""Return :math:`e^{K_{ij} - m}`, where m is ``log_mass``.
+
+        Couplings that are non-negative by construction return :math:`K_{ij} e^{-m}`.
+        """
+        raise TypeError(f"{type(self).__name__} cannot be normalised to a mean degree.")
+
+    def scale(self, left: Tensor | None, right: Tensor | None) -> CouplingOperator:
+        """Return diag(left) K diag(right), of which either factor may be None."""
+        return _Scaled(self, left, right)
+
+    def transpose(self) -> CouplingOperator:
+        """Return Kᵀ."""
+        return _Transposed(self)
+
+    def add(self, other: CouplingOperator) -> CouplingOperator:
+        """Return K + other."""
+        return _Sum(self, other)
+
+    def without_self_coupling(self) -> CouplingOperator:
+        """Return K with K_ii = 0."""
+        raise TypeError(f"{type(self).__name__} cannot leave out its diagonal.")
+
+    def __matmul__(self, x: Tensor) -> Tensor:
+        """Return K x, differentiable in ``x`` and in :attr:`tensors`."""
+        return product(self, x)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(shape={tuple(self.shape)}, dtype={self.dtype})"
+
+
+def product(coupling: CouplingOperator, x: Tensor) -> Tensor:
+    """Multiply, differentiably, a coupling operator with phasors or other vectors.
+
+    Parameters
+    ----------
+    coupling : CouplingOperator of shape (..., n, p)
+    x : Tensor of shape (..., p, m)
+
+    Returns
+    -------
+    Tensor of shape (..., n, m)
+    """
+    return _Product.apply(coupling, x, *coupling.tensors)
+
+
+class _Product(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, coupling: CouplingOperator, x: Tensor, *tensors: Tensor) -> Tensor:
+        ctx.coupling = coupling
+        ctx.save_for_backward(x)
+        return coupling.matvec(x)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
+        (x,) = ctx.saved_tensors
+        grad_x = ctx.coupling.rmatvec(grad) if ctx.needs_input_grad[1] else None
+        if not any(ctx.needs_input_grad[2:]):
+            return (None, grad_x, *(None for _ in ctx.needs_input_grad[2:]))
+        return (None, grad_x, *ctx.coupling.vjp(grad, x))
+
+
+class _Scaled(CouplingOperator):
+    """diag(left) K diag(right), for operators that cannot fold the factors in."""
+
+    def __init__(
+        self, base: CouplingOperator, left: Tensor | None, right: Tensor | None
+    ) -> None:
+        self._base, self._left, self._right = base, left, right
+
+    @property
+    def shape(self) -> torch.Size:
+        return self._base.shape
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        factors = tuple(f for f in (self._left, self._right) if f is not None)
+        return (*self._base.tensors, *factors)
+
+    def matvec(self, x: Tensor) -> Tensor:
+        return _times(self._left, self._base.matvec(_times(self._right, x)))
+
+    def rmatvec(self, x: Tensor) -> Tensor:
+        return _times(self._right, self._base.rmatvec(_times(self._left, x)))
+
+    def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
+        scaled_left, scaled_right = _times(self._left, left), _times(self._right, right)
+        grads = list(self._base.vjp(scaled_left, scaled_right))
+        if self._left is not None:
+            grads.append((left * self._base.matvec(scaled_right)).sum(-1))
+        if self._right is not None:
+            grads.append((right * self._base.rmatvec(scaled_left)).sum(-1))
+        return tuple(grads)
+
+
+class _Transposed(CouplingOperator):
+    def __init__(self, base: CouplingOperator) -> None:
+        self._base = base
+
+    @property
+    def shape(self) -> torch.Size:
+        *batch, n, p = self._base.shape
+        return torch.Size((*batch, p, n))
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        return self._base.tensors
+
+    def matvec(self, x: Tensor) -> Tensor:
+        return self._base.rmatvec(x)
+
+    def rmatvec(self, x: Tensor) -> Tensor:
+        return self._base.matvec(x)
+
+    def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
+        return self._base.vjp(right, left)
+
+
+class _Sum(CouplingOperator):
+    def __init__(self, first: CouplingOperator, second: CouplingOperator) -> None:
+        if first.shape != second.shape:
+            raise ValueError(
+                f"Couplings of shapes {tuple(first.shape)} and {tuple(second.shape)} "
+                "cannot be added."
+            )
+        self._first, self._second = first, second
+
+    @property
+    def shape(self) -> torch.Size:
+        return self._first.shape
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        return (*self._first.tensors, *self._second.tensors)
+
+    def matvec(self, x: Tensor) -> Tensor:
+        return self._first.matvec(x) + self._second.matvec(x)
+
+    def rmatvec(self, x: Tensor) -> Tensor:
+        return self._first.rmatvec(x) + self._second.rmatvec(x)
+
+    def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
+        return (*self._first.vjp(left, right), *self._second.vjp(left, right))
+
+
+def exp_below(logits: Tensor) -> Tensor:
+    """Exponential that cannot overflow float32, as a self-coupling left out later might."""
+    return logits.clamp_max(80.0).exp()
+
+
+def _times(factor: Tensor | None, x: Tensor) -> Tensor:
+    return x if factor is None else factor.unsqueeze(-1) * x

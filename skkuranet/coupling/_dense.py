@@ -1,0 +1,95 @@
+"""Couplings stored as a matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from skkuranet.coupling._base import CouplingOperator, exp_below
+
+
+class DenseCoupling(CouplingOperator):
+    """Couplings stored whole: n² numbers, the fastest choice for small networks.
+
+    Parameters
+    ----------
+    matrix : Tensor of shape (..., n_targets, n_sources)
+        Couplings; leading axes are a batch of networks.
+    """
+
+    def __init__(self, matrix: Tensor) -> None:
+        if matrix.ndim < 2 or not matrix.is_floating_point():
+            raise ValueError(
+                "matrix must be a real floating-point tensor of at least two axes, "
+                f"got {matrix.dtype} of shape {tuple(matrix.shape)}."
+            )
+        self.matrix = matrix
+
+    @property
+    def shape(self) -> torch.Size:
+        """Shape (..., n_targets, n_sources)."""
+        return self.matrix.shape
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The matrix."""
+        return (self.matrix,)
+
+    def matvec(self, x: Tensor) -> Tensor:
+        """Return K x."""
+        return self.matrix @ x
+
+    def rmatvec(self, x: Tensor) -> Tensor:
+        """Return Kᵀ x."""
+        return self.matrix.mT @ x
+
+    def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the cotangent itself."""
+        return (left @ right.mT,)
+
+    def rows(self, index: Tensor | Sequence[int] | slice) -> Tensor:
+        """Return K[index]."""
+        return self.matrix[..., index, :]
+
+    def degree(self, order: int) -> Tensor:
+        """Return the sum over sources of |K|**order."""
+        magnitude = self.matrix.abs() if order == 1 else self.matrix.square()
+        return magnitude.sum(-1)
+
+    def log_mass(self) -> Tensor:
+        """Return the logarithm of the sum of exp(K) over distinct pairs."""
+        logits = self.matrix.masked_fill(_diagonal_of(self.matrix), -torch.inf)
+        return logits.flatten(-2).logsumexp(-1)
+
+    def positive(self, log_mass: Tensor) -> CouplingOperator:
+        """Return exp(K - log_mass)."""
+        return DenseCoupling(exp_below(self.matrix - log_mass[..., None, None]))
+
+    def scale(self, left: Tensor | None, right: Tensor | None) -> CouplingOperator:
+        """Return diag(left) K diag(right)."""
+        matrix = self.matrix
+        if left is not None:
+            matrix = left.unsqueeze(-1) * matrix
+        if right is not None:
+            matrix = matrix * right.unsqueeze(-2)
+        return DenseCoupling(matrix)
+
+    def transpose(self) -> CouplingOperator:
+        """Return Kᵀ."""
+        return DenseCoupling(self.matrix.mT)
+
+    def add(self, other: CouplingOperator) -> CouplingOperator:
+        """Return K + other."""
+        if isinstance(other, DenseCoupling):
+            return DenseCoupling(self.matrix + other.matrix)
+        return super().add(other)
+
+    def without_self_coupling(self) -> CouplingOperator:
+        """Return K with a zero diagonal."""
+        return DenseCoupling(self.matrix.masked_fill(_diagonal_of(self.matrix), 0.0))
+
+
+def _diagonal_of(matrix: Tensor) -> Tensor:
+    return torch.eye(*matrix.shape[-2:], dtype=torch.bool, device=matrix.device)

@@ -1,0 +1,281 @@
+"""Neural networks from the features of two nodes to their coupling."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from skkuranet.coupling._base import CouplingOperator
+from skkuranet.coupling._dense import DenseCoupling
+from skkuranet.coupling._factorized import FactorizedCoupling
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "leaky_relu": lambda: nn.LeakyReLU(0.01),
+    "relu": nn.ReLU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+}
+
+# Pairs whose hidden activations are held at once; larger blocks are computed in slices.
+_PAIR_BYTES = 1 << 28
+
+
+class CouplingNetwork(nn.Module):
+    r"""A coupling function :math:`K_\mu: \mathcal{X}^2 \to \mathbb{R}`.
+
+    The contract is one method: ``forward(x, y)`` maps the features of targets, (...,
+    n, n_features), and of sources, (..., p, n_features), to raw couplings of shape
+    (..., n, p). Any :class:`torch.nn.Module` that keeps it can stand in.
+
+    Parameters
+    ----------
+    n_features : int
+        Number of node features.
+    """
+
+    #: Whether the couplings of n nodes take n² numbers.
+    stores_pairs = True
+
+    shift: Tensor
+    inverse_scale: Tensor
+
+    def __init__(self, n_features: int) -> None:
+        super().__init__()
+        self.n_features = n_features
+        self.register_buffer("shift", torch.zeros(n_features))
+        self.register_buffer("inverse_scale", torch.ones(n_features))
+
+    def standardize(self, mean: Tensor, scale: Tensor) -> None:
+        """Make the network see (x − mean) / scale.
+
+        Parameters
+        ----------
+        mean, scale : Tensor of shape (n_features,)
+        """
+        self.shift.copy_(mean)
+        self.inverse_scale.copy_(1.0 / scale)
+
+    def operator(self, x: Tensor, y: Tensor | None = None) -> CouplingOperator:
+        """Return the raw couplings of targets ``x`` to sources ``y`` (``x`` itself if None)."""
+        return DenseCoupling(self(x, x if y is None else y))
+
+    def _scaled(self, x: Tensor) -> Tensor:
+        return (x - self.shift) * self.inverse_scale
+
+
+class PairwiseNetwork(CouplingNetwork):
+    r"""The paper's coupling function: a perceptron on the features of both nodes.
+
+    Its first layer is linear in :math:`(x_i, x_j)`, so it is split as
+    :math:`A x_i + B x_j + c`: n rows are computed rather than n². The other layers
+    cost :math:`n^2 h^2` and run in slices of bounded memory.
+
+    Parameters
+    ----------
+    n_features : int
+        Number of node features.
+    hidden_layer_sizes : sequence of int, default=(128, 128)
+        Widths of the hidden layers.
+    symmetric : bool, default=False
+        Average f(x_i, x_j) and f(x_j, x_i).
+    activation : {"leaky_relu", "relu", "silu", "tanh"}, default="leaky_relu"
+        Nonlinearity of the hidden layers.
+    generator : torch.Generator, optional
+        Source of the initial weights.
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        hidden_layer_sizes: Sequence[int] = (128, 128),
+        *,
+        symmetric: bool = False,
+        activation: str = "leaky_relu",
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__(n_features)
+        if not hidden_layer_sizes:
+            raise ValueError("hidden_layer_sizes must name at least one hidden layer.")
+        self.symmetric = symmetric
+        width = hidden_layer_sizes[0]
+        self.target = _linear(n_features, width, generator, fan_in=2 * n_features)
+        self.source = _linear(n_features, width, generator, fan_in=2 * n_features, bias=False)
+        self.layers = _perceptron((*hidden_layer_sizes, 1), activation, generator)
+        self.activation = ACTIVATIONS[activation]()
+        self._widest = max(hidden_layer_sizes)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Return raw couplings.
+
+        Parameters
+        ----------
+        x : Tensor of shape (..., n, n_features)
+        y : Tensor of shape (..., p, n_features)
+
+        Returns
+        -------
+        Tensor of shape (..., n, p)
+        """
+        x, y = self._scaled(x), self._scaled(y)
+        forward = self._blocks(self.target(x), self.source(y))
+        if not self.symmetric:
+            return forward
+        return 0.5 * (forward + self._blocks(self.target(y), self.source(x)).mT)
+
+    def _blocks(self, target: Tensor, source: Tensor) -> Tensor:
+        n, p = target.shape[-2], source.shape[-2]
+        pair = self._widest * target.element_size() * math.prod(target.shape[:-2])
+        rows = max(1, _PAIR_BYTES // max(1, pair * p))
+        if n <= rows:
+            return self._pairs(target, source)
+        blocks = [
+            # Recomputed in the backward pass, so that one slice is alive at a time.
+            checkpoint(self._pairs, part, source, use_reentrant=False)
+            if torch.is_grad_enabled()
+            else self._pairs(part, source)
+            for part in target.split(rows, -2)
+        ]
+        return torch.cat(blocks, -2)
+
+    def _pairs(self, target: Tensor, source: Tensor) -> Tensor:
+        hidden = self.activation(target.unsqueeze(-2) + source.unsqueeze(-3))
+        return self.layers(hidden).squeeze(-1)
+
+
+class FactorizedNetwork(CouplingNetwork):
+    r"""A coupling function of low rank, for networks of any size.
+
+    With :math:`\varphi, \psi` perceptrons to r dimensions, the raw couplings are
+
+    - ``"symmetric"``: :math:`\varphi(x_i)^T D\, \varphi(x_j)`, with D a learned signed
+      diagonal;
+    - ``"general"``: :math:`\varphi(x_i)^T \psi(x_j)`;
+    - ``"nonnegative"``: :math:`a(x_i)^T b(x_j) + b(x_i)^T a(x_j)` with
+      :math:`a, b \ge 0`. The crossed form matters: a positive semidefinite K cannot
+      favour unlike nodes, which is what disordered frequencies need.
+
+    Parameters
+    ----------
+    n_features : int
+        Number of node features.
+    hidden_layer_sizes : sequence of int, default=(128, 128)
+        Widths of the hidden layers.
+    rank : int, default=16
+        Dimension r of the node embeddings.
+    form : {"symmetric", "general", "nonnegative"}, default="symmetric"
+        Which of the forms above.
+    activation : {"leaky_relu", "relu", "silu", "tanh"}, default="leaky_relu"
+        Nonlinearity of the hidden layers.
+    generator : torch.Generator, optional
+        Source of the initial weights.
+    """
+
+    stores_pairs = False
+
+    def __init__(
+        self,
+        n_features: int,
+        hidden_layer_sizes: Sequence[int] = (128, 128),
+        *,
+        rank: int = 16,
+        form: str = "symmetric",
+        activation: str = "leaky_relu",
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__(n_features)
+        if form not in _FORMS:
+            raise ValueError(f"form must be one of {sorted(_FORMS)}, got {form!r}.")
+        if rank < 1:
+            raise ValueError(f"rank must be at least 1, got {rank}.")
+        self.form, self.rank = form, rank
+        n_embeddings = 1 if form == "symmetric" else 2
+        sizes = (n_features, *hidden_layer_sizes, n_embeddings * rank)
+        self.layers = _perceptron(sizes, activation, generator)
+        self.signature = nn.Parameter(torch.ones(rank), requires_grad=form == "symmetric")
+
+    def factors(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the left and right factors of nodes.
+
+        Parameters
+        ----------
+        x : Tensor of shape (..., n, n_features)
+
+        Returns
+        -------
+        left, right : Tensor of shape (..., n, r) or (..., n, 2 r)
+            K(x, y) is ``left(x) @ right(y).mT``.
+        """
+        return _FORMS[self.form](self, self.layers(self._scaled(x)))
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Return raw couplings.
+
+        Parameters
+        ----------
+        x : Tensor of shape (..., n, n_features)
+        y : Tensor of shape (..., p, n_features)
+
+        Returns
+        -------
+        Tensor of shape (..., n, p)
+        """
+        return self.factors(x)[0] @ self.factors(y)[1].mT
+
+    def operator(self, x: Tensor, y: Tensor | None = None) -> CouplingOperator:
+        """Return the raw couplings in factors."""
+        left, right = self.factors(x)
+        return FactorizedCoupling(left, right if y is None else self.factors(y)[1])
+
+
+def _symmetric(network: FactorizedNetwork, embedding: Tensor) -> tuple[Tensor, Tensor]:
+    return embedding * network.signature, embedding
+
+
+def _general(network: FactorizedNetwork, embedding: Tensor) -> tuple[Tensor, Tensor]:
+    left, right = embedding.chunk(2, -1)
+    return left, right
+
+
+def _nonnegative(network: FactorizedNetwork, embedding: Tensor) -> tuple[Tensor, Tensor]:
+    a, b = nn.functional.softplus(embedding).chunk(2, -1)
+    return torch.cat((a, b), -1), torch.cat((b, a), -1)
+
+
+_FORMS: dict[str, Callable[[FactorizedNetwork, Tensor], tuple[Tensor, Tensor]]] = {
+    "symmetric": _symmetric,
+    "general": _general,
+    "nonnegative": _nonnegative,
+}
+
+
+def _linear(
+    n_in: int,
+    n_out: int,
+    generator: torch.Generator | None,
+    *,
+    fan_in: int | None = None,
+    bias: bool = True,
+) -> nn.Linear:
+    """He-initialised layer whose weights come from the generator alone."""
+    layer = nn.utils.skip_init(nn.Linear, n_in, n_out, bias=bias)
+    bound = math.sqrt(6.0 / (fan_in or n_in))
+    with torch.no_grad():
+        layer.weight.uniform_(-bound, bound, generator=generator)
+        if bias:
+            layer.bias.uniform_(-0.1 * bound, 0.1 * bound, generator=generator)
+    return layer
+
+
+def _perceptron(
+    sizes: Sequence[int], activation: str, generator: torch.Generator | None
+) -> nn.Sequential:
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"activation must be one of {sorted(ACTIVATIONS)}, got {activation!r}.")
+    layers: list[nn.Module] = []
+    for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
+        layers += [_linear(n_in, n_out, generator), ACTIVATIONS[activation]()]
+    return nn.Sequential(*layers[:-1])

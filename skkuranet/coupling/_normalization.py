@@ -1,0 +1,166 @@
+"""Normalisations that make couplings independent of the size of the network.
+
+Without one, what is learned on 100 oscillators says nothing about 10,000.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from skkuranet.coupling._base import CouplingOperator
+
+_TINY = 1e-12
+
+
+class Normalization(ABC):
+    """Turns raw couplings into the couplings that act."""
+
+    @abstractmethod
+    def __call__(self, raw: CouplingOperator) -> CouplingOperator:
+        """Normalise the raw couplings of a network, (..., n, n)."""
+
+    @abstractmethod
+    def driven(
+        self, raw: CouplingOperator, reverse: CouplingOperator, reference: CouplingOperator
+    ) -> CouplingOperator:
+        """Normalise the couplings of test oscillators to a reference network.
+
+        Test oscillators are driven by the network and do not act back on it, so each
+        row depends on its own features alone.
+
+        Parameters
+        ----------
+        raw : CouplingOperator of shape (m, n)
+            Raw couplings of m test oscillators to the n reference oscillators.
+        reverse : CouplingOperator of shape (n, m)
+            Raw couplings the other way round.
+        reference : CouplingOperator of shape (n, n)
+            Raw couplings of the reference network.
+
+        Returns
+        -------
+        CouplingOperator of shape (m, n)
+        """
+
+
+@dataclass(frozen=True)
+class InDegree(Normalization):
+    r"""Unit absolute in-degree, then :math:`K \leftarrow (K + K^T)/2` (cluster synchrony).
+
+    Parameters
+    ----------
+    order : {1, 2}, default=1
+        1 divides row i by :math:`\sum_j |K_{ij}|`, as in the paper. 2 divides it by
+        :math:`\sqrt{n \sum_j K_{ij}^2}`, an upper bound of that sum which factorised
+        couplings know in linear time.
+    density_exponent : float, default=0.0
+        Power of the mean absolute coupling of both nodes by which each coupling is
+        divided first. As in diffusion maps it removes the density of the nodes, and
+        with it the sensitivity of small networks to unequal class counts.
+    symmetrize : bool, default=True
+        Whether to average K and its transpose afterwards.
+    """
+
+    order: int = 1
+    density_exponent: float = 0.0
+    symmetrize: bool = True
+
+    def __post_init__(self) -> None:
+        if self.order not in (1, 2):
+            raise ValueError(f"order must be 1 or 2, got {self.order!r}.")
+
+    def __call__(self, raw: CouplingOperator) -> CouplingOperator:
+        raw = raw.without_self_coupling()
+        scale = self._density_scale(raw)
+        if scale is not None:
+            raw = raw.scale(scale, scale)
+        coupling = raw.scale(self._inverse_degree(raw), None)
+        if not self.symmetrize:
+            return coupling
+        return coupling.add(coupling.transpose()).scale(_filled(raw, 0.5), None)
+
+    def driven(
+        self, raw: CouplingOperator, reverse: CouplingOperator, reference: CouplingOperator
+    ) -> CouplingOperator:
+        reference = reference.without_self_coupling()
+        scale = self._density_scale(reference)
+        if scale is not None:
+            own = self._density_scale(raw)
+            raw, reverse = raw.scale(own, scale), reverse.scale(scale, own)
+            reference = reference.scale(scale, scale)
+        coupling = raw.scale(self._inverse_degree(raw), None)
+        if not self.symmetrize:
+            return coupling
+        back = reverse.scale(self._inverse_degree(reference), None).transpose()
+        return coupling.add(back).scale(_filled(raw, 0.5), None)
+
+    def _inverse_degree(self, raw: CouplingOperator) -> Tensor:
+        degree = raw.degree(self.order)
+        if self.order == 2:
+            degree = (raw.shape[-1] * degree).clamp_min(_TINY**2).sqrt()
+        return _inverse(degree)
+
+    def _density_scale(self, raw: CouplingOperator) -> Tensor | None:
+        if self.density_exponent == 0.0:
+            return None
+        density = 1.0 / (self._inverse_degree(raw) * raw.shape[-1]).clamp_min(_TINY)
+        return density.clamp_min(_TINY) ** -self.density_exponent
+
+
+@dataclass(frozen=True)
+class MeanDegree(Normalization):
+    r"""Non-negative couplings of a fixed mean degree (global synchrony).
+
+    A softmax over all n(n − 1) pairs times :math:`n \langle d \rangle`, so that
+    :math:`\frac1n \sum_{ij} K_{ij} = \langle d \rangle` at every n. Factorised couplings
+    that are non-negative by construction are divided by their sum instead.
+
+    Parameters
+    ----------
+    average_degree : float, default=1.0
+        The mean degree :math:`\langle d \rangle`.
+    """
+
+    average_degree: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.average_degree > 0.0:
+            raise ValueError(f"average_degree must be positive, got {self.average_degree!r}.")
+
+    def __call__(self, raw: CouplingOperator) -> CouplingOperator:
+        coupling = raw.positive(raw.log_mass()).without_self_coupling()
+        return coupling.scale(_filled(raw, raw.shape[-2] * self.average_degree), None)
+
+    def driven(
+        self, raw: CouplingOperator, reverse: CouplingOperator, reference: CouplingOperator
+    ) -> CouplingOperator:
+        coupling = raw.positive(reference.log_mass())
+        return coupling.scale(_filled(raw, raw.shape[-1] * self.average_degree), None)
+
+
+@dataclass(frozen=True)
+class Identity(Normalization):
+    """Use the raw couplings as they are."""
+
+    def __call__(self, raw: CouplingOperator) -> CouplingOperator:
+        return raw
+
+    def driven(
+        self, raw: CouplingOperator, reverse: CouplingOperator, reference: CouplingOperator
+    ) -> CouplingOperator:
+        return raw
+
+
+def _filled(raw: CouplingOperator, value: float) -> Tensor:
+    """One row factor for every target."""
+    return torch.full(raw.shape[:-1], value, dtype=raw.dtype, device=raw.device)
+
+
+def _inverse(degree: Tensor) -> Tensor:
+    """1 / degree, and 0 where a node has no couplings at all."""
+    isolated = degree <= _TINY
+    return degree.masked_fill(isolated, 1.0).reciprocal().masked_fill(isolated, 0.0)

@@ -1,0 +1,22 @@
+"""Coupling operators and node parameters to phases (torch only)."""
+
+from skkuranet.dynamics._adaptive import Adaptive
+from skkuranet.dynamics._integrate import SOLVERS, integrate
+from skkuranet.dynamics._locking import Locking, lock, reference_frequency
+from skkuranet.dynamics._runge_kutta import EULER, RK4, RungeKutta
+from skkuranet.dynamics._system import KuramotoSystem
+from skkuranet.dynamics._trajectory import Trajectory
+
+__all__ = [
+    "EULER",
+    "RK4",
+    "SOLVERS",
+    "Adaptive",
+    "KuramotoSystem",
+    "Locking",
+    "RungeKutta",
+    "Trajectory",
+    "integrate",
+    "lock",
+    "reference_frequency",
+]

@@ -1,0 +1,195 @@
+"""Explicit Runge-Kutta methods of fixed step with their exact discrete adjoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from skkuranet.coupling import CouplingOperator
+from skkuranet.dynamics._system import KuramotoSystem
+
+
+@dataclass(frozen=True)
+class RungeKutta:
+    r"""An explicit Runge-Kutta method.
+
+    Differentiating the solution runs the discrete adjoint: with :math:`\lambda` the
+    gradient by the phases after a step, each stage pulls its share back through
+    :math:`J^T`, which takes one product with :math:`K^T`. The gradient by K is gathered
+    as a product of two thin matrices over all steps, and no autograd graph is built.
+
+    Parameters
+    ----------
+    stages : tuple of tuple of float
+        Strictly lower triangle of the Butcher tableau, one row for each stage after
+        the first.
+    weights : tuple of float
+        Weights of the stages.
+    """
+
+    stages: tuple[tuple[float, ...], ...]
+    weights: tuple[float, ...]
+
+    def solve(
+        self,
+        system: KuramotoSystem,
+        phases: Tensor,
+        *,
+        step_size: float,
+        n_steps: int,
+        save_from: int,
+    ) -> Tensor:
+        """Integrate; return the phases after steps ``save_from`` to ``n_steps``.
+
+        Parameters
+        ----------
+        system : KuramotoSystem
+        phases : Tensor of shape (..., n)
+            Initial phases.
+        step_size : float
+            Step in units of time.
+        n_steps : int
+            Number of steps.
+        save_from : int
+            First step whose phases are returned; 0 is the initial state.
+
+        Returns
+        -------
+        Tensor of shape (n_steps - save_from + 1, ..., n)
+        """
+        plan = _Plan(self, step_size, n_steps, save_from)
+        tensors = (phases, *system.parameters)
+        if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
+            return _Flow.apply(plan, system, *tensors)
+        return plan.forward(system, phases, None)
+
+
+EULER = RungeKutta(stages=(), weights=(1.0,))
+RK4 = RungeKutta(
+    stages=((0.5,), (0.0, 0.5), (0.0, 0.0, 1.0)), weights=(1 / 6, 1 / 3, 1 / 3, 1 / 6)
+)
+
+
+@dataclass
+class _Tape:
+    """Phasors and drives of every stage of every step, (n_steps, n_stages, ..., n, 2)."""
+
+    phasors: Tensor
+    drives: Tensor
+
+
+@dataclass(frozen=True)
+class _Plan:
+    method: RungeKutta
+    step_size: float
+    n_steps: int
+    save_from: int
+
+    def forward(self, system: KuramotoSystem, phases: Tensor, tape: _Tape | None) -> Tensor:
+        h, weights = self.step_size, self.method.weights
+        saved = phases.new_empty((self.n_steps - self.save_from + 1, *phases.shape))
+        if self.save_from == 0:
+            saved[0] = phases
+        scratch = phases.new_empty((*phases.shape, 2))
+        for step in range(self.n_steps):
+            rates: list[Tensor] = []
+            for stage in range(len(weights)):
+                point = phases
+                for a, rate in zip(self.method.stages[stage - 1] if stage else (), rates):
+                    if a:
+                        point = point + (h * a) * rate
+                phasors = scratch if tape is None else tape.phasors[step, stage]
+                torch.cos(point, out=phasors[..., 0])
+                torch.sin(point, out=phasors[..., 1])
+                drive = system.coupling.matvec(phasors)
+                if tape is not None:
+                    tape.drives[step, stage] = drive
+                rates.append(system.rate(phasors, drive))
+            for weight, rate in zip(weights, rates, strict=True):
+                phases = torch.add(phases, rate, alpha=h * weight)
+            if step + 1 >= self.save_from:
+                saved[step + 1 - self.save_from] = phases
+        return saved
+
+    def backward(
+        self, system: KuramotoSystem, tape: _Tape, grad: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the gradient by the initial phases and the stage adjoints.
+
+        The stage adjoints, (n_steps, n_stages, ..., n), are the gradients by the rates.
+        """
+        h, weights, rows = self.step_size, self.method.weights, self.method.stages
+        stiffness = system.stiffness(tape.phasors, tape.drives)
+        adjoints = torch.empty_like(stiffness)
+        costate = grad[-1]
+        for step in range(self.n_steps - 1, -1, -1):
+            pulled: dict[int, Tensor] = {}
+            for stage in range(len(weights) - 1, -1, -1):
+                adjoint = adjoints[step, stage]
+                torch.mul(costate, h * weights[stage], out=adjoint)
+                for later, value in pulled.items():
+                    a = rows[later - 1][stage]
+                    if a:
+                        adjoint.add_(value, alpha=h * a)
+                phasors = tape.phasors[step, stage]
+                back = system.coupling.rmatvec(phasors * adjoint.unsqueeze(-1))
+                pulled[stage] = torch.addcmul(
+                    (phasors * back).sum(-1), adjoint, stiffness[step, stage]
+                )
+            costate = costate + sum(pulled.values())
+            if step >= self.save_from:
+                costate = costate + grad[step - self.save_from]
+        return costate, adjoints
+
+
+class _Flow(torch.autograd.Function):
+    """Phases along a trajectory as a function of initial phases and all parameters."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, plan: _Plan, system: KuramotoSystem, phases: Tensor, *parameters: Tensor
+    ) -> Tensor:
+        shape = (plan.n_steps, len(plan.method.weights), *phases.shape, 2)
+        tape = _Tape(phases.new_empty(shape), phases.new_empty(shape))
+        ctx.plan, ctx.system, ctx.tape = plan, system, tape
+        return plan.forward(system, phases, tape)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
+        system, tape = ctx.system, ctx.tape
+        costate, adjoints = ctx.plan.backward(system, tape, grad)
+        grads: list[Tensor | None] = []
+        if system.frequency is not None:
+            grads.append(_reduce(adjoints, system.frequency))
+        if system.field is not None:
+            grads.append(_reduce(adjoints * tape.phasors[..., 1], system.field))
+        needed = ctx.needs_input_grad[3 + len(grads) :]
+        if any(needed):
+            grads += _coupling_gradient(system.coupling, tape.phasors, adjoints)
+        else:
+            grads += [None] * len(needed)
+        return (None, None, costate, *grads)
+
+
+def _coupling_gradient(
+    coupling: CouplingOperator, phasors: Tensor, adjoints: Tensor
+) -> tuple[Tensor | None, ...]:
+    r"""Pull :math:`(\Lambda \circ C)^T S - (\Lambda \circ S)^T C` back to the operator."""
+    left = phasors * adjoints.unsqueeze(-1)
+    left[..., 1].neg_()
+    right = phasors.flip(-1)
+    return coupling.vjp(_columns(left), _columns(right))
+
+
+def _columns(stages: Tensor) -> Tensor:
+    """(n_steps, n_stages, ..., n, 2) to (..., n, columns)."""
+    return stages.movedim((0, 1), (-3, -2)).flatten(-3)
+
+
+def _reduce(grad: Tensor, like: Tensor) -> Tensor:
+    """Sum over steps, stages and whatever batch axes a parameter was broadcast along."""
+    return grad.sum((0, 1)).sum_to_size(like.shape)

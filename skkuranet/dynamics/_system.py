@@ -1,0 +1,96 @@
+"""The Kuramoto equation of motion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from skkuranet.coupling import CouplingOperator, product
+
+
+@dataclass(frozen=True)
+class KuramotoSystem:
+    r"""Coupled phase oscillators, eq. 1 of Ricci et al. (2021).
+
+    .. math::
+        \dot\theta_i = \omega_i + \sum_j K_{ij} \sin(\theta_j - \theta_i)
+                       + b_i \sin\theta_i
+
+    Parameters
+    ----------
+    coupling : CouplingOperator of shape (..., n, n)
+        The couplings K.
+    frequency : Tensor of shape (..., n), optional
+        Natural frequencies ω, in radians per unit of time; 0 by default.
+    field : Tensor of shape (..., n), optional
+        External field strengths b; 0 by default.
+    """
+
+    coupling: CouplingOperator
+    frequency: Tensor | None = None
+    field: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        *batch, n, p = self.coupling.shape
+        if n != p:
+            raise ValueError(f"coupling must be square, got shape {(n, p)}.")
+        for name in ("frequency", "field"):
+            value = getattr(self, name)
+            if value is not None and value.shape[-1] != n:
+                raise ValueError(
+                    f"{name} must have one entry for each of {n} oscillators, got shape "
+                    f"{tuple(value.shape)}."
+                )
+
+    @property
+    def n_oscillators(self) -> int:
+        """Number of oscillators of each network."""
+        return self.coupling.shape[-1]
+
+    @property
+    def parameters(self) -> tuple[Tensor, ...]:
+        """Every tensor the motion depends on."""
+        nodes = (p for p in (self.frequency, self.field) if p is not None)
+        return (*nodes, *self.coupling.tensors)
+
+    def velocity(self, phases: Tensor) -> Tensor:
+        """Return dθ/dt, differentiable in the phases and in all parameters.
+
+        Parameters
+        ----------
+        phases : Tensor of shape (..., n)
+
+        Returns
+        -------
+        Tensor of shape (..., n)
+        """
+        phasors = torch.stack((phases.cos(), phases.sin()), -1)
+        return self.rate(phasors, product(self.coupling, phasors))
+
+    def rate(self, phasors: Tensor, drive: Tensor) -> Tensor:
+        """Return dθ/dt of targets at ``phasors`` under the drive K e^{iθ} of their sources.
+
+        Parameters
+        ----------
+        phasors : Tensor of shape (..., n, 2)
+            (cos θ, sin θ) of the targets.
+        drive : Tensor of shape (..., n, 2)
+            Real and imaginary part of the sum over sources of K_ij exp(i θ_j).
+
+        Returns
+        -------
+        Tensor of shape (..., n)
+        """
+        cosine, sine = phasors.unbind(-1)
+        real, imaginary = drive.unbind(-1)
+        if self.field is not None:
+            real = real - self.field
+        rate = cosine * imaginary - sine * real
+        return rate if self.frequency is None else rate + self.frequency
+
+    def stiffness(self, phasors: Tensor, drive: Tensor) -> Tensor:
+        """Return the partial derivative of each oscillator's rate by its own phase."""
+        real = drive[..., 0] if self.field is None else drive[..., 0] - self.field
+        return -(phasors[..., 0] * real + phasors[..., 1] * drive[..., 1])

@@ -1,0 +1,129 @@
+"""Phases to scalars: what training minimises (torch only).
+
+All losses take phases of shape (..., n) and return shape (...); they are differentiable.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+# Keeps |z| differentiable at 0 without moving it elsewhere.
+_TINY = 1e-24
+
+
+def mean_field(phases: Tensor) -> Tensor:
+    r"""Complex order parameter :math:`R e^{i\phi} = \frac1n \sum_j e^{i\theta_j}` (eq. 2).
+
+    Parameters
+    ----------
+    phases : Tensor of shape (..., n)
+
+    Returns
+    -------
+    complex Tensor of shape (...)
+    """
+    return torch.complex(phases.cos().mean(-1), phases.sin().mean(-1))
+
+
+def circular_variance(phases: Tensor) -> Tensor:
+    r"""Circular variance :math:`V = 1 - |\langle e^{i\theta} \rangle|`.
+
+    Parameters
+    ----------
+    phases : Tensor of shape (..., n)
+
+    Returns
+    -------
+    Tensor of shape (...)
+        0 for global synchrony, 1 for phases that balance.
+    """
+    return 1.0 - _modulus(phases.cos().mean(-1), phases.sin().mean(-1))
+
+
+def splay_maximum(n_clusters: int) -> float:
+    r"""Largest value of the cluster loss before normalisation.
+
+    .. math:: 1 + \sum_{g=1}^{\lfloor k/2 \rfloor} \frac{k}{2 g^2}
+
+    Parameters
+    ----------
+    n_clusters : int
+
+    Returns
+    -------
+    float
+    """
+    return 1.0 + sum(n_clusters / (2.0 * g * g) for g in range(1, n_clusters // 2 + 1))
+
+
+def splay_loss(cluster_phases: Tensor) -> Tensor:
+    r"""Distance of cluster phases from the splay state (eq. 6).
+
+    .. math::
+        S = \sum_{g=1}^{\lfloor k/2 \rfloor} \frac{1}{2 g^2 k}
+            \Big| \sum_{l=1}^k e^{i g \langle\theta\rangle_l} \Big|^2
+
+    Parameters
+    ----------
+    cluster_phases : Tensor of shape (..., k)
+        Mean phase of each cluster.
+
+    Returns
+    -------
+    Tensor of shape (...)
+        0 iff the phases are equally spread around the circle.
+    """
+    k = cluster_phases.shape[-1]
+    unit = torch.ones_like(cluster_phases)
+    return _splay(cluster_phases.cos(), cluster_phases.sin(), unit, k)
+
+
+def cluster_synchrony_loss(phases: Tensor, membership: Tensor) -> Tensor:
+    r"""Cluster synchrony loss, normalised to [0, 1] as in Table II.
+
+    The mean over the clusters present of their circular variance, plus the splay loss
+    (eq. 6) of their mean phases, divided by the largest value of the sum,
+    :func:`splay_maximum`.
+
+    Parameters
+    ----------
+    phases : Tensor of shape (..., n)
+    membership : Tensor of shape (n, k) or (..., n, k)
+        One-hot cluster of each oscillator; a row of zeros leaves its oscillator out.
+
+    Returns
+    -------
+    Tensor of shape (...)
+        0 for clusters that are synchronous inside and splay among each other.
+    """
+    count = membership.sum(-2)
+    present = (count > 0).to(phases.dtype)
+    weight = membership / count.clamp_min(1.0).unsqueeze(-2)
+    real = (phases.cos().unsqueeze(-2) @ weight).squeeze(-2)
+    imaginary = (phases.sin().unsqueeze(-2) @ weight).squeeze(-2)
+    modulus = _modulus(real, imaginary)
+    k = present.sum(-1)
+    variance = ((1.0 - modulus) * present).sum(-1) / k.clamp_min(1.0)
+    cosine, sine = real / modulus, imaginary / modulus
+    loss = variance.new_zeros(variance.shape)
+    for size in torch.unique(k).tolist():
+        if size:
+            value = (variance + _splay(cosine, sine, present, int(size))) / splay_maximum(int(size))
+            loss = torch.where(k == size, value, loss)
+    return loss
+
+
+def _splay(cosine: Tensor, sine: Tensor, present: Tensor, k: int) -> Tensor:
+    """Sum the moments of unit phasors by the recursion of exp(i g θ)."""
+    total = cosine.new_zeros(cosine.shape[:-1])
+    real, imaginary = cosine, sine
+    for g in range(1, k // 2 + 1):
+        moment = (real * present).sum(-1).square() + (imaginary * present).sum(-1).square()
+        total = total + moment / (2.0 * g * g * k)
+        real, imaginary = real * cosine - imaginary * sine, imaginary * cosine + real * sine
+    return total
+
+
+def _modulus(real: Tensor, imaginary: Tensor) -> Tensor:
+    return (real.square() + imaginary.square() + _TINY).sqrt()
