@@ -36,20 +36,24 @@ class CouplingOperator(ABC):
 
     @abstractmethod
     def matvec(self, x: Tensor) -> Tensor:
-        """Return K x for ``x`` of shape (..., n_sources, m)."""
+        """Return K v for each of the m vectors ``x``, (..., m, n_sources).
+
+        The vectors are rows, so the result x Kᵀ is of shape (..., m, n_targets): for the
+        two rows cos θ and sin θ this is several times as fast as columns are.
+        """
 
     @abstractmethod
     def rmatvec(self, x: Tensor) -> Tensor:
-        """Return Kᵀ x for ``x`` of shape (..., n_targets, m)."""
+        """Return Kᵀ v for each of the m vectors ``x``, (..., m, n_targets)."""
 
     @abstractmethod
     def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
-        r"""Pull the cotangent ``left @ right.mT`` of K back to :attr:`tensors`.
+        r"""Pull the cotangent ``left.mT @ right`` of K back to :attr:`tensors`.
 
         Parameters
         ----------
-        left : Tensor of shape (..., n_targets, m)
-        right : Tensor of shape (..., n_sources, m)
+        left : Tensor of shape (..., m, n_targets)
+        right : Tensor of shape (..., m, n_sources)
 
         Returns
         -------
@@ -71,9 +75,9 @@ class CouplingOperator(ABC):
         """Return the dense rows K[index] of shape (..., n_index, n_sources)."""
         n = self.shape[-2]
         picked = torch.arange(n, device=self.device)[index]
-        unit = torch.zeros((*self.shape[:-2], n, len(picked)), dtype=self.dtype, device=self.device)
-        unit[..., picked, torch.arange(len(picked), device=self.device)] = 1
-        return self.rmatvec(unit).mT
+        unit = torch.zeros((*self.shape[:-2], len(picked), n), dtype=self.dtype, device=self.device)
+        unit[..., torch.arange(len(picked), device=self.device), picked] = 1
+        return self.rmatvec(unit)
 
     def dense(self) -> Tensor:
         """Return K as a tensor of shape (..., n_targets, n_sources)."""
@@ -121,24 +125,24 @@ class CouplingOperator(ABC):
         raise TypeError(f"{type(self).__name__} cannot leave out its diagonal.")
 
     def __matmul__(self, x: Tensor) -> Tensor:
-        """Return K x, differentiable in ``x`` and in :attr:`tensors`."""
-        return product(self, x)
+        """Return K x for columns ``x``, (..., n_sources, m); differentiable."""
+        return product(self, x.mT).mT
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(shape={tuple(self.shape)}, dtype={self.dtype})"
 
 
 def product(coupling: CouplingOperator, x: Tensor) -> Tensor:
-    """Multiply, differentiably, a coupling operator with phasors or other vectors.
+    """Return ``coupling.matvec(x)``, differentiable in ``x`` and the operator's tensors.
 
     Parameters
     ----------
     coupling : CouplingOperator of shape (..., n, p)
-    x : Tensor of shape (..., p, m)
+    x : Tensor of shape (..., m, p)
 
     Returns
     -------
-    Tensor of shape (..., n, m)
+    Tensor of shape (..., m, n)
     """
     return _Product.apply(coupling, x, *coupling.tensors)
 
@@ -187,9 +191,9 @@ class _Scaled(CouplingOperator):
         scaled_left, scaled_right = _times(self._left, left), _times(self._right, right)
         grads = list(self._base.vjp(scaled_left, scaled_right))
         if self._left is not None:
-            grads.append((left * self._base.matvec(scaled_right)).sum(-1))
+            grads.append((left * self._base.matvec(scaled_right)).sum(-2))
         if self._right is not None:
-            grads.append((right * self._base.rmatvec(scaled_left)).sum(-1))
+            grads.append((right * self._base.rmatvec(scaled_left)).sum(-2))
         return tuple(grads)
 
 
@@ -249,4 +253,4 @@ def exp_below(logits: Tensor) -> Tensor:
 
 
 def _times(factor: Tensor | None, x: Tensor) -> Tensor:
-    return x if factor is None else factor.unsqueeze(-1) * x
+    return x if factor is None else factor.unsqueeze(-2) * x

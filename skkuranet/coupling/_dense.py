@@ -39,15 +39,15 @@ class DenseCoupling(CouplingOperator):
 
     def matvec(self, x: Tensor) -> Tensor:
         """Return K x."""
-        return self.matrix @ x
+        return x @ self.matrix.mT
 
     def rmatvec(self, x: Tensor) -> Tensor:
         """Return Kᵀ x."""
-        return self.matrix.mT @ x
+        return x @ self.matrix
 
     def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
         """Return the cotangent itself."""
-        return (left @ right.mT,)
+        return (left.mT @ right,)
 
     def rows(self, index: Tensor | Sequence[int] | slice) -> Tensor:
         """Return K[index]."""

@@ -50,20 +50,20 @@ class FactorizedCoupling(CouplingOperator):
 
     def matvec(self, x: Tensor) -> Tensor:
         """Return K x in O(n r) operations."""
-        out = self.left @ (self.right.mT @ x)
-        return out if self.diagonal is None else out.addcmul_(self.diagonal[..., None], x, value=-1)
+        out = (x @ self.right) @ self.left.mT
+        return self._drop_diagonal(out, x)
 
     def rmatvec(self, x: Tensor) -> Tensor:
         """Return Kᵀ x in O(n r) operations."""
-        out = self.right @ (self.left.mT @ x)
-        return out if self.diagonal is None else out.addcmul_(self.diagonal[..., None], x, value=-1)
+        out = (x @ self.left) @ self.right.mT
+        return self._drop_diagonal(out, x)
 
     def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of the factors, without an n x n intermediate."""
-        grads = (left @ (right.mT @ self.right), right @ (left.mT @ self.left))
+        grads = (left.mT @ (right @ self.right), right.mT @ (left @ self.left))
         if self.diagonal is None:
             return grads
-        return (*grads, -(left * right).sum(-1))
+        return (*grads, -(left * right).sum(-2))
 
     def rows(self, index: Tensor | Sequence[int] | slice) -> Tensor:
         """Return the dense rows K[index]."""
@@ -128,4 +128,9 @@ class FactorizedCoupling(CouplingOperator):
     def without_self_coupling(self) -> FactorizedCoupling:
         """Return K with a zero diagonal."""
         return FactorizedCoupling(self.left, self.right, (self.left * self.right).sum(-1))
+
+    def _drop_diagonal(self, out: Tensor, x: Tensor) -> Tensor:
+        if self.diagonal is None:
+            return out
+        return out.addcmul_(self.diagonal.unsqueeze(-2), x, value=-1)
 

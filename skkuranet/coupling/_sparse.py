@@ -51,20 +51,20 @@ class SparseCoupling(CouplingOperator):
         """Return K x, in as many operations as there are edges."""
         if self._forward is None:
             self._forward = _csr(self.targets, self.sources, self.values, *self._shape)
-        return self._forward @ x
+        return (self._forward @ x.mT).mT
 
     def rmatvec(self, x: Tensor) -> Tensor:
         """Return Kᵀ x, in as many operations as there are edges."""
         if self._backward is None:
             self._backward = _csr(self.sources, self.targets, self.values, *self._shape[::-1])
-        return self._backward @ x
+        return (self._backward @ x.mT).mT
 
     def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
         """Return the cotangent at the edges, without an n x n intermediate."""
         blocks = zip(
             self.targets.split(_EDGE_BLOCK), self.sources.split(_EDGE_BLOCK), strict=True
         )
-        return (torch.cat([(left[i] * right[j]).sum(-1) for i, j in blocks]),)
+        return (torch.cat([(left[:, i] * right[:, j]).sum(0) for i, j in blocks]),)
 
     def degree(self, order: int) -> Tensor:
         """Return the sum over sources of |K|**order."""

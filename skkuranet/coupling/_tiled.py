@@ -62,23 +62,23 @@ class TiledCoupling(CouplingOperator):
 
     def matvec(self, x: Tensor) -> Tensor:
         """Return K x, tile by tile."""
-        out = x.new_zeros((self._shape[0], x.shape[-1]))
+        out = x.new_zeros((x.shape[0], self._shape[0]))
         with torch.no_grad():
             for rows, columns in self._tiles():
-                out[rows].addmm_(self._block(rows, columns), x[columns])
+                out[:, rows].addmm_(x[:, columns], self._block(rows, columns).mT)
         return out
 
     def rmatvec(self, x: Tensor) -> Tensor:
         """Return Kᵀ x, tile by tile."""
-        out = x.new_zeros((self._shape[1], x.shape[-1]))
+        out = x.new_zeros((x.shape[0], self._shape[1]))
         with torch.no_grad():
             for rows, columns in self._tiles():
-                out[columns].addmm_(self._block(rows, columns).mT, x[rows])
+                out[:, columns].addmm_(x[:, rows], self._block(rows, columns))
         return out
 
     def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
         """Recompute every tile and pull its share of the cotangent back."""
-        return self._pull(lambda rows, columns, _: left[rows] @ right[columns].mT)
+        return self._pull(lambda rows, columns, _: left[:, rows].mT @ right[:, columns])
 
     def rows(self, index: Any) -> Tensor:
         """Return the dense rows K[index]."""

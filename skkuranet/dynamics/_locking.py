@@ -72,8 +72,8 @@ def lock(
     """
     if field is not None and reference_frequency != 0.0:
         raise ValueError("A network that rotates cannot lock oscillators in an external field.")
-    phasors = torch.stack((reference_phases.cos(), reference_phases.sin()), -1)
-    real, imaginary = product(coupling, phasors).unbind(-1)
+    phasors = torch.stack((reference_phases.cos(), reference_phases.sin()))
+    real, imaginary = product(coupling, phasors).unbind(0)
     if field is not None:
         real = real - field
     strength = torch.hypot(real, imaginary)

@@ -75,7 +75,7 @@ RK4 = RungeKutta(
 
 @dataclass
 class _Tape:
-    """Phasors and drives of every stage of every step, (n_steps, n_stages, ..., n, 2)."""
+    """Phasors and drives of every stage of every step, (n_steps, n_stages, ..., 2, n)."""
 
     phasors: Tensor
     drives: Tensor
@@ -93,7 +93,7 @@ class _Plan:
         saved = phases.new_empty((self.n_steps - self.save_from + 1, *phases.shape))
         if self.save_from == 0:
             saved[0] = phases
-        scratch = phases.new_empty((*phases.shape, 2))
+        scratch = phases.new_empty((*phases.shape[:-1], 2, phases.shape[-1]))
         for step in range(self.n_steps):
             rates: list[Tensor] = []
             for stage in range(len(weights)):
@@ -102,8 +102,8 @@ class _Plan:
                     if a:
                         point = point + (h * a) * rate
                 phasors = scratch if tape is None else tape.phasors[step, stage]
-                torch.cos(point, out=phasors[..., 0])
-                torch.sin(point, out=phasors[..., 1])
+                torch.cos(point, out=phasors[..., 0, :])
+                torch.sin(point, out=phasors[..., 1, :])
                 drive = system.coupling.matvec(phasors)
                 if tape is not None:
                     tape.drives[step, stage] = drive
@@ -135,9 +135,9 @@ class _Plan:
                     if a:
                         adjoint.add_(value, alpha=h * a)
                 phasors = tape.phasors[step, stage]
-                back = system.coupling.rmatvec(phasors * adjoint.unsqueeze(-1))
+                back = system.coupling.rmatvec(phasors * adjoint.unsqueeze(-2))
                 pulled[stage] = torch.addcmul(
-                    (phasors * back).sum(-1), adjoint, stiffness[step, stage]
+                    (phasors * back).sum(-2), adjoint, stiffness[step, stage]
                 )
             costate = costate + sum(pulled.values())
             if step >= self.save_from:
@@ -152,7 +152,7 @@ class _Flow(torch.autograd.Function):
     def forward(
         ctx: Any, plan: _Plan, system: KuramotoSystem, phases: Tensor, *parameters: Tensor
     ) -> Tensor:
-        shape = (plan.n_steps, len(plan.method.weights), *phases.shape, 2)
+        shape = (plan.n_steps, len(plan.method.weights), *phases.shape[:-1], 2, phases.shape[-1])
         tape = _Tape(phases.new_empty(shape), phases.new_empty(shape))
         ctx.plan, ctx.system, ctx.tape = plan, system, tape
         return plan.forward(system, phases, tape)
@@ -166,7 +166,7 @@ class _Flow(torch.autograd.Function):
         if system.frequency is not None:
             grads.append(_reduce(adjoints, system.frequency))
         if system.field is not None:
-            grads.append(_reduce(adjoints * tape.phasors[..., 1], system.field))
+            grads.append(_reduce(adjoints * tape.phasors[..., 1, :], system.field))
         needed = ctx.needs_input_grad[3 + len(grads) :]
         if any(needed):
             grads += _coupling_gradient(system.coupling, tape.phasors, adjoints)
@@ -179,15 +179,15 @@ def _coupling_gradient(
     coupling: CouplingOperator, phasors: Tensor, adjoints: Tensor
 ) -> tuple[Tensor | None, ...]:
     r"""Pull :math:`(\Lambda \circ C)^T S - (\Lambda \circ S)^T C` back to the operator."""
-    left = phasors * adjoints.unsqueeze(-1)
-    left[..., 1].neg_()
-    right = phasors.flip(-1)
-    return coupling.vjp(_columns(left), _columns(right))
+    left = phasors * adjoints.unsqueeze(-2)
+    left[..., 1, :].neg_()
+    right = phasors.flip(-2)
+    return coupling.vjp(_rows(left), _rows(right))
 
 
-def _columns(stages: Tensor) -> Tensor:
-    """(n_steps, n_stages, ..., n, 2) to (..., n, columns)."""
-    return stages.movedim((0, 1), (-3, -2)).flatten(-3)
+def _rows(stages: Tensor) -> Tensor:
+    """(n_steps, n_stages, ..., 2, n) to (..., rows, n)."""
+    return stages.movedim((0, 1), (-4, -3)).flatten(-4, -2)
 
 
 def _reduce(grad: Tensor, like: Tensor) -> Tensor:

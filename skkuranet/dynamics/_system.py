@@ -66,7 +66,7 @@ class KuramotoSystem:
         -------
         Tensor of shape (..., n)
         """
-        phasors = torch.stack((phases.cos(), phases.sin()), -1)
+        phasors = torch.stack((phases.cos(), phases.sin()), -2)
         return self.rate(phasors, product(self.coupling, phasors))
 
     def rate(self, phasors: Tensor, drive: Tensor) -> Tensor:
@@ -74,17 +74,17 @@ class KuramotoSystem:
 
         Parameters
         ----------
-        phasors : Tensor of shape (..., n, 2)
-            (cos θ, sin θ) of the targets.
-        drive : Tensor of shape (..., n, 2)
+        phasors : Tensor of shape (..., 2, n)
+            cos θ and sin θ of the targets.
+        drive : Tensor of shape (..., 2, n)
             Real and imaginary part of the sum over sources of K_ij exp(i θ_j).
 
         Returns
         -------
         Tensor of shape (..., n)
         """
-        cosine, sine = phasors.unbind(-1)
-        real, imaginary = drive.unbind(-1)
+        cosine, sine = phasors.unbind(-2)
+        real, imaginary = drive.unbind(-2)
         if self.field is not None:
             real = real - self.field
         rate = cosine * imaginary - sine * real
@@ -92,5 +92,7 @@ class KuramotoSystem:
 
     def stiffness(self, phasors: Tensor, drive: Tensor) -> Tensor:
         """Return the partial derivative of each oscillator's rate by its own phase."""
-        real = drive[..., 0] if self.field is None else drive[..., 0] - self.field
-        return -(phasors[..., 0] * real + phasors[..., 1] * drive[..., 1])
+        real, imaginary = drive.unbind(-2)
+        if self.field is not None:
+            real = real - self.field
+        return -(phasors[..., 0, :] * real + phasors[..., 1, :] * imaginary)
