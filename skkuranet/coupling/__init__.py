@@ -5,11 +5,18 @@ from skkuranet.coupling._build import couple, couple_driven
 from skkuranet.coupling._dense import DenseCoupling
 from skkuranet.coupling._factorized import FactorizedCoupling
 from skkuranet.coupling._networks import CouplingNetwork, FactorizedNetwork, PairwiseNetwork
-from skkuranet.coupling._normalization import Identity, InDegree, MeanDegree, Normalization
+from skkuranet.coupling._normalization import (
+    Balanced,
+    Identity,
+    InDegree,
+    MeanDegree,
+    Normalization,
+)
 from skkuranet.coupling._sparse import SparseCoupling
 from skkuranet.coupling._tiled import TiledCoupling, tile_side
 
 __all__ = [
+    "Balanced",
     "CouplingNetwork",
     "CouplingOperator",
     "DenseCoupling",

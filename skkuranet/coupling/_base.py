@@ -93,6 +93,13 @@ class CouplingOperator(ABC):
         """
         raise TypeError(f"{type(self).__name__} has no in-degree of order {order}.")
 
+    def source_density(self) -> Tensor:
+        """Return how crowded the neighbourhood of each source is, of shape (..., n_sources)."""
+        raise TypeError(
+            f"{type(self).__name__} does not know the density of its sources; use a "
+            "FactorizedNetwork of form 'block', or another normalisation."
+        )
+
     def log_mass(self) -> Tensor:
         r"""Return :math:`\log \sum_{i \ne j} e^{K_{ij}}`, of shape (...).
 
@@ -167,9 +174,7 @@ class _Product(torch.autograd.Function):
 class _Scaled(CouplingOperator):
     """diag(left) K diag(right), for operators that cannot fold the factors in."""
 
-    def __init__(
-        self, base: CouplingOperator, left: Tensor | None, right: Tensor | None
-    ) -> None:
+    def __init__(self, base: CouplingOperator, left: Tensor | None, right: Tensor | None) -> None:
         self._base, self._left, self._right = base, left, right
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from torch import Tensor, nn
 
 from skkuranet.coupling._base import CouplingOperator
@@ -70,11 +72,7 @@ def couple_driven(
     CouplingOperator of shape (m, n)
     """
     normalization = normalization or Identity()
-    return normalization.driven(
-        _operator(network, x, reference),
-        _operator(network, reference, x),
-        _operator(network, reference, reference),
-    )
+    return normalization.driven(functools.partial(_operator, network), x, reference)
 
 
 def _operator(network: nn.Module, x: Tensor, y: Tensor) -> CouplingOperator:
@@ -111,4 +109,3 @@ def _along(network: nn.Module, x: Tensor, edges: Tensor) -> SparseCoupling:
     targets, sources = edges
     values: Tensor = network(x[targets].unsqueeze(-2), x[sources].unsqueeze(-2))
     return SparseCoupling(targets, sources, values.flatten(), (len(x), len(x)))
-

@@ -89,6 +89,10 @@ class FactorizedCoupling(CouplingOperator):
         # Rounding may leave a vanishing row norm slightly negative.
         return squared.clamp_min(0.0)
 
+    def source_density(self) -> Tensor:
+        """Return the mean overlap of each source's right factor with those of all sources."""
+        return (self.right @ self.right.mean(-2, keepdim=True).mT).squeeze(-1)
+
     def log_mass(self) -> Tensor:
         """Return the logarithm of the sum of K, which must be non-negative, off the diagonal."""
         total = (self.left.sum(-2) * self.right.sum(-2)).sum(-1)
@@ -133,4 +137,3 @@ class FactorizedCoupling(CouplingOperator):
         if self.diagonal is None:
             return out
         return out.addcmul_(self.diagonal.unsqueeze(-2), x, value=-1)
-

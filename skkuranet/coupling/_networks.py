@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +22,10 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "tanh": nn.Tanh,
 }
 
-# Pairs whose hidden activations are held at once; larger blocks are computed in slices.
-_PAIR_BYTES = 1 << 28
+# Bytes of hidden activations held at once: what a core's cache keeps or, where autograd keeps
+# them all anyway, what is still worth computing twice to save memory.
+_SLICE_BYTES = 1 << 21
+_SLICE_BYTES_GRAD = 1 << 28
 
 
 class CouplingNetwork(nn.Module):
@@ -62,6 +66,9 @@ class CouplingNetwork(nn.Module):
     def operator(self, x: Tensor, y: Tensor | None = None) -> CouplingOperator:
         """Return the raw couplings of targets ``x`` to sources ``y`` (``x`` itself if None)."""
         return DenseCoupling(self(x, x if y is None else y))
+
+    def anneal(self, progress: float) -> None:
+        """Take note of how far training has come, from 0 to 1."""
 
     def _scaled(self, x: Tensor) -> Tensor:
         return (x - self.shift) * self.inverse_scale
@@ -129,7 +136,8 @@ class PairwiseNetwork(CouplingNetwork):
     def _blocks(self, target: Tensor, source: Tensor) -> Tensor:
         n, p = target.shape[-2], source.shape[-2]
         pair = self._widest * target.element_size() * math.prod(target.shape[:-2])
-        rows = max(1, _PAIR_BYTES // max(1, pair * p))
+        budget = _SLICE_BYTES_GRAD if torch.is_grad_enabled() else _SLICE_BYTES
+        rows = max(1, budget // max(1, pair * p))
         if n <= rows:
             return self._pairs(target, source)
         blocks = [
@@ -151,6 +159,10 @@ class FactorizedNetwork(CouplingNetwork):
 
     With :math:`\varphi, \psi` perceptrons to r dimensions, the raw couplings are
 
+    - ``"block"``: :math:`q(x_i)^T B\, q(x_j)` with soft memberships
+      :math:`q = \mathrm{softmax}(\beta \varphi)` in r blocks and symmetric couplings
+      :math:`B` between blocks, both learned. The sharpness β grows from 1 to
+      ``sharpness`` in the course of training;
     - ``"symmetric"``: :math:`\varphi(x_i)^T D\, \varphi(x_j)`, with D a learned signed
       diagonal;
     - ``"general"``: :math:`\varphi(x_i)^T \psi(x_j)`;
@@ -166,8 +178,10 @@ class FactorizedNetwork(CouplingNetwork):
         Widths of the hidden layers.
     rank : int, default=16
         Dimension r of the node embeddings.
-    form : {"symmetric", "general", "nonnegative"}, default="symmetric"
+    form : {"block", "symmetric", "general", "nonnegative"}, default="block"
         Which of the forms above.
+    sharpness : float, default=10.0
+        Final inverse temperature β of the memberships.
     activation : {"leaky_relu", "relu", "silu", "tanh"}, default="leaky_relu"
         Nonlinearity of the hidden layers.
     generator : torch.Generator, optional
@@ -176,13 +190,16 @@ class FactorizedNetwork(CouplingNetwork):
 
     stores_pairs = False
 
+    sharpness: Tensor
+
     def __init__(
         self,
         n_features: int,
         hidden_layer_sizes: Sequence[int] = (128, 128),
         *,
         rank: int = 16,
-        form: str = "symmetric",
+        form: str = "block",
+        sharpness: float = 10.0,
         activation: str = "leaky_relu",
         generator: torch.Generator | None = None,
     ) -> None:
@@ -192,10 +209,15 @@ class FactorizedNetwork(CouplingNetwork):
         if rank < 1:
             raise ValueError(f"rank must be at least 1, got {rank}.")
         self.form, self.rank = form, rank
-        n_embeddings = 1 if form == "symmetric" else 2
-        sizes = (n_features, *hidden_layer_sizes, n_embeddings * rank)
-        self.layers = _perceptron(sizes, activation, generator)
-        self.signature = nn.Parameter(torch.ones(rank), requires_grad=form == "symmetric")
+        width, interaction = _FORMS[form].width * rank, _FORMS[form].interaction(rank)
+        self.layers = _perceptron((n_features, *hidden_layer_sizes, width), activation, generator)
+        self.interaction = None if interaction is None else nn.Parameter(interaction)
+        self.final_sharpness = sharpness
+        self.register_buffer("sharpness", torch.ones(()))
+
+    def anneal(self, progress: float) -> None:
+        """Sharpen the memberships, geometrically between 40 % and 90 % of training."""
+        self.sharpness.fill_(self.final_sharpness ** min(1.0, max(0.0, 2.0 * progress - 0.8)))
 
     def factors(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the left and right factors of nodes.
@@ -209,7 +231,7 @@ class FactorizedNetwork(CouplingNetwork):
         left, right : Tensor of shape (..., n, r) or (..., n, 2 r)
             K(x, y) is ``left(x) @ right(y).mT``.
         """
-        return _FORMS[self.form](self, self.layers(self._scaled(x)))
+        return _FORMS[self.form].factors(self, self.layers(self._scaled(x)))
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Return raw couplings.
@@ -231,8 +253,23 @@ class FactorizedNetwork(CouplingNetwork):
         return FactorizedCoupling(left, right if y is None else self.factors(y)[1])
 
 
+@dataclass(frozen=True)
+class _Form:
+    """How an embedding of ``width`` times the rank becomes factors of the couplings."""
+
+    factors: Callable[[FactorizedNetwork, Tensor], tuple[Tensor, Tensor]]
+    width: int
+    interaction: Callable[[int], Tensor | None]
+
+
+def _block(network: FactorizedNetwork, embedding: Tensor) -> tuple[Tensor, Tensor]:
+    membership = (network.sharpness * embedding).softmax(-1)
+    interaction: Tensor = network.interaction
+    return membership @ (interaction + interaction.mT), membership
+
+
 def _symmetric(network: FactorizedNetwork, embedding: Tensor) -> tuple[Tensor, Tensor]:
-    return embedding * network.signature, embedding
+    return embedding * network.interaction, embedding
 
 
 def _general(network: FactorizedNetwork, embedding: Tensor) -> tuple[Tensor, Tensor]:
@@ -245,10 +282,12 @@ def _nonnegative(network: FactorizedNetwork, embedding: Tensor) -> tuple[Tensor,
     return torch.cat((a, b), -1), torch.cat((b, a), -1)
 
 
-_FORMS: dict[str, Callable[[FactorizedNetwork, Tensor], tuple[Tensor, Tensor]]] = {
-    "symmetric": _symmetric,
-    "general": _general,
-    "nonnegative": _nonnegative,
+_FORMS = {
+    # Blocks start with attraction inside and a weak repulsion of the same total between.
+    "block": _Form(_block, 1, lambda rank: 0.5 * torch.eye(rank) - 0.5 / rank),
+    "symmetric": _Form(_symmetric, 1, torch.ones),
+    "general": _Form(_general, 2, lambda rank: None),
+    "nonnegative": _Form(_nonnegative, 2, lambda rank: None),
 }
 
 
@@ -276,6 +315,6 @@ def _perceptron(
     if activation not in ACTIVATIONS:
         raise ValueError(f"activation must be one of {sorted(ACTIVATIONS)}, got {activation!r}.")
     layers: list[nn.Module] = []
-    for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
+    for n_in, n_out in itertools.pairwise(sizes):
         layers += [_linear(n_in, n_out, generator), ACTIVATIONS[activation]()]
     return nn.Sequential(*layers[:-1])

@@ -6,12 +6,15 @@ Without one, what is learned on 100 oscillators says nothing about 10,000.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from skkuranet.coupling._base import CouplingOperator
+
+Between = Callable[[Tensor, Tensor], CouplingOperator]
 
 _TINY = 1e-12
 
@@ -24,9 +27,7 @@ class Normalization(ABC):
         """Normalise the raw couplings of a network, (..., n, n)."""
 
     @abstractmethod
-    def driven(
-        self, raw: CouplingOperator, reverse: CouplingOperator, reference: CouplingOperator
-    ) -> CouplingOperator:
+    def driven(self, between: Between, x: Tensor, reference: Tensor) -> CouplingOperator:
         """Normalise the couplings of test oscillators to a reference network.
 
         Test oscillators are driven by the network and do not act back on it, so each
@@ -34,12 +35,13 @@ class Normalization(ABC):
 
         Parameters
         ----------
-        raw : CouplingOperator of shape (m, n)
-            Raw couplings of m test oscillators to the n reference oscillators.
-        reverse : CouplingOperator of shape (n, m)
-            Raw couplings the other way round.
-        reference : CouplingOperator of shape (n, n)
-            Raw couplings of the reference network.
+        between : callable
+            ``between(a, b)`` returns the raw couplings of targets with features ``a`` to
+            sources with features ``b``.
+        x : Tensor of shape (m, n_features)
+            Features of the test oscillators.
+        reference : Tensor of shape (n, n_features)
+            Features of the reference network.
 
         Returns
         -------
@@ -59,8 +61,8 @@ class InDegree(Normalization):
         couplings know in linear time.
     density_exponent : float, default=0.0
         Power of the mean absolute coupling of both nodes by which each coupling is
-        divided first. As in diffusion maps it removes the density of the nodes, and
-        with it the sensitivity of small networks to unequal class counts.
+        divided first. As in diffusion maps it removes part of the density of the nodes,
+        and with it of the sensitivity of small networks to unequal class counts.
     symmetrize : bool, default=True
         Whether to average K and its transpose afterwards.
     """
@@ -74,6 +76,7 @@ class InDegree(Normalization):
             raise ValueError(f"order must be 1 or 2, got {self.order!r}.")
 
     def __call__(self, raw: CouplingOperator) -> CouplingOperator:
+        """Normalise the raw couplings of a network."""
         raw = raw.without_self_coupling()
         scale = self._density_scale(raw)
         if scale is not None:
@@ -83,32 +86,54 @@ class InDegree(Normalization):
             return coupling
         return coupling.add(coupling.transpose()).scale(_filled(raw, 0.5), None)
 
-    def driven(
-        self, raw: CouplingOperator, reverse: CouplingOperator, reference: CouplingOperator
-    ) -> CouplingOperator:
-        reference = reference.without_self_coupling()
-        scale = self._density_scale(reference)
+    def driven(self, between: Between, x: Tensor, reference: Tensor) -> CouplingOperator:
+        """Normalise the couplings of test oscillators to a reference network."""
+        raw = between(x, reference)
+        network = between(reference, reference).without_self_coupling()
+        scale, own = self._density_scale(network), self._density_scale(raw)
         if scale is not None:
-            own = self._density_scale(raw)
-            raw, reverse = raw.scale(own, scale), reverse.scale(scale, own)
-            reference = reference.scale(scale, scale)
+            raw, network = raw.scale(own, scale), network.scale(scale, scale)
         coupling = raw.scale(self._inverse_degree(raw), None)
         if not self.symmetrize:
             return coupling
-        back = reverse.scale(self._inverse_degree(reference), None).transpose()
+        reverse = between(reference, x).scale(scale, own)
+        back = reverse.scale(self._inverse_degree(network), None).transpose()
         return coupling.add(back).scale(_filled(raw, 0.5), None)
 
     def _inverse_degree(self, raw: CouplingOperator) -> Tensor:
-        degree = raw.degree(self.order)
-        if self.order == 2:
-            degree = (raw.shape[-1] * degree).clamp_min(_TINY**2).sqrt()
-        return _inverse(degree)
+        return _inverse(raw.degree(1) if self.order == 1 else _root_mean_degree(raw))
 
     def _density_scale(self, raw: CouplingOperator) -> Tensor | None:
         if self.density_exponent == 0.0:
             return None
         density = 1.0 / (self._inverse_degree(raw) * raw.shape[-1]).clamp_min(_TINY)
         return density.clamp_min(_TINY) ** -self.density_exponent
+
+
+@dataclass(frozen=True)
+class Balanced(Normalization):
+    r"""Sources weighted by their inverse density, then unit in-degree.
+
+    .. math::
+        K_{ij} = \frac{k_{ij} / \rho_j}{\sqrt{n \sum_l (k_{il} / \rho_l)^2}}
+
+    with :math:`\rho_j` the mean overlap of the memberships of node j with those of all
+    nodes. Whatever share of the nodes a block holds, it acts with the same weight, so
+    the splay state of a small network is not shifted by unequal class counts. It is
+    the random-walk normalisation of diffusion maps: K is a symmetric matrix with a
+    positive factor for each row, so its equilibria and their stability are those of
+    the symmetric couplings of equal populations; only the pace of each oscillator
+    differs. The absolute in-degree is at most 1, by the Cauchy-Schwarz inequality.
+    """
+
+    def __call__(self, raw: CouplingOperator) -> CouplingOperator:
+        """Normalise the raw couplings of a network."""
+        return _unit_rows(raw.scale(None, raw.source_density().reciprocal()))
+
+    def driven(self, between: Between, x: Tensor, reference: Tensor) -> CouplingOperator:
+        """Normalise the couplings of test oscillators to a reference network."""
+        density = between(reference[:0], reference).source_density()
+        return _unit_rows(between(x, reference).scale(None, density.reciprocal()))
 
 
 @dataclass(frozen=True)
@@ -132,13 +157,14 @@ class MeanDegree(Normalization):
             raise ValueError(f"average_degree must be positive, got {self.average_degree!r}.")
 
     def __call__(self, raw: CouplingOperator) -> CouplingOperator:
+        """Normalise the raw couplings of a network."""
         coupling = raw.positive(raw.log_mass()).without_self_coupling()
         return coupling.scale(_filled(raw, raw.shape[-2] * self.average_degree), None)
 
-    def driven(
-        self, raw: CouplingOperator, reverse: CouplingOperator, reference: CouplingOperator
-    ) -> CouplingOperator:
-        coupling = raw.positive(reference.log_mass())
+    def driven(self, between: Between, x: Tensor, reference: Tensor) -> CouplingOperator:
+        """Normalise the couplings of test oscillators to a reference network."""
+        raw = between(x, reference)
+        coupling = raw.positive(between(reference, reference).log_mass())
         return coupling.scale(_filled(raw, raw.shape[-1] * self.average_degree), None)
 
 
@@ -147,17 +173,26 @@ class Identity(Normalization):
     """Use the raw couplings as they are."""
 
     def __call__(self, raw: CouplingOperator) -> CouplingOperator:
+        """Return the raw couplings."""
         return raw
 
-    def driven(
-        self, raw: CouplingOperator, reverse: CouplingOperator, reference: CouplingOperator
-    ) -> CouplingOperator:
-        return raw
+    def driven(self, between: Between, x: Tensor, reference: Tensor) -> CouplingOperator:
+        """Return the raw couplings of test oscillators to a reference network."""
+        return between(x, reference)
 
 
 def _filled(raw: CouplingOperator, value: float) -> Tensor:
     """One row factor for every target."""
     return torch.full(raw.shape[:-1], value, dtype=raw.dtype, device=raw.device)
+
+
+def _unit_rows(coupling: CouplingOperator) -> CouplingOperator:
+    return coupling.scale(_inverse(_root_mean_degree(coupling)), None)
+
+
+def _root_mean_degree(coupling: CouplingOperator) -> Tensor:
+    """Upper bound of the absolute in-degree, from the row norm."""
+    return (coupling.shape[-1] * coupling.degree(2)).clamp_min(_TINY**2).sqrt()
 
 
 def _inverse(degree: Tensor) -> Tensor:

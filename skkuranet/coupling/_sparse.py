@@ -30,7 +30,7 @@ class SparseCoupling(CouplingOperator):
         if not targets.shape == sources.shape == values.shape or values.ndim != 1:
             raise ValueError("targets, sources and values must be vectors of one length.")
         for name, index, size in (("targets", targets, shape[0]), ("sources", sources, shape[1])):
-            if len(index) and not (0 <= int(index.min()) and int(index.max()) < size):
+            if len(index) and not (int(index.min()) >= 0 and int(index.max()) < size):
                 raise ValueError(f"{name} must lie in [0, {size}).")
         self.targets, self.sources, self.values = targets, sources, values
         self._shape = torch.Size(shape)
@@ -61,17 +61,15 @@ class SparseCoupling(CouplingOperator):
 
     def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
         """Return the cotangent at the edges, without an n x n intermediate."""
-        blocks = zip(
-            self.targets.split(_EDGE_BLOCK), self.sources.split(_EDGE_BLOCK), strict=True
-        )
+        blocks = zip(self.targets.split(_EDGE_BLOCK), self.sources.split(_EDGE_BLOCK), strict=True)
         return (torch.cat([(left[:, i] * right[:, j]).sum(0) for i, j in blocks]),)
 
     def degree(self, order: int) -> Tensor:
         """Return the sum over sources of |K|**order."""
         magnitude = self.values.abs() if order == 1 else self.values.square()
-        return torch.zeros(
-            self._shape[0], dtype=self.dtype, device=self.device
-        ).index_add(0, self.targets, magnitude)
+        return torch.zeros(self._shape[0], dtype=self.dtype, device=self.device).index_add(
+            0, self.targets, magnitude
+        )
 
     def log_mass(self) -> Tensor:
         """Return the logarithm of the sum of exp(K) over edges between distinct nodes."""
@@ -113,9 +111,7 @@ class SparseCoupling(CouplingOperator):
         return SparseCoupling(self.targets[keep], self.sources[keep], self.values[keep], (n, p))
 
     def _with(self, values: Tensor) -> SparseCoupling:
-        return SparseCoupling(
-            self.targets, self.sources, values, (self._shape[0], self._shape[1])
-        )
+        return SparseCoupling(self.targets, self.sources, values, (self._shape[0], self._shape[1]))
 
 
 def _csr(row: Tensor, column: Tensor, values: Tensor, n: int, p: int) -> Tensor:

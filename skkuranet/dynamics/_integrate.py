@@ -101,8 +101,6 @@ def integrate(
     if phases.dtype != coupling.dtype:
         raise ValueError(f"phases are {phases.dtype} but the couplings are {coupling.dtype}.")
     system = KuramotoSystem(coupling, frequency, field)
-    states = solver.solve(
-        system, phases, step_size=step_size, n_steps=n_steps, save_from=save_from
-    )
+    states = solver.solve(system, phases, step_size=step_size, n_steps=n_steps, save_from=save_from)
     steps = torch.arange(save_from, n_steps + 1, dtype=torch.float64)
     return Trajectory(times=steps * step_size, phases=states)

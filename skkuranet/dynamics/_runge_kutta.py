@@ -68,9 +68,7 @@ class RungeKutta:
 
 
 EULER = RungeKutta(stages=(), weights=(1.0,))
-RK4 = RungeKutta(
-    stages=((0.5,), (0.0, 0.5), (0.0, 0.0, 1.0)), weights=(1 / 6, 1 / 3, 1 / 3, 1 / 6)
-)
+RK4 = RungeKutta(stages=((0.5,), (0.0, 0.5), (0.0, 0.0, 1.0)), weights=(1 / 6, 1 / 3, 1 / 3, 1 / 6))
 
 
 @dataclass
@@ -114,9 +112,7 @@ class _Plan:
                 saved[step + 1 - self.save_from] = phases
         return saved
 
-    def backward(
-        self, system: KuramotoSystem, tape: _Tape, grad: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def backward(self, system: KuramotoSystem, tape: _Tape, grad: Tensor) -> tuple[Tensor, Tensor]:
         """Return the gradient by the initial phases and the stage adjoints.
 
         The stage adjoints, (n_steps, n_stages, ..., n), are the gradients by the rates.

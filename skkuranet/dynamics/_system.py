@@ -33,7 +33,7 @@ class KuramotoSystem:
     field: Tensor | None = None
 
     def __post_init__(self) -> None:
-        *batch, n, p = self.coupling.shape
+        *_, n, p = self.coupling.shape
         if n != p:
             raise ValueError(f"coupling must be square, got shape {(n, p)}.")
         for name in ("frequency", "field"):

@@ -1,0 +1,529 @@
+"""KuraNetClusterer: oscillators that learn to synchronise into the classes."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+
+import numpy as np
+import torch
+from sklearn.base import (
+    ClassifierMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    _fit_context,
+)
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state, gen_batches
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skkuranet._base import LIMIT_TIME, KuraNetBase, resolve_device
+from skkuranet._readout import PhaseReadout, phasors
+from skkuranet.dynamics import Trajectory, integrate, lock
+from skkuranet.losses import cluster_synchrony_loss
+from skkuranet.training import ClusterObjective
+
+# Pairs of a new row and a reference oscillator that are coupled at once.
+_PAIRS_PER_BATCH = 1 << 23
+
+
+class KuraNetClusterer(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, KuraNetBase
+):
+    r"""Classify data by oscillators that learn to synchronise into clusters.
+
+    Every row of X is an oscillator. A neural network maps the features of two rows to
+    their coupling; it is trained so that, whatever the initial phases, the flow
+
+    .. math:: \dot\theta_i = \sum_j K_\mu(x_i, x_j) \sin(\theta_j - \theta_i)
+
+    ends with the rows of each class in phase and the classes spread evenly around the
+    circle (Ricci et al. 2021, section III.B).
+
+    Predictions are exact and in closed form: a new row is driven by a reference network
+    of training rows, comes to rest at the angle of the field that they exert, and gets
+    the label of the nearest k-means centre of the reference phases. Each row's answer
+    depends on that row alone. :meth:`simulate` and :meth:`cluster` run the mutual
+    dynamics of new rows among themselves instead.
+
+    Parameters
+    ----------
+    coupling : {"factorized", "pairwise"} or torch.nn.Module, default="factorized"
+        The coupling network. ``"factorized"``: learned soft blocks and couplings between
+        them, linear in the number of oscillators. ``"pairwise"``: the paper's
+        perceptron on both rows, quadratic. Or a module; see
+        :class:`skkuranet.coupling.CouplingNetwork` for what it must provide.
+    hidden_layer_sizes : array-like of int, default=(128, 128)
+        Widths of the hidden layers.
+    rank : int, default=None
+        Number of blocks of the factorised network; None for max(16, 2 n_classes).
+    normalization : {"auto", "balanced", "in_degree", "none"} or Normalization, default="auto"
+        How couplings are made independent of the number of oscillators. ``"auto"`` is
+        ``"balanced"`` for factorised couplings and an in-degree of 1, as in the paper,
+        for the others.
+    network_size : int, default=100
+        Oscillators in each network drawn for training.
+    batch_size : int, default=4
+        Networks drawn for each iteration.
+    max_iter : int, default=600
+        Iterations of training; its whole schedule scales with it.
+    learning_rate_init : float, default=3e-3
+        Peak learning rate of Adam.
+    weight_decay : float, default=1.5
+        Decoupled weight decay; the regularisation.
+    step_size : float, default=1.0
+        Euler step, in units of time.
+    n_steps : int, default=100
+        Steps of the longest trajectories of training.
+    tol : float, default=1e-4
+        Training stops early when the loss at the limit stays below it.
+    n_init : int, default=1
+        Number of networks trained; the best is kept.
+    n_jobs : int, default=None
+        Number of jobs for ``n_init``. It does not change results.
+    warm_start : bool, default=False
+        Go on from the couplings of the last fit.
+    unlabeled : object, default=None
+        Value in y of rows whose class is not known, for instance -1. They take part in
+        the dynamics and not in the loss.
+    n_reference : int, default=1000
+        Largest number of training rows in the reference network.
+    memory_budget : int, default=2**30
+        Bytes that couplings may take before they are computed in tiles.
+    device : str or torch.device, default="auto"
+        "auto" uses a CUDA device where there is one. Fitted attributes stay on the CPU.
+    random_state : int, RandomState instance or None, default=None
+        Source of initial weights, networks and phases.
+    verbose : bool or int, default=0
+        Print the loss every 50 iterations.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+    labels_ : ndarray of shape (n_samples,)
+        Predicted label of each training row.
+    cluster_centers_ : ndarray of shape (n_classes, 2)
+        k-means centres of the reference phasors, in the order of ``classes_``.
+    coupling_ : torch.nn.Module
+        The trained coupling network, on the CPU.
+    reference_features_ : ndarray of shape (n_reference, n_features)
+        Rows of the reference network.
+    reference_phases_ : ndarray of shape (n_reference,)
+        Their phases at the limit, in radians.
+    loss_curve_ : list of float
+        Training loss of every iteration.
+    limit_loss_ : float
+        Cluster synchrony loss, from 0 to 1, of training networks at the limit.
+    n_iter_ : int
+        Number of iterations done.
+    n_features_in_ : int
+        Number of features seen in fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X had names.
+
+    See Also
+    --------
+    sklearn.neural_network.MLPClassifier : Perceptron without oscillators.
+
+    References
+    ----------
+    M. Ricci et al., "KuraNet: Systems of Coupled Oscillators that Learn to Synchronize",
+    arXiv:2105.02838, 2021.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_moons
+    >>> from skkuranet import KuraNetClusterer
+    >>> X, y = make_moons(300, noise=0.05, random_state=0)
+    >>> clusterer = KuraNetClusterer(max_iter=100, random_state=0).fit(X, y)
+    >>> bool(clusterer.score(X, y) > 0.95)
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **KuraNetBase._parameter_constraints,
+        "unlabeled": "no_validation",
+    }
+
+    def __init__(
+        self,
+        coupling="factorized",
+        *,
+        hidden_layer_sizes=(128, 128),
+        rank=None,
+        normalization="auto",
+        network_size=100,
+        batch_size=4,
+        max_iter=600,
+        learning_rate_init=3e-3,
+        weight_decay=1.5,
+        step_size=1.0,
+        n_steps=100,
+        tol=1e-4,
+        n_init=1,
+        n_jobs=None,
+        warm_start=False,
+        unlabeled=None,
+        n_reference=1000,
+        memory_budget=2**30,
+        device="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        self.coupling = coupling
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.rank = rank
+        self.normalization = normalization
+        self.network_size = network_size
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.learning_rate_init = learning_rate_init
+        self.weight_decay = weight_decay
+        self.step_size = step_size
+        self.n_steps = n_steps
+        self.tol = tol
+        self.n_init = n_init
+        self.n_jobs = n_jobs
+        self.warm_start = warm_start
+        self.unlabeled = unlabeled
+        self.n_reference = n_reference
+        self.memory_budget = memory_budget
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y):
+        """Learn couplings under which the rows of each class synchronise.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Node features.
+        y : array-like of shape (n_samples,)
+            Class of each row, or ``unlabeled``.
+
+        Returns
+        -------
+        KuraNetClusterer
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X or y cannot be used; the message says why.
+        FloatingPointError
+            If the loss is not finite.
+        """
+        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], ensure_min_samples=2)
+        check_classification_targets(y)
+        classes, codes = self._encode(y)
+        self._check_classes(X, classes, codes)
+        if self.warm_start and hasattr(self, "classes_"):
+            if not np.array_equal(classes, self.classes_):
+                raise ValueError(
+                    f"warm_start=True goes on with the classes {self.classes_}, but y has "
+                    f"{classes}. Set warm_start=False to start anew."
+                )
+        result = self._fit_network(
+            X, len(classes), functools.partial(_objective, codes, len(classes))
+        )
+        self.classes_ = classes
+        self._n_features_out = 2
+        self._fit_reference(X, codes)
+        if not result.converged and not result.interrupted:
+            warnings.warn(
+                "The class phases are merged at the limit (cluster synchrony loss "
+                f"{result.limit_loss:.3f}). Raise max_iter or n_init, or look whether the "
+                "classes can be told apart by these features.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        self.labels_ = self.classes_[self._readout.codes(self._lock(X))]
+        return self
+
+    def fit_predict(self, X, y):
+        """Fit, and return the predicted labels of the training rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Node features.
+        y : array-like of shape (n_samples,)
+            Class of each row, or ``unlabeled``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Labels of ``classes_``.
+        """
+        return self.fit(X, y).labels_
+
+    def predict(self, X):
+        """Return the label of the cluster that each row locks to.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Node features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Labels of ``classes_``.
+        """
+        return self.classes_[self._readout.codes(self.transform(X))]
+
+    def predict_proba(self, X):
+        r"""Return class probabilities from the distance to the cluster centres.
+
+        The probability of class l is proportional to :math:`e^{-\beta d_l^2}`, with d the
+        distance of the phasor to the centre and β fitted by maximum likelihood on the
+        training rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Node features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Probabilities, in the order of ``classes_``.
+        """
+        return self._readout.probabilities(self.transform(X))
+
+    def transform(self, X):
+        """Return the phasors (cos θ, sin θ) at which the rows lock.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Node features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+            Points of the unit circle.
+        """
+        return self._lock(self._check(X))
+
+    def simulate(self, X, *, n_steps=None, save_from=0, initial_phases=None, random_state=None):
+        """Integrate the mutual dynamics of these rows alone.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Node features; one network is made of all rows.
+        n_steps : int, default=None
+            Number of steps; None for 500 units of time.
+        save_from : int, default=0
+            First step that is kept; ``n_steps`` keeps the limit alone.
+        initial_phases : array-like of shape (n_samples,), default=None
+            In radians; None draws them at random.
+        random_state : int, RandomState instance or None, default=None
+            Source of the initial phases; None takes the estimator's.
+
+        Returns
+        -------
+        Trajectory
+            ``times`` (T,) and ``phases`` (T, n_samples).
+        """
+        X = self._check(X)
+        if initial_phases is None:
+            seed = self.random_state if random_state is None else random_state
+            initial_phases = check_random_state(seed).uniform(0.0, 2.0 * np.pi, len(X))
+        initial_phases = np.asarray(initial_phases, dtype=np.float32)
+        if initial_phases.shape != (len(X),):
+            raise ValueError(
+                f"initial_phases must have shape ({len(X)},), one phase for each row of X, "
+                f"got {initial_phases.shape}."
+            )
+        n_steps = self._limit_steps() if n_steps is None else n_steps
+        return self._integrate(X, initial_phases, n_steps, save_from)
+
+    def cluster(self, X, n_clusters=None, random_state=None):
+        """Cluster rows by the limit of their mutual dynamics; also classes never seen.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Node features; one network is made of all rows.
+        n_clusters : int, default=None
+            Number of clusters; None for the number of classes in fit.
+        random_state : int, RandomState instance or None, default=None
+            Source of initial phases and of k-means; None takes the estimator's.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), int
+            Cluster of each row, from 0.
+        """
+        X = self._check(X)
+        n_clusters = len(self.classes_) if n_clusters is None else n_clusters
+        if not 1 <= n_clusters <= len(X):
+            raise ValueError(
+                f"n_clusters must lie between 1 and the number of rows {len(X)}, got {n_clusters}."
+            )
+        seed = self.random_state if random_state is None else random_state
+        rng = check_random_state(seed)
+        kmeans = KMeans(n_clusters, n_init=10, random_state=rng)
+        return kmeans.fit_predict(phasors(self._limit(X, rng)))
+
+    def synchrony_loss(self, X, y, *, random_state=None):
+        """Return the cluster synchrony loss of the mutual dynamics at the limit (Table II).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Node features; one network is made of all rows.
+        y : array-like of shape (n_samples,)
+            True classes, or ``unlabeled``; classes not seen in fit are welcome.
+        random_state : int, RandomState instance or None, default=None
+            Source of the initial phases; None takes the estimator's.
+
+        Returns
+        -------
+        float
+            0 for clusters in phase and splay among each other, 1 for the opposite.
+        """
+        check_is_fitted(self)
+        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], reset=False)
+        classes, codes = self._encode(y)
+        membership = torch.from_numpy(codes[:, None] == np.arange(len(classes)))
+        seed = self.random_state if random_state is None else random_state
+        limit = torch.from_numpy(self._limit(X, check_random_state(seed)))
+        return float(cluster_synchrony_loss(limit.double(), membership.double()))
+
+    def coupling_matrix(self, X, Y=None):
+        """Return couplings as a matrix.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Node features of the targets.
+        Y : array-like of shape (n_sources, n_features), default=None
+            Node features of a network that drives the rows of X and on which they do not
+            act back; None couples the rows of X with one another.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_samples) or (n_samples, n_sources)
+            K[i, j] is the strength with which source j acts on target i.
+        """
+        X = self._check(X)
+        sources = X if Y is None else self._check(Y)
+        needed = 8 * len(X) * len(sources)
+        if needed > self.memory_budget:
+            raise ValueError(
+                f"A coupling matrix of {len(X)} x {len(sources)} takes {needed} bytes, more "
+                f"than memory_budget={self.memory_budget}. Raise memory_budget, or pass fewer "
+                "rows; simulate and predict need no matrix."
+            )
+        device = resolve_device(self.device)
+        with torch.no_grad():
+            network = self._network_on(device, torch.float64)
+            if Y is None:
+                operator = self._couple(X, network, device)
+            else:
+                operator = self._couple_driven(X, sources, network, device)
+            return operator.dense().cpu().numpy()
+
+    def _check(self, X):
+        check_is_fitted(self)
+        return validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+
+    def _encode(self, y):
+        """Return the classes and, for each row, its class or -1 where it is unlabelled."""
+        known = np.ones(len(y), dtype=bool) if self.unlabeled is None else y != self.unlabeled
+        classes, known_codes = np.unique(y[known], return_inverse=True)
+        codes = np.full(len(y), -1, dtype=np.int64)
+        codes[known] = known_codes
+        return classes, codes
+
+    def _check_classes(self, X, classes, codes):
+        if len(classes) < 2:
+            raise ValueError(
+                f"KuraNetClusterer needs at least two classes in y, got {len(classes)} class: "
+                f"{list(classes)}."
+            )
+        lone = classes[np.bincount(codes[codes >= 0]) == 1]
+        if len(lone):
+            warnings.warn(
+                f"These classes in y have a single member: {list(lone)}. One row says little "
+                "about a class; add rows or drop it.",
+                UserWarning,
+                stacklevel=3,
+            )
+        if np.all(X[0] == X):
+            warnings.warn(
+                "All features in X are constant: all oscillators are alike, and no coupling "
+                "can tell their classes apart.",
+                UserWarning,
+                stacklevel=3,
+            )
+
+    def _fit_reference(self, X, codes):
+        """Let a network of training rows come to rest, and cluster its phases."""
+        rng = check_random_state(self.random_state)
+        order = rng.permutation(len(X))
+        chosen = order[: self.n_reference]
+        first = [order[np.argmax(codes[order] == c)] for c in range(len(self.classes_))]
+        chosen = np.union1d(chosen, first)
+        codes = codes[chosen]
+        # The wanted state is known here; a little noise keeps it from resting on a saddle.
+        start = 2.0 * np.pi * codes / len(self.classes_) + 0.1 * rng.standard_normal(len(codes))
+        start[codes < 0] = rng.uniform(0.0, 2.0 * np.pi, np.count_nonzero(codes < 0))
+        self.reference_features_ = X[chosen]
+        n_steps = self._limit_steps()
+        settled = self._integrate(self.reference_features_, start, n_steps, n_steps)
+        self.reference_phases_ = settled.phases[0]
+        points = phasors(self.reference_phases_)
+        self._readout = PhaseReadout(points, codes, len(self.classes_))
+        self.cluster_centers_ = self._readout.centers
+
+    def _limit_steps(self):
+        return max(1, round(LIMIT_TIME / self.step_size))
+
+    def _limit(self, X, rng):
+        """Phases of the mutual dynamics at the limit of random initial phases."""
+        n_steps = self._limit_steps()
+        start = rng.uniform(0.0, 2.0 * np.pi, len(X)).astype(np.float32)
+        return self._integrate(X, start, n_steps, n_steps).phases[0]
+
+    def _integrate(self, X, start, n_steps, save_from) -> Trajectory:
+        """Integrate the network made of X, in the floating-point type of ``start``."""
+        device = resolve_device(self.device)
+        phases = torch.as_tensor(start, device=device)
+        with torch.no_grad():
+            network = self._network_on(device, phases.dtype)
+            return integrate(
+                self._couple(X, network, device),
+                phases,
+                step_size=self.step_size,
+                n_steps=n_steps,
+                save_from=save_from,
+            ).numpy()
+
+    def _lock(self, X):
+        """Phasors at which the rows of X lock to the reference network, (n, 2).
+
+        In double precision, so that how rows are batched does not show.
+        """
+        device = resolve_device(self.device)
+        phases = torch.as_tensor(self.reference_phases_, dtype=torch.float64, device=device)
+        locked = np.empty(len(X))
+        rows = max(1, _PAIRS_PER_BATCH // len(self.reference_features_))
+        with torch.no_grad():
+            network = self._network_on(device, torch.float64)
+            for batch in gen_batches(len(X), rows):
+                coupling = self._couple_driven(X[batch], self.reference_features_, network, device)
+                locked[batch] = lock(coupling, phases).phases.cpu().numpy()
+        return phasors(locked)
+
+
+def _objective(codes, n_classes, device):
+    return ClusterObjective(torch.as_tensor(codes, device=device), n_classes)

@@ -1,0 +1,393 @@
+"""Fitting a coupling network through the dynamics (torch only).
+
+Training draws small random networks from the data, couples and integrates them, and
+follows the gradient of a loss on their phases. What decides whether that works is which
+initial phases, horizon and part of the trajectory are used when; :class:`Curriculum`
+holds those choices.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from skkuranet.coupling import CouplingNetwork, CouplingOperator, Normalization, couple, product
+from skkuranet.dynamics import integrate
+from skkuranet.losses import cluster_synchrony_loss, splay_loss
+
+_LIMIT_RESOLUTION = 1e-3
+
+
+@dataclass(frozen=True)
+class Curriculum:
+    """How training proceeds, as a function of progress p from 0 to 1.
+
+    Parameters
+    ----------
+    n_iterations : int, default=600
+        Gradient steps at most.
+    batch_size : int, default=4
+        Networks in each step.
+    network_size : int, default=100
+        Oscillators in each network.
+    step_size : float, default=1.0
+        Euler step, in units of time.
+    n_steps : int, default=100
+        Steps of the longest trajectories. The horizon grows from a tenth of it, as
+        short ones train fast but leave some splay states unstable.
+    learning_rate : float, default=3e-3
+        Peak learning rate of Adam; it falls to 2 % along a cosine.
+    weight_decay : float, default=1.5
+        Decoupled weight decay of the coupling network's perceptron.
+    max_norm : float, default=1.0
+        Gradients are clipped at this norm.
+    tolerance : float, default=1e-4
+        Training stops when three checks in a row find a limit loss below it.
+    check_every : int, default=25
+        Iterations between checks of the limit.
+    limit_time : float, default=200.0
+        Time after which phases count as the limit in checks.
+    """
+
+    n_iterations: int = 600
+    batch_size: int = 4
+    network_size: int = 100
+    step_size: float = 1.0
+    n_steps: int = 100
+    learning_rate: float = 3e-3
+    weight_decay: float = 1.5
+    max_norm: float = 1.0
+    tolerance: float = 1e-4
+    check_every: int = 25
+    limit_time: float = 200.0
+
+    def horizon(self, progress: float) -> int:
+        """Steps of a trajectory: a tenth of ``n_steps`` at first, all from p = 0.8."""
+        first = max(1, self.n_steps // 10)
+        return round(first + (self.n_steps - first) * min(1.0, 1.25 * progress))
+
+    def window(self, progress: float) -> float:
+        """Last part of the trajectory that is scored: all of it, a third from p = 0.5."""
+        return 1.0 - min(1.0, 2.0 * progress) * 2.0 / 3.0
+
+    def seeded(self, progress: float) -> float:
+        """Probability that a network starts near the wanted state."""
+        return 1.0 - progress
+
+    def rate(self, iteration: int) -> float:
+        """Learning rate: 20 iterations of warm-up, then a cosine."""
+        cosine = 0.5 * (1.0 + math.cos(math.pi * iteration / self.n_iterations))
+        return self.learning_rate * min(1.0, (iteration + 1) / 20) * (0.02 + 0.98 * cosine)
+
+
+class Objective(Protocol):
+    """What is wanted of the phases of networks drawn from the data."""
+
+    def initial_phases(self, index: Tensor, seeded: float, generator: torch.Generator) -> Tensor:
+        """Draw initial phases of networks made of the nodes ``index``, (B, n)."""
+
+    def loss(self, coupling: CouplingOperator, phases: Tensor, index: Tensor) -> Tensor:
+        """Score trajectories, (T, B, n), of networks made of the nodes ``index``."""
+
+    def limit_loss(self, phases: Tensor, index: Tensor) -> Tensor:
+        """Score limit phases, (B, n), from 0 (perfect) to 1."""
+
+    def stuck(self, phases: Tensor, index: Tensor) -> bool:
+        """Say whether limit phases, (B, n), are those of a known trap."""
+
+
+class ClusterObjective:
+    r"""Cluster synchrony: labelled nodes in phase inside, splay between the classes.
+
+    The loss of the trajectory is that of eq. 5 and 6, normalised as in Table II. Two terms
+    sharpen the boundaries and keep training out of the traps where the gradient of the
+    splay loss vanishes. Both are cross-entropies at the ideal splay state :math:`\psi`:
+
+    - locking: of :math:`\kappa\, \mathrm{Re}(Z_i e^{-i\psi_l})` over the classes l, with
+      :math:`Z_i = \sum_j K_{ij} e^{i\psi_j}`, the gradient of the locked phase of node i;
+    - evidence: of :math:`\kappa' \sum_{j \in l} K_{ij}`, the pull of each class on node i.
+
+    Parameters
+    ----------
+    labels : Tensor of shape (N,), int64
+        Class of each node, from 0; negative where it is unknown. Such nodes take part in
+        the dynamics and not in the loss.
+    n_classes : int
+        Number k of classes.
+    locking, evidence : float
+        Weights of the two terms.
+    """
+
+    #: Logit by which the wanted phase leads its neighbours on the circle.
+    margin = 6.0
+    #: Logit of a node whose whole in-degree comes from one class.
+    evidence_scale = 10.0
+
+    def __init__(
+        self,
+        labels: Tensor,
+        n_classes: int,
+        *,
+        locking: float = 0.3,
+        evidence: float = 1.0,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        known = labels >= 0
+        self.n_classes, self.locking, self.evidence = n_classes, locking, evidence
+        self.labels = labels.clamp_min(0)
+        one_hot = nn.functional.one_hot(self.labels, n_classes).to(dtype)
+        self.membership = one_hot * known.unsqueeze(-1)
+        places = torch.arange(n_classes, device=labels.device, dtype=dtype)
+        self.splay = (2.0 * math.pi / n_classes) * places
+        self.directions = torch.stack((self.splay.cos(), self.splay.sin()))
+
+    def initial_phases(self, index: Tensor, seeded: float, generator: torch.Generator) -> Tensor:
+        """Draw phases at random or, with probability ``seeded``, 1 rad around the splay state."""
+        device, dtype = self.membership.device, self.membership.dtype
+
+        def uniform(shape: tuple[int, ...]) -> Tensor:
+            return torch.rand(shape, generator=generator, dtype=dtype).to(device)
+
+        free = 2.0 * math.pi * uniform(tuple(index.shape))
+        noise = torch.randn(index.shape, generator=generator, dtype=dtype).to(device)
+        near = self.splay[self.labels[index]] + noise
+        known = self.membership[index].any(-1)
+        return torch.where(known & (uniform((len(index), 1)) < seeded), near, free)
+
+    def loss(self, coupling: CouplingOperator, phases: Tensor, index: Tensor) -> Tensor:
+        """Return the mean loss of the trajectories plus the two cross-entropies."""
+        membership = self.membership[index]
+        total = cluster_synchrony_loss(phases, membership).mean()
+        if not (self.locking or self.evidence):
+            return total
+        sources = torch.cat((self.directions @ membership.mT, membership.mT), -2)
+        pulls = product(coupling, sources)
+        field, evidence = pulls[..., :2, :], pulls[..., 2:, :]
+        sharpness = self.margin / (1.0 - math.cos(2.0 * math.pi / self.n_classes))
+        total = total + self.locking * _cross_entropy(
+            sharpness * (self.directions.mT @ field), membership
+        )
+        return total + self.evidence * _cross_entropy(self.evidence_scale * evidence, membership)
+
+    def limit_loss(self, phases: Tensor, index: Tensor) -> Tensor:
+        """Return the mean cluster synchrony loss of Table II."""
+        return cluster_synchrony_loss(phases, self.membership[index]).mean()
+
+    def stuck(self, phases: Tensor, index: Tensor) -> bool:
+        """Say whether the class phases are merged: nearer to the antipodal state than to splay."""
+        weight = self.membership[index]
+        real = (phases.cos().unsqueeze(-2) @ weight).squeeze(-2)
+        imaginary = (phases.sin().unsqueeze(-2) @ weight).squeeze(-2)
+        splay = splay_loss(torch.atan2(imaginary, real)).mean()
+        half = math.pi * (torch.arange(self.n_classes) % 2).to(splay)
+        trap = splay_loss(half) if self.n_classes > 2 else splay_loss(0.0 * half)
+        return bool(splay > 0.5 * trap)
+
+
+@dataclass
+class TrainingResult:
+    """What training leaves behind; the network holds the best weights.
+
+    Parameters
+    ----------
+    loss_curve : list of float
+        Loss of every iteration.
+    limit_loss : float
+        Loss of the best weights at the limit of held-out initial phases.
+    converged : bool
+        False if the limit phases are stuck in a trap.
+    interrupted : bool
+        Whether a KeyboardInterrupt ended training.
+    """
+
+    loss_curve: list[float] = field(default_factory=list)
+    limit_loss: float = math.inf
+    converged: bool = False
+    interrupted: bool = False
+
+    @property
+    def n_iterations(self) -> int:
+        """Number of iterations done."""
+        return len(self.loss_curve)
+
+
+def train(
+    network: nn.Module,
+    normalization: Normalization,
+    features: Tensor,
+    objective: Objective,
+    curriculum: Curriculum,
+    generator: torch.Generator,
+    *,
+    on_iteration: Callable[[int, float], bool] | None = None,
+) -> TrainingResult:
+    """Fit a coupling network by gradient descent through the dynamics.
+
+    Parameters
+    ----------
+    network : CouplingNetwork or Module
+        Trained in place; left with the weights that did best at the limit.
+    normalization : Normalization
+    features : Tensor of shape (N, n_features)
+        Node features; networks are drawn from the rows.
+    objective : Objective
+    curriculum : Curriculum
+    generator : torch.Generator
+        On the CPU; the only source of randomness.
+    on_iteration : callable, optional
+        Called with the iteration and its loss; training stops when it returns True.
+
+    Returns
+    -------
+    TrainingResult
+
+    Raises
+    ------
+    FloatingPointError
+        If the loss is not finite.
+    """
+    run = _Run(network, normalization, features, objective, curriculum, generator)
+    result = run.result
+    try:
+        for iteration in range(curriculum.n_iterations):
+            loss = run.step(iteration)
+            if not math.isfinite(loss):
+                raise FloatingPointError(
+                    f"The loss is {loss} after {iteration} iterations. Lower step_size (now "
+                    f"{curriculum.step_size:g}) or learning_rate_init (now "
+                    f"{curriculum.learning_rate:g}), and look for extreme values in X."
+                )
+            result.loss_curve.append(loss)
+            stop = on_iteration is not None and on_iteration(iteration, loss)
+            last = iteration + 1 == curriculum.n_iterations
+            if stop or last or (iteration + 1) % curriculum.check_every == 0:
+                stop = run.check() or stop
+            if stop:
+                break
+    except KeyboardInterrupt:
+        result.interrupted = True
+    run.restore()
+    return result
+
+
+class _Run:
+    """One training run: the state that its iterations share."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        normalization: Normalization,
+        features: Tensor,
+        objective: Objective,
+        curriculum: Curriculum,
+        generator: torch.Generator,
+    ) -> None:
+        self.network, self.normalization, self.features = network, normalization, features
+        self.objective, self.curriculum, self.generator = objective, curriculum, generator
+        self.parameters = [p for p in network.parameters() if p.requires_grad]
+        # Decay keeps the perceptron smooth; block couplings have no preferred size.
+        decayed = {
+            id(p)
+            for layer in network.modules()
+            if isinstance(layer, nn.Linear)
+            for p in layer.parameters()
+        }
+        self.optimizer = torch.optim.AdamW(
+            [
+                {"params": [p for p in self.parameters if id(p) in decayed]},
+                {
+                    "params": [p for p in self.parameters if id(p) not in decayed],
+                    "weight_decay": 0.0,
+                },
+            ],
+            lr=curriculum.learning_rate,
+            weight_decay=curriculum.weight_decay,
+        )
+        self.result = TrainingResult()
+        self.best: dict[str, Tensor] | None = None
+        self.lowest, self.below = math.inf, 0
+        self.held_out = self.draw()
+        self.held_out_phases = objective.initial_phases(self.held_out, 0.0, generator)
+
+    def draw(self) -> Tensor:
+        """Draw the nodes of a batch of networks, (batch_size, network_size)."""
+        total = len(self.features)
+        batch, size = self.curriculum.batch_size, min(self.curriculum.network_size, total)
+        if total > 20 * size:
+            index = torch.randint(total, (batch, size), generator=self.generator)
+        else:
+            keys = torch.rand((batch, total), generator=self.generator)
+            index = keys.argsort(-1)[:, :size]
+        return index.to(self.features.device)
+
+    def step(self, iteration: int) -> float:
+        plan = self.curriculum
+        progress = iteration / plan.n_iterations
+        self.anneal(progress)
+        for group in self.optimizer.param_groups:
+            group["lr"] = plan.rate(iteration)
+        index = self.draw()
+        phases = self.objective.initial_phases(index, plan.seeded(progress), self.generator)
+        coupling = couple(self.network, self.features[index], self.normalization)
+        n_steps = plan.horizon(progress)
+        trajectory = integrate(
+            coupling,
+            phases,
+            step_size=plan.step_size,
+            n_steps=n_steps,
+            save_from=int(n_steps * (1.0 - plan.window(progress))),
+        )
+        loss = self.objective.loss(coupling, trajectory.phases, index)
+        self.optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.parameters, plan.max_norm)
+        self.optimizer.step()
+        return float(loss.detach())
+
+    @torch.no_grad()
+    def check(self) -> bool:
+        """Score the limit as the finished network would have it; True to stop."""
+        plan, network = self.curriculum, self.network
+        annealing = {k: v.clone() for k, v in network.named_buffers()}
+        self.anneal(1.0)
+        coupling = couple(network, self.features[self.held_out], self.normalization)
+        n_steps = max(1, round(plan.limit_time / plan.step_size))
+        limit = integrate(
+            coupling,
+            self.held_out_phases,
+            step_size=plan.step_size,
+            n_steps=n_steps,
+            save_from=n_steps,
+        ).phases
+        loss = max(0.0, float(self.objective.limit_loss(limit[-1], self.held_out)))
+        self.lowest = min(self.lowest, loss)
+        # A few networks tell losses apart no better than this; the longer trained weights win.
+        if loss <= self.lowest + _LIMIT_RESOLUTION:
+            self.best = copy.deepcopy(network.state_dict())
+            self.result.limit_loss = loss
+            self.result.converged = not self.objective.stuck(limit[-1], self.held_out)
+        for name, value in network.named_buffers():
+            value.copy_(annealing[name])
+        self.below = self.below + 1 if loss < plan.tolerance else 0
+        return self.below >= 3
+
+    def anneal(self, progress: float) -> None:
+        if isinstance(self.network, CouplingNetwork):
+            self.network.anneal(progress)
+
+    def restore(self) -> None:
+        self.anneal(1.0)
+        if self.best is not None:
+            self.network.load_state_dict(self.best)
+
+
+def _cross_entropy(logits: Tensor, membership: Tensor) -> Tensor:
+    """Mean over the labelled nodes; logits (B, k, n), membership (B, n, k)."""
+    log_likelihood = (logits.log_softmax(-2).mT * membership).sum()
+    return -log_likelihood / membership.sum().clamp_min(1.0)
