@@ -140,7 +140,7 @@ class KuraNetBase(CallbackSupportMixin, BaseEstimator):
         """Train ``n_init`` networks and keep the best one as ``coupling_``."""
         device = resolve_device(self.device)
         # Drawn up front, so that the result does not depend on n_jobs.
-        seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.n_init)
+        seeds = random_source(self.random_state).randint(2**31 - 1, size=self.n_init)
         root = self._init_callback_context(
             max_subtasks=self.n_init, sequential_subtasks=False
         ).call_on_fit_task_begin(estimator=self, X=X)
@@ -266,7 +266,24 @@ def resolve_device(device: str | torch.device) -> torch.device:
     return resolved
 
 
+def random_source(random_state: int | np.random.RandomState | None) -> np.random.RandomState:
+    """Like check_random_state, but None draws fresh entropy and leaves NumPy's global state alone.
+
+    Parameters
+    ----------
+    random_state : int, RandomState instance or None
+
+    Returns
+    -------
+    RandomState
+    """
+    if random_state is None:
+        return np.random.RandomState()
+    return check_random_state(random_state)
+
+
 def to_tensor(X: np.ndarray, network: nn.Module, device: torch.device) -> torch.Tensor:
     """Node features in the network's floating-point type, on a device."""
     dtype = next((p.dtype for p in network.parameters()), torch.float32)
-    return torch.as_tensor(np.ascontiguousarray(X), dtype=dtype, device=device)
+    # A copy: X may be a read-only memory map, which torch cannot share.
+    return torch.tensor(np.ascontiguousarray(X), dtype=dtype, device=device)

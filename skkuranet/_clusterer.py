@@ -15,11 +15,11 @@ from sklearn.base import (
 )
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state, gen_batches
+from sklearn.utils import gen_batches
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skkuranet._base import LIMIT_TIME, KuraNetBase, resolve_device
+from skkuranet._base import LIMIT_TIME, KuraNetBase, random_source, resolve_device
 from skkuranet._readout import PhaseReadout, phasors
 from skkuranet.dynamics import Trajectory, integrate, lock
 from skkuranet.losses import cluster_synchrony_loss
@@ -222,12 +222,12 @@ class KuraNetClusterer(
         check_classification_targets(y)
         classes, codes = self._encode(y)
         self._check_classes(X, classes, codes)
-        if self.warm_start and hasattr(self, "classes_"):
-            if not np.array_equal(classes, self.classes_):
-                raise ValueError(
-                    f"warm_start=True goes on with the classes {self.classes_}, but y has "
-                    f"{classes}. Set warm_start=False to start anew."
-                )
+        going_on = self.warm_start and hasattr(self, "classes_")
+        if going_on and not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                f"warm_start=True goes on with the classes {self.classes_}, but y has "
+                f"{classes}. Set warm_start=False to start anew."
+            )
         result = self._fit_network(
             X, len(classes), functools.partial(_objective, codes, len(classes))
         )
@@ -275,7 +275,8 @@ class KuraNetClusterer(
         ndarray of shape (n_samples,)
             Labels of ``classes_``.
         """
-        return self.classes_[self._readout.codes(self.transform(X))]
+        points = self.transform(X)
+        return self.classes_[self._readout.codes(points)]
 
     def predict_proba(self, X):
         r"""Return class probabilities from the distance to the cluster centres.
@@ -294,7 +295,8 @@ class KuraNetClusterer(
         ndarray of shape (n_samples, n_classes)
             Probabilities, in the order of ``classes_``.
         """
-        return self._readout.probabilities(self.transform(X))
+        points = self.transform(X)
+        return self._readout.probabilities(points)
 
     def transform(self, X):
         """Return the phasors (cos θ, sin θ) at which the rows lock.
@@ -335,7 +337,7 @@ class KuraNetClusterer(
         X = self._check(X)
         if initial_phases is None:
             seed = self.random_state if random_state is None else random_state
-            initial_phases = check_random_state(seed).uniform(0.0, 2.0 * np.pi, len(X))
+            initial_phases = random_source(seed).uniform(0.0, 2.0 * np.pi, len(X))
         initial_phases = np.asarray(initial_phases, dtype=np.float32)
         if initial_phases.shape != (len(X),):
             raise ValueError(
@@ -369,7 +371,7 @@ class KuraNetClusterer(
                 f"n_clusters must lie between 1 and the number of rows {len(X)}, got {n_clusters}."
             )
         seed = self.random_state if random_state is None else random_state
-        rng = check_random_state(seed)
+        rng = random_source(seed)
         kmeans = KMeans(n_clusters, n_init=10, random_state=rng)
         return kmeans.fit_predict(phasors(self._limit(X, rng)))
 
@@ -395,7 +397,7 @@ class KuraNetClusterer(
         classes, codes = self._encode(y)
         membership = torch.from_numpy(codes[:, None] == np.arange(len(classes)))
         seed = self.random_state if random_state is None else random_state
-        limit = torch.from_numpy(self._limit(X, check_random_state(seed)))
+        limit = torch.from_numpy(self._limit(X, random_source(seed)))
         return float(cluster_synchrony_loss(limit.double(), membership.double()))
 
     def coupling_matrix(self, X, Y=None):
@@ -468,7 +470,7 @@ class KuraNetClusterer(
 
     def _fit_reference(self, X, codes):
         """Let a network of training rows come to rest, and cluster its phases."""
-        rng = check_random_state(self.random_state)
+        rng = random_source(self.random_state)
         order = rng.permutation(len(X))
         chosen = order[: self.n_reference]
         first = [order[np.argmax(codes[order] == c)] for c in range(len(self.classes_))]

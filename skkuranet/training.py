@@ -12,7 +12,7 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -298,16 +298,12 @@ class _Run:
             if isinstance(layer, nn.Linear)
             for p in layer.parameters()
         }
+        groups: list[dict[str, Any]] = [
+            {"params": [p for p in self.parameters if id(p) in decayed]},
+            {"params": [p for p in self.parameters if id(p) not in decayed], "weight_decay": 0.0},
+        ]
         self.optimizer = torch.optim.AdamW(
-            [
-                {"params": [p for p in self.parameters if id(p) in decayed]},
-                {
-                    "params": [p for p in self.parameters if id(p) not in decayed],
-                    "weight_decay": 0.0,
-                },
-            ],
-            lr=curriculum.learning_rate,
-            weight_decay=curriculum.weight_decay,
+            groups, lr=curriculum.learning_rate, weight_decay=curriculum.weight_decay
         )
         self.result = TrainingResult()
         self.best: dict[str, Tensor] | None = None

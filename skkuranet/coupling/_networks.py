@@ -191,6 +191,7 @@ class FactorizedNetwork(CouplingNetwork):
     stores_pairs = False
 
     sharpness: Tensor
+    interaction: Tensor
 
     def __init__(
         self,
@@ -211,7 +212,9 @@ class FactorizedNetwork(CouplingNetwork):
         self.form, self.rank = form, rank
         width, interaction = _FORMS[form].width * rank, _FORMS[form].interaction(rank)
         self.layers = _perceptron((n_features, *hidden_layer_sizes, width), activation, generator)
-        self.interaction = None if interaction is None else nn.Parameter(interaction)
+        self.register_parameter(
+            "interaction", None if interaction is None else nn.Parameter(interaction)
+        )
         self.final_sharpness = sharpness
         self.register_buffer("sharpness", torch.ones(()))
 
@@ -264,8 +267,7 @@ class _Form:
 
 def _block(network: FactorizedNetwork, embedding: Tensor) -> tuple[Tensor, Tensor]:
     membership = (network.sharpness * embedding).softmax(-1)
-    interaction: Tensor = network.interaction
-    return membership @ (interaction + interaction.mT), membership
+    return membership @ (network.interaction + network.interaction.mT), membership
 
 
 def _symmetric(network: FactorizedNetwork, embedding: Tensor) -> tuple[Tensor, Tensor]:

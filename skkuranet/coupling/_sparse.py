@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 from torch import Tensor
 
@@ -119,6 +121,8 @@ def _csr(row: Tensor, column: Tensor, values: Tensor, n: int, p: int) -> Tensor:
     order = torch.argsort(row, stable=True)
     starts = torch.zeros(n + 1, dtype=torch.int64, device=row.device)
     starts[1:] = torch.bincount(row, minlength=n).cumsum(0)
-    return torch.sparse_csr_tensor(
-        starts, column[order], values.detach()[order], (n, p), check_invariants=False
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+        return torch.sparse_csr_tensor(
+            starts, column[order], values.detach()[order], (n, p), check_invariants=False
+        )

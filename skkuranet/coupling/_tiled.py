@@ -111,6 +111,21 @@ class TiledCoupling(CouplingOperator):
 
         return self._with(block, (*self._tensors, log_mass), (*self._leaves, leaf))
 
+    def scale(self, left: Tensor | None, right: Tensor | None) -> TiledCoupling:
+        """Return diag(left) K diag(right), scaled tile by tile."""
+        factors = [f for f in (left, right) if f is not None]
+        leaves = [f.detach().requires_grad_(f.requires_grad) for f in factors]
+        left_leaf = None if left is None else leaves[0]
+        right_leaf = None if right is None else leaves[-1]
+
+        def block(rows: slice, columns: slice) -> Tensor:
+            tile = self._block(rows, columns)
+            if left_leaf is not None:
+                tile = left_leaf[rows].unsqueeze(-1) * tile
+            return tile if right_leaf is None else tile * right_leaf[columns]
+
+        return self._with(block, (*self._tensors, *factors), (*self._leaves, *leaves))
+
     def without_self_coupling(self) -> TiledCoupling:
         """Return K with a zero diagonal."""
         return self._without_diagonal(0.0)

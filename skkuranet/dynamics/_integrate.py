@@ -47,7 +47,7 @@ def integrate(
     n_steps: int = 100,
     save_from: int = 0,
     solver: str | Solver = "euler",
-) -> Trajectory:
+) -> Trajectory[Tensor]:
     """Integrate coupled Kuramoto oscillators, differentiably.
 
     Parameters

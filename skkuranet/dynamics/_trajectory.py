@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from skkuranet.losses import mean_field
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+Array = TypeVar("Array", Tensor, NDArray[Any])
 
 
 @dataclass(frozen=True)
-class Trajectory:
+class Trajectory(Generic[Array]):
     """Phases of a network through time.
 
     The torch core keeps tensors in it, the estimators NumPy arrays.
@@ -28,10 +28,10 @@ class Trajectory:
         Phases in radians, not wrapped.
     """
 
-    times: Tensor | NDArray[Any]
-    phases: Tensor | NDArray[Any]
+    times: Array
+    phases: Array
 
-    def order_parameter(self) -> Tensor | NDArray[Any]:
+    def order_parameter(self) -> Array:
         """Return R(t) = |⟨exp(i θ(t))⟩|, of shape (T, ...).
 
         Returns
@@ -43,13 +43,16 @@ class Trajectory:
             return mean_field(self.phases).abs()
         return np.hypot(np.cos(self.phases).mean(-1), np.sin(self.phases).mean(-1))
 
-    def numpy(self) -> Trajectory:
+    def numpy(self) -> Trajectory[NDArray[Any]]:
         """Return the same trajectory in NumPy arrays.
 
         Returns
         -------
         Trajectory
         """
-        if not isinstance(self.phases, Tensor) or not isinstance(self.times, Tensor):
-            return self
-        return Trajectory(self.times.cpu().numpy(), self.phases.detach().cpu().numpy())
+        return Trajectory(
+            *(
+                a.detach().cpu().numpy() if isinstance(a, Tensor) else a
+                for a in (self.times, self.phases)
+            )
+        )

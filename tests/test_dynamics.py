@@ -1,0 +1,263 @@
+"""Gradients, convergence, invariants and closed forms of the torch core."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.integrate import solve_ivp
+
+from skkuranet.coupling import (
+    Balanced,
+    DenseCoupling,
+    FactorizedCoupling,
+    FactorizedNetwork,
+    Identity,
+    InDegree,
+    MeanDegree,
+    PairwiseNetwork,
+    SparseCoupling,
+    TiledCoupling,
+    couple,
+    couple_driven,
+)
+from skkuranet.dynamics import integrate, lock
+
+N = 6
+
+
+def normal(*shape, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+def networks():
+    generator = torch.Generator().manual_seed(3)
+    common = {"hidden_layer_sizes": (5,), "generator": generator, "activation": "tanh"}
+    return {
+        "pairwise": PairwiseNetwork(2, **common).double(),
+        "pairwise symmetric": PairwiseNetwork(2, symmetric=True, **common).double(),
+        **{
+            form: FactorizedNetwork(2, rank=3, form=form, **common).double()
+            for form in ("block", "symmetric", "general", "nonnegative")
+        },
+    }
+
+
+EDGES = torch.tensor([[0, 1, 2, 3, 4, 5, 0, 2], [1, 0, 3, 2, 5, 4, 2, 0]])
+
+CASES = [
+    ("pairwise", "dense", Identity()),
+    ("pairwise", "dense", InDegree()),
+    ("pairwise", "dense", InDegree(order=2, density_exponent=0.5)),
+    ("pairwise symmetric", "dense", MeanDegree()),
+    ("pairwise", "tiled", Identity()),
+    ("pairwise", "tiled", InDegree()),
+    ("pairwise", "tiled", InDegree(order=2, density_exponent=0.5)),
+    ("pairwise symmetric", "tiled", MeanDegree()),
+    ("pairwise", "sparse", Identity()),
+    ("pairwise", "sparse", InDegree()),
+    ("pairwise symmetric", "sparse", MeanDegree()),
+    ("block", "factorised", Balanced()),
+    ("symmetric", "factorised", InDegree(order=2, density_exponent=0.5)),
+    ("general", "factorised", Identity()),
+    ("general", "factorised", InDegree(order=2)),
+    ("nonnegative", "factorised", MeanDegree(2.0)),
+]
+
+
+def build(network, kind, x, normalization):
+    edges = EDGES if kind == "sparse" else None
+    # Too little for the matrix, and for more than a few pairs at once.
+    budget = 8 * N * N - 1 if kind == "tiled" else 1 << 20
+    return couple(network, x, normalization, edges=edges, memory_budget=budget)
+
+
+OPERATORS = {
+    "dense": DenseCoupling,
+    "factorised": FactorizedCoupling,
+    "sparse": SparseCoupling,
+    "tiled": object,
+}
+
+
+@pytest.mark.parametrize("solver", ["euler", "rk4"])
+@pytest.mark.parametrize(("name", "kind", "normalization"), CASES)
+def test_gradients_of_every_operator_solver_and_normalisation(name, kind, normalization, solver):
+    network, x = networks()[name], normal(N, 2)
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    assert isinstance(build(network, kind, x, normalization), OPERATORS[kind])
+
+    def flow(phases, frequency, field, *_):
+        return integrate(
+            build(network, kind, x, normalization),
+            phases,
+            frequency=frequency,
+            field=field,
+            step_size=0.2,
+            n_steps=3,
+            save_from=1,
+            solver=solver,
+        ).phases
+
+    inputs = [normal(N, seed=s).requires_grad_() for s in (1, 2, 3)]
+    assert torch.autograd.gradcheck(flow, (*inputs, *parameters))
+
+
+def test_tiles_smaller_than_the_network_are_used():
+    operator = build(networks()["pairwise"], "tiled", normal(N, 2), Identity())
+    assert isinstance(operator, TiledCoupling)
+    assert len(operator._spans(0)) > 1
+
+
+@pytest.mark.parametrize("normalization", [Identity(), InDegree(), InDegree(2, 0.5), MeanDegree()])
+def test_tiled_equals_dense(normalization):
+    network, x = networks()["pairwise symmetric"], normal(N, 2)
+    dense = build(network, "dense", x, normalization)
+    tiled = build(network, "tiled", x, normalization)
+    torch.testing.assert_close(tiled.dense(), dense.dense(), rtol=1e-10, atol=1e-12)
+    v = normal(2, N)
+    torch.testing.assert_close(tiled.matvec(v), v @ dense.dense().mT)
+    torch.testing.assert_close(tiled.rmatvec(v), v @ dense.dense())
+
+
+@pytest.mark.parametrize("normalization", [Identity(), InDegree(2), InDegree(2, 0.5)])
+def test_factorised_equals_dense(normalization):
+    network, x = networks()["symmetric"], normal(N, 2)
+    factorised = couple(network, x, normalization)
+    dense = normalization(DenseCoupling(network(x, x)))
+    torch.testing.assert_close(factorised.dense(), dense.dense(), rtol=1e-10, atol=1e-12)
+
+
+def test_in_degree_and_mean_degree_are_what_they_say():
+    x = normal(N, 2)
+    row_normalised = couple(networks()["pairwise"], x, InDegree(symmetrize=False)).dense()
+    torch.testing.assert_close(row_normalised.abs().sum(1), torch.ones(N, dtype=torch.float64))
+    for name in ("pairwise symmetric", "nonnegative"):
+        matrix = couple(networks()[name], x, MeanDegree(1.5)).dense().detach()
+        assert (matrix >= -1e-12).all()
+        assert torch.allclose(matrix, matrix.mT)
+        assert matrix.sum() / N == pytest.approx(1.5)
+        assert matrix.diagonal().abs().max() < 1e-12
+
+
+def test_balanced_couplings_do_not_see_class_counts():
+    network = networks()["block"]
+    few, many = normal(1, 2, seed=1), normal(1, 2, seed=2)
+    with torch.no_grad():
+        network.layers[-1].weight.mul_(200)
+        network.layers[-1].bias.mul_(200)
+    x = torch.cat((few.expand(2, 2), many.expand(18, 2)))
+    matrix = couple(network, x, Balanced()).dense().detach()
+    assert (matrix.abs().sum(1) <= 1 + 1e-9).all()
+    pull_of_few, pull_of_many = matrix[0, :2].sum(), matrix[0, 2:].sum()
+    raw = network(x[:1], x)[0].detach()
+    assert pull_of_few / pull_of_many == pytest.approx(float(raw[0] / raw[-1]), rel=1e-6)
+
+
+@pytest.mark.parametrize(("solver", "order"), [("euler", 1), ("rk4", 4)])
+def test_order_of_convergence(solver, order):
+    coupling, start = DenseCoupling(normal(N, N)), normal(N, seed=1)
+    system = {"frequency": normal(N, seed=2), "field": normal(N, seed=3)}
+
+    def end(n_steps):
+        options = {"step_size": 1.0 / n_steps, "n_steps": n_steps, "save_from": n_steps}
+        return integrate(coupling, start, solver=solver, **system, **options).phases[0]
+
+    exact = integrate(
+        coupling, start, solver="rk4", step_size=1 / 4096, n_steps=4096, save_from=4096, **system
+    ).phases[0]
+    coarse, fine = (float((end(n) - exact).norm()) for n in (64, 128))
+    assert math.log2(coarse / fine) == pytest.approx(order, abs=0.15)
+
+
+@pytest.mark.parametrize("solver", ["rk4", "dopri5"])
+def test_agrees_with_scipy(solver):
+    K, w, b, start = normal(N, N), normal(N, seed=1), normal(N, seed=2), normal(N, seed=3)
+    k, omega, field = K.numpy(), w.numpy(), b.numpy()
+
+    def rate(_, theta):
+        pull = np.sin(theta[None, :] - theta[:, None])
+        return omega + (k * pull).sum(1) + field * np.sin(theta)
+
+    truth = solve_ivp(rate, (0, 2), start.numpy(), method="DOP853", rtol=1e-12, atol=1e-12).y[:, -1]
+    solver = solver if solver == "rk4" else _tight(solver)
+    ours = integrate(
+        DenseCoupling(K),
+        start,
+        frequency=w,
+        field=b,
+        step_size=1 / 512,
+        n_steps=1024,
+        solver=solver,
+    )
+    np.testing.assert_allclose(ours.phases[-1], truth, atol=1e-8)
+
+
+def _tight(method):
+    from skkuranet.dynamics import Adaptive
+
+    return Adaptive(method, rtol=1e-11, atol=1e-11)
+
+
+def test_energy_of_symmetric_couplings_never_rises_and_rotations_commute():
+    K = normal(N, N)
+    K = K + K.mT
+    start = normal(N, seed=1)
+    path = integrate(DenseCoupling(K), start, step_size=0.01, n_steps=400, solver="rk4").phases
+    difference = path.unsqueeze(-1) - path.unsqueeze(-2)
+    energy = -0.5 * (K * difference.cos()).sum((-2, -1))
+    assert (energy.diff() <= 1e-12).all()
+    turned = integrate(
+        DenseCoupling(K), start + 1, step_size=0.01, n_steps=400, solver="rk4"
+    ).phases
+    torch.testing.assert_close(turned - 1, path)
+
+
+def test_locking_in_closed_form_equals_a_long_simulation():
+    reference, x = normal(N, 2), normal(3, 2, seed=1)
+    network = networks()["block"]
+    phases = normal(N, seed=2)
+    driven = couple_driven(network, x, reference, Balanced())
+    frequency = 0.3 * driven.dense().abs().sum(1) * torch.tensor([0.0, 0.2, -0.2]).double()
+    locking = lock(driven, phases, frequency=frequency)
+    assert locking.locked.all()
+    # The whole system: a frozen reference network and three test oscillators.
+    K = torch.zeros(N + 3, N + 3, dtype=torch.float64)
+    K[N:, :N] = driven.dense()
+    start = torch.cat((phases, locking.phases + 0.5))
+    full = torch.cat((torch.zeros(N, dtype=torch.float64), frequency))
+    end = integrate(
+        DenseCoupling(K), start, frequency=full, step_size=0.5, n_steps=20000, save_from=20000
+    ).phases[0, N:]
+    turns = (end - locking.phases) / (2 * math.pi)
+    assert (turns - turns.round()).abs().max() < 1e-6
+
+
+def test_batched_networks_equal_single_ones():
+    network, x, start = networks()["block"], normal(2, N, 2), normal(2, N, seed=1)
+    together = integrate(couple(network, x, Balanced()), start, n_steps=5).phases
+    for i in range(2):
+        alone = integrate(couple(network, x[i], Balanced()), start[i], n_steps=5).phases
+        torch.testing.assert_close(together[:, i], alone)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"solver": "leapfrog"}, "solver must be one of"),
+        ({"step_size": 0.0}, "step_size must be positive"),
+        ({"n_steps": 0}, "n_steps must be at least 1"),
+        ({"frequency": torch.zeros(2).double()}, "frequency must have one entry"),
+    ],
+)
+def test_bad_settings_are_named(change, message):
+    with pytest.raises(ValueError, match=message):
+        integrate(DenseCoupling(normal(N, N)), normal(N), **change)
+
+
+def test_mismatched_phases_are_named():
+    with pytest.raises(ValueError, match="phases must have shape"):
+        integrate(DenseCoupling(normal(N, N)), normal(N + 1))
+    with pytest.raises(ValueError, match="phases are"):
+        integrate(DenseCoupling(normal(N, N)), normal(N).float())
