@@ -1,0 +1,94 @@
+"""Train oscillators on real data and see them synchronise into the classes.
+
+Run ``make demo``, or ``python examples/demo.py FOLDER``: figures are printed and pictures
+written to the folder.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from sklearn.datasets import load_digits, make_moons
+from sklearn.metrics import adjusted_rand_score
+from sklearn.model_selection import train_test_split
+
+from skkuranet import KuraNetClusterer
+from skkuranet.datasets import make_gaussian_ring
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+# Data testing row of Table II in the paper; GMM is its mean over all ring sizes.
+PAPER_LOSS = {"moons": "0.0154", "five Gaussians": "0.0144", "digits": "-"}
+
+
+def load():
+    digits = load_digits(return_X_y=True)
+    return {
+        "moons": make_moons(4000, noise=0.05, random_state=0),
+        "five Gaussians": make_gaussian_ring(5, 4000, random_state=0),
+        "digits": digits,
+    }
+
+
+def on_circle(axes, phases, y, title):
+    axes.add_patch(plt.Circle((0, 0), 1, fill=False, color="0.8"))
+    radius = 1 + 0.03 * np.random.RandomState(0).standard_normal(len(phases))
+    points = radius * np.cos(phases), radius * np.sin(phases)
+    axes.scatter(*points, c=y, cmap="tab10", s=6)
+    axes.set(title=title, aspect="equal", xticks=[], yticks=[], xlim=(-1.3, 1.3), ylim=(-1.3, 1.3))
+
+
+def landscape(axes, clusterer, X, y):
+    low, high = X.min(axis=0) - 0.5, X.max(axis=0) + 0.5
+    p, q = np.meshgrid(np.linspace(low[0], high[0], 200), np.linspace(low[1], high[1], 200))
+    phasors = clusterer.transform(np.column_stack((p.ravel(), q.ravel())))
+    phase = np.arctan2(phasors[:, 1], phasors[:, 0]).reshape(p.shape)
+    axes.pcolormesh(p, q, phase, cmap="hsv", vmin=-np.pi, vmax=np.pi, alpha=0.8, rasterized=True)
+    axes.scatter(*X[:200].T, c=y[:200], cmap="tab10", s=8, edgecolors="k", linewidths=0.3)
+    axes.set(title="phase that a new point locks to", xticks=[], yticks=[])
+
+
+def main(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    print(f"{'data':16s}{'fit':>7s}{'accuracy':>10s}{'ARI':>8s}{'loss':>9s}{'paper':>9s}")
+    for name, (X, y) in load().items():
+        X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0, stratify=y)
+        start = time.perf_counter()
+        clusterer = KuraNetClusterer(random_state=0).fit(X_train, y_train)
+        seconds = time.perf_counter() - start
+        predicted = clusterer.predict(X_test)
+        # The paper's "Data" testing: new networks of 100 oscillators from random phases.
+        networks = [slice(i, i + 100) for i in range(0, len(X_test) - 99, 100)]
+        losses = [clusterer.synchrony_loss(X_test[n], y_test[n]) for n in networks]
+        print(
+            f"{name:16s}{seconds:6.1f}s{np.mean(predicted == y_test):10.4f}"
+            f"{adjusted_rand_score(y_test, predicted):8.4f}{np.mean(losses):9.4f}"
+            f"{PAPER_LOSS[name]:>9s}"
+        )
+        X_net, y_net = X_test[:300], y_test[:300]
+        order = np.argsort(y_net, kind="stable")
+        path = clusterer.simulate(X_net, random_state=1)
+        figure, axes = plt.subplots(1, 4, figsize=(17, 4.2), layout="constrained")
+        on_circle(axes[0], path.phases[0], y_net, "phases before")
+        on_circle(axes[1], path.phases[-1], y_net, "phases after")
+        matrix = clusterer.coupling_matrix(X_net[order])
+        bound = np.abs(matrix).max()
+        image = axes[2].imshow(matrix, cmap="RdBu_r", vmin=-bound, vmax=bound)
+        axes[2].set(title="couplings, sorted by class", xticks=[], yticks=[])
+        figure.colorbar(image, ax=axes[2])
+        if X.shape[1] == 2:
+            landscape(axes[3], clusterer, X_test, y_test)
+        else:
+            axes[3].plot(clusterer.loss_curve_)
+            axes[3].set(title="training loss", xlabel="iteration", yscale="log")
+        figure.suptitle(f"{name}: {len(X_net)} oscillators that were not trained on")
+        figure.savefig(folder / f"{name.replace(' ', '_')}.png", dpi=110)
+        plt.close(figure)
+    print(f"Pictures: {folder.resolve()}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "demo_output"))
