@@ -1,4 +1,4 @@
-# make demo | test | docs | benchmark: each creates its environment in .venv first.
+# make demo | test | benchmark: each creates its environment in .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed

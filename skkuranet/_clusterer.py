@@ -61,8 +61,9 @@ class KuraNetClusterer(
         Number of blocks of the factorised network; None for max(16, 2 n_classes).
     normalization : {"auto", "balanced", "in_degree", "none"} or Normalization, default="auto"
         How couplings are made independent of the number of oscillators. ``"auto"`` is
-        ``"balanced"`` for factorised couplings and an in-degree of 1, as in the paper,
-        for the others.
+        ``"balanced"`` for factorised couplings and ``"in_degree"``, the paper's absolute
+        in-degree of 1, for modules; pairwise couplings are divided by a root of the node
+        density before.
     network_size : int, default=100
         Oscillators in each network drawn for training.
     batch_size : int, default=4

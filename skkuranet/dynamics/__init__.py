@@ -2,7 +2,7 @@
 
 from skkuranet.dynamics._adaptive import Adaptive
 from skkuranet.dynamics._integrate import SOLVERS, integrate
-from skkuranet.dynamics._locking import Locking, lock, reference_frequency
+from skkuranet.dynamics._locking import Locking, lock
 from skkuranet.dynamics._runge_kutta import EULER, RK4, RungeKutta
 from skkuranet.dynamics._system import KuramotoSystem
 from skkuranet.dynamics._trajectory import Trajectory
@@ -18,5 +18,4 @@ __all__ = [
     "Trajectory",
     "integrate",
     "lock",
-    "reference_frequency",
 ]

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from skkuranet.coupling import CouplingOperator, product
-from skkuranet.dynamics._system import KuramotoSystem
 
 
 @dataclass(frozen=True)
@@ -85,22 +84,3 @@ def lock(
     phases = phases + ratio.clamp(-1.0, 1.0).asin()
     wrapped = torch.remainder(phases + math.pi, 2 * math.pi) - math.pi
     return Locking(wrapped, detuning.abs() <= strength, strength)
-
-
-def reference_frequency(system: KuramotoSystem, phases: Tensor) -> tuple[float, float]:
-    """Return the common frequency of a network and how far it is from being locked.
-
-    Parameters
-    ----------
-    system : KuramotoSystem
-    phases : Tensor of shape (n,)
-
-    Returns
-    -------
-    frequency, spread : float
-        Mean and largest deviation of the instantaneous frequencies.
-    """
-    with torch.no_grad():
-        velocity = system.velocity(phases)
-    mean = velocity.mean()
-    return float(mean), float((velocity - mean).abs().max())
