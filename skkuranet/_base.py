@@ -1,11 +1,10 @@
-"""What the estimators share: couplings by name, device, restarts and seeding."""
+"""What the estimators share: couplings by name, parameters, restarts and seeding."""
 
 from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral, Real
 
@@ -14,26 +13,22 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.parallel import Parallel, delayed
 from torch import nn
 
+from skkuranet._simulation import SimulationMixin
+from skkuranet._tools import one_thread, random_source, resolve_device, to_tensor
 from skkuranet.coupling import (
     Balanced,
     CouplingNetwork,
-    CouplingOperator,
     FactorizedNetwork,
     Identity,
     InDegree,
     Normalization,
     PairwiseNetwork,
-    couple,
-    couple_driven,
 )
 from skkuranet.training import Curriculum, Objective, TrainingResult, train
-
-LIMIT_TIME = 500.0
 
 
 @dataclass(frozen=True)
@@ -66,7 +61,7 @@ COUPLINGS = {
 NORMALIZATIONS = {"balanced": Balanced(), "in_degree": InDegree(), "none": Identity()}
 
 
-class KuraNetBase(CallbackSupportMixin, BaseEstimator):
+class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
     """Base of the estimators: a coupling network, trained through the dynamics."""
 
     _parameter_constraints: dict = {
@@ -166,28 +161,6 @@ class KuraNetBase(CallbackSupportMixin, BaseEstimator):
             )
         return best
 
-    def _couple(self, X: np.ndarray, network: nn.Module, device: torch.device) -> CouplingOperator:
-        return couple(
-            network,
-            to_tensor(X, network, device),
-            self._normalization(),
-            memory_budget=self.memory_budget,
-        )
-
-    def _couple_driven(
-        self, X: np.ndarray, reference: np.ndarray, network: nn.Module, device: torch.device
-    ) -> CouplingOperator:
-        return couple_driven(
-            network,
-            to_tensor(X, network, device),
-            to_tensor(reference, network, device),
-            self._normalization(),
-        )
-
-    def _network_on(self, device: torch.device, dtype: torch.dtype) -> nn.Module:
-        """A copy of the fitted network for computing; the fitted one stays as it is."""
-        return copy.deepcopy(self.coupling_).to(device=device, dtype=dtype)
-
 
 def _train_once(
     estimator: KuraNetBase,
@@ -221,69 +194,3 @@ def _train_once(
         )
     task.call_on_fit_task_end(estimator=estimator, X=X)
     return network.cpu(), result
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Limit torch to one thread, whose sums have one order whatever ``n_jobs`` is."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def resolve_device(device: str | torch.device) -> torch.device:
-    """Turn the parameter ``device`` into a device that is there.
-
-    Parameters
-    ----------
-    device : {"auto", "cpu", "cuda", "cuda:i"} or torch.device
-
-    Returns
-    -------
-    torch.device
-
-    Raises
-    ------
-    ValueError
-        If it is unknown or this machine has no such device.
-    """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        resolved = torch.device(device)
-    except RuntimeError as error:
-        raise ValueError(
-            f"device={device!r} is unknown; use 'auto', 'cpu', 'cuda' or 'cuda:i'."
-        ) from error
-    if resolved.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(
-            f"device={str(device)!r} was asked for, but no CUDA device is available. Use "
-            "device='auto' to compute on the CPU where there is none."
-        )
-    return resolved
-
-
-def random_source(random_state: int | np.random.RandomState | None) -> np.random.RandomState:
-    """Like check_random_state, but None draws fresh entropy and leaves NumPy's global state alone.
-
-    Parameters
-    ----------
-    random_state : int, RandomState instance or None
-
-    Returns
-    -------
-    RandomState
-    """
-    if random_state is None:
-        return np.random.RandomState()
-    return check_random_state(random_state)
-
-
-def to_tensor(X: np.ndarray, network: nn.Module, device: torch.device) -> torch.Tensor:
-    """Node features in the network's floating-point type, on a device."""
-    dtype = next((p.dtype for p in network.parameters()), torch.float32)
-    # A copy: X may be a read-only memory map, which torch cannot share.
-    return torch.tensor(np.ascontiguousarray(X), dtype=dtype, device=device)

@@ -15,18 +15,14 @@ from sklearn.base import (
 )
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import gen_batches
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skkuranet._base import LIMIT_TIME, KuraNetBase, random_source, resolve_device
+from skkuranet._base import KuraNetBase
 from skkuranet._readout import PhaseReadout, phasors
-from skkuranet.dynamics import Trajectory, integrate, lock
+from skkuranet._tools import random_source
 from skkuranet.losses import cluster_synchrony_loss
 from skkuranet.training import ClusterObjective
-
-# Pairs of a new row and a reference oscillator that are coupled at once.
-_PAIRS_PER_BATCH = 1 << 23
 
 
 class KuraNetClusterer(
@@ -72,14 +68,15 @@ class KuraNetClusterer(
         Iterations of training; its whole schedule scales with it.
     learning_rate_init : float, default=3e-3
         Peak learning rate of Adam.
-    weight_decay : float, default=1.5
+    weight_decay : float, default=1.0
         Decoupled weight decay; the regularisation.
     step_size : float, default=1.0
         Euler step, in units of time.
     n_steps : int, default=100
         Steps of the longest trajectories of training.
     tol : float, default=1e-4
-        Training stops early when the loss at the limit stays below it.
+        Training stops early when the loss at the limit stays below it for eight checks,
+        25 iterations apart; 0 never stops early.
     n_init : int, default=1
         Number of networks trained; the best is kept.
     n_jobs : int, default=None
@@ -160,7 +157,7 @@ class KuraNetClusterer(
         batch_size=4,
         max_iter=600,
         learning_rate_init=3e-3,
-        weight_decay=1.5,
+        weight_decay=1.0,
         step_size=1.0,
         n_steps=100,
         tol=1e-4,
@@ -314,40 +311,6 @@ class KuraNetClusterer(
         """
         return self._lock(self._check(X))
 
-    def simulate(self, X, *, n_steps=None, save_from=0, initial_phases=None, random_state=None):
-        """Integrate the mutual dynamics of these rows alone.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Node features; one network is made of all rows.
-        n_steps : int, default=None
-            Number of steps; None for 500 units of time.
-        save_from : int, default=0
-            First step that is kept; ``n_steps`` keeps the limit alone.
-        initial_phases : array-like of shape (n_samples,), default=None
-            In radians; None draws them at random.
-        random_state : int, RandomState instance or None, default=None
-            Source of the initial phases; None takes the estimator's.
-
-        Returns
-        -------
-        Trajectory
-            ``times`` (T,) and ``phases`` (T, n_samples).
-        """
-        X = self._check(X)
-        if initial_phases is None:
-            seed = self.random_state if random_state is None else random_state
-            initial_phases = random_source(seed).uniform(0.0, 2.0 * np.pi, len(X))
-        initial_phases = np.asarray(initial_phases, dtype=np.float32)
-        if initial_phases.shape != (len(X),):
-            raise ValueError(
-                f"initial_phases must have shape ({len(X)},), one phase for each row of X, "
-                f"got {initial_phases.shape}."
-            )
-        n_steps = self._limit_steps() if n_steps is None else n_steps
-        return self._integrate(X, initial_phases, n_steps, save_from)
-
     def cluster(self, X, n_clusters=None, random_state=None):
         """Cluster rows by the limit of their mutual dynamics; also classes never seen.
 
@@ -401,44 +364,6 @@ class KuraNetClusterer(
         limit = torch.from_numpy(self._limit(X, random_source(seed)))
         return float(cluster_synchrony_loss(limit.double(), membership.double()))
 
-    def coupling_matrix(self, X, Y=None):
-        """Return couplings as a matrix.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Node features of the targets.
-        Y : array-like of shape (n_sources, n_features), default=None
-            Node features of a network that drives the rows of X and on which they do not
-            act back; None couples the rows of X with one another.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_samples) or (n_samples, n_sources)
-            K[i, j] is the strength with which source j acts on target i.
-        """
-        X = self._check(X)
-        sources = X if Y is None else self._check(Y)
-        needed = 8 * len(X) * len(sources)
-        if needed > self.memory_budget:
-            raise ValueError(
-                f"A coupling matrix of {len(X)} x {len(sources)} takes {needed} bytes, more "
-                f"than memory_budget={self.memory_budget}. Raise memory_budget, or pass fewer "
-                "rows; simulate and predict need no matrix."
-            )
-        device = resolve_device(self.device)
-        with torch.no_grad():
-            network = self._network_on(device, torch.float64)
-            if Y is None:
-                operator = self._couple(X, network, device)
-            else:
-                operator = self._couple_driven(X, sources, network, device)
-            return operator.dense().cpu().numpy()
-
-    def _check(self, X):
-        check_is_fitted(self)
-        return validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-
     def _encode(self, y):
         """Return the classes and, for each row, its class or -1 where it is unlabelled."""
         known = np.ones(len(y), dtype=bool) if self.unlabeled is None else y != self.unlabeled
@@ -487,45 +412,6 @@ class KuraNetClusterer(
         points = phasors(self.reference_phases_)
         self._readout = PhaseReadout(points, codes, len(self.classes_))
         self.cluster_centers_ = self._readout.centers
-
-    def _limit_steps(self):
-        return max(1, round(LIMIT_TIME / self.step_size))
-
-    def _limit(self, X, rng):
-        """Phases of the mutual dynamics at the limit of random initial phases."""
-        n_steps = self._limit_steps()
-        start = rng.uniform(0.0, 2.0 * np.pi, len(X)).astype(np.float32)
-        return self._integrate(X, start, n_steps, n_steps).phases[0]
-
-    def _integrate(self, X, start, n_steps, save_from) -> Trajectory:
-        """Integrate the network made of X, in the floating-point type of ``start``."""
-        device = resolve_device(self.device)
-        phases = torch.as_tensor(start, device=device)
-        with torch.no_grad():
-            network = self._network_on(device, phases.dtype)
-            return integrate(
-                self._couple(X, network, device),
-                phases,
-                step_size=self.step_size,
-                n_steps=n_steps,
-                save_from=save_from,
-            ).numpy()
-
-    def _lock(self, X):
-        """Phasors at which the rows of X lock to the reference network, (n, 2).
-
-        In double precision, so that how rows are batched does not show.
-        """
-        device = resolve_device(self.device)
-        phases = torch.as_tensor(self.reference_phases_, dtype=torch.float64, device=device)
-        locked = np.empty(len(X))
-        rows = max(1, _PAIRS_PER_BATCH // len(self.reference_features_))
-        with torch.no_grad():
-            network = self._network_on(device, torch.float64)
-            for batch in gen_batches(len(X), rows):
-                coupling = self._couple_driven(X[batch], self.reference_features_, network, device)
-                locked[batch] = lock(coupling, phases).phases.cpu().numpy()
-        return phasors(locked)
 
 
 def _objective(codes, n_classes, device):

@@ -43,12 +43,16 @@ class Curriculum:
         short ones train fast but leave some splay states unstable.
     learning_rate : float, default=3e-3
         Peak learning rate of Adam; it falls to 2 % along a cosine.
-    weight_decay : float, default=1.5
+    weight_decay : float, default=1.0
         Decoupled weight decay of the coupling network's perceptron.
     max_norm : float, default=1.0
         Gradients are clipped at this norm.
     tolerance : float, default=1e-4
-        Training stops when three checks in a row find a limit loss below it.
+        Training stops when ``patience`` checks in a row find a limit loss below it; 0
+        never stops early.
+    patience : int, default=8
+        The limit of a few networks cannot see the last misplaced nodes; further
+        iterations still move the boundaries away from them.
     check_every : int, default=25
         Iterations between checks of the limit.
     limit_time : float, default=200.0
@@ -61,9 +65,10 @@ class Curriculum:
     step_size: float = 1.0
     n_steps: int = 100
     learning_rate: float = 3e-3
-    weight_decay: float = 1.5
+    weight_decay: float = 1.0
     max_norm: float = 1.0
     tolerance: float = 1e-4
+    patience: int = 8
     check_every: int = 25
     limit_time: float = 200.0
 
@@ -371,7 +376,7 @@ class _Run:
         for name, value in network.named_buffers():
             value.copy_(annealing[name])
         self.below = self.below + 1 if loss < plan.tolerance else 0
-        return self.below >= 3
+        return self.below >= plan.patience
 
     def anneal(self, progress: float) -> None:
         if isinstance(self.network, CouplingNetwork):

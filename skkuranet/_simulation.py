@@ -1,0 +1,158 @@
+"""What every fitted estimator can do with its couplings: couple, integrate and lock new rows."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import torch
+from sklearn.utils import gen_batches
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import nn
+
+from skkuranet._readout import phasors
+from skkuranet._tools import random_source, resolve_device, to_tensor
+from skkuranet.coupling import CouplingOperator, couple, couple_driven
+from skkuranet.dynamics import Trajectory, integrate, lock
+
+LIMIT_TIME = 500.0
+
+# Pairs of a new row and a reference oscillator that are coupled at once.
+_PAIRS_PER_BATCH = 1 << 23
+
+
+class SimulationMixin:
+    """Dynamics of networks made of new rows, under the couplings that fit has learned."""
+
+    def simulate(self, X, *, n_steps=None, save_from=0, initial_phases=None, random_state=None):
+        """Integrate the mutual dynamics of these rows alone.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Node features; one network is made of all rows.
+        n_steps : int, default=None
+            Number of steps; None for 500 units of time.
+        save_from : int, default=0
+            First step that is kept; ``n_steps`` keeps the limit alone.
+        initial_phases : array-like of shape (n_samples,), default=None
+            In radians; None draws them at random.
+        random_state : int, RandomState instance or None, default=None
+            Source of the initial phases; None takes the estimator's.
+
+        Returns
+        -------
+        Trajectory
+            ``times`` (T,) and ``phases`` (T, n_samples).
+        """
+        X = self._check(X)
+        if initial_phases is None:
+            seed = self.random_state if random_state is None else random_state
+            initial_phases = random_source(seed).uniform(0.0, 2.0 * np.pi, len(X))
+        initial_phases = np.asarray(initial_phases, dtype=np.float32)
+        if initial_phases.shape != (len(X),):
+            raise ValueError(
+                f"initial_phases must have shape ({len(X)},), one phase for each row of X, "
+                f"got {initial_phases.shape}."
+            )
+        n_steps = self._limit_steps() if n_steps is None else n_steps
+        return self._integrate(X, initial_phases, n_steps, save_from)
+
+    def coupling_matrix(self, X, Y=None):
+        """Return couplings as a matrix.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Node features of the targets.
+        Y : array-like of shape (n_sources, n_features), default=None
+            Node features of a network that drives the rows of X and on which they do not
+            act back; None couples the rows of X with one another.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_samples) or (n_samples, n_sources)
+            K[i, j] is the strength with which source j acts on target i.
+        """
+        X = self._check(X)
+        sources = X if Y is None else self._check(Y)
+        needed = 8 * len(X) * len(sources)
+        if needed > self.memory_budget:
+            raise ValueError(
+                f"A coupling matrix of {len(X)} x {len(sources)} takes {needed} bytes, more "
+                f"than memory_budget={self.memory_budget}. Raise memory_budget, or pass fewer "
+                "rows; simulate and predict need no matrix."
+            )
+        device = resolve_device(self.device)
+        with torch.no_grad():
+            network = self._network_on(device, torch.float64)
+            if Y is None:
+                operator = self._couple(X, network, device)
+            else:
+                operator = self._couple_driven(X, sources, network, device)
+            return operator.dense().cpu().numpy()
+
+    def _check(self, X):
+        check_is_fitted(self)
+        return validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+
+    def _limit_steps(self):
+        return max(1, round(LIMIT_TIME / self.step_size))
+
+    def _limit(self, X, rng):
+        """Phases of the mutual dynamics at the limit of random initial phases."""
+        n_steps = self._limit_steps()
+        start = rng.uniform(0.0, 2.0 * np.pi, len(X)).astype(np.float32)
+        return self._integrate(X, start, n_steps, n_steps).phases[0]
+
+    def _integrate(self, X, start, n_steps, save_from) -> Trajectory:
+        """Integrate the network made of X, in the floating-point type of ``start``."""
+        device = resolve_device(self.device)
+        phases = torch.as_tensor(start, device=device)
+        with torch.no_grad():
+            network = self._network_on(device, phases.dtype)
+            return integrate(
+                self._couple(X, network, device),
+                phases,
+                step_size=self.step_size,
+                n_steps=n_steps,
+                save_from=save_from,
+            ).numpy()
+
+    def _lock(self, X):
+        """Phasors at which the rows of X lock to the reference network, (n, 2).
+
+        In double precision, so that how rows are batched does not show.
+        """
+        device = resolve_device(self.device)
+        phases = torch.as_tensor(self.reference_phases_, dtype=torch.float64, device=device)
+        locked = np.empty(len(X))
+        rows = max(1, _PAIRS_PER_BATCH // len(self.reference_features_))
+        with torch.no_grad():
+            network = self._network_on(device, torch.float64)
+            for batch in gen_batches(len(X), rows):
+                coupling = self._couple_driven(X[batch], self.reference_features_, network, device)
+                locked[batch] = lock(coupling, phases).phases.cpu().numpy()
+        return phasors(locked)
+
+    def _couple(self, X: np.ndarray, network: nn.Module, device: torch.device) -> CouplingOperator:
+        return couple(
+            network,
+            to_tensor(X, network, device),
+            self._normalization(),
+            memory_budget=self.memory_budget,
+        )
+
+    def _couple_driven(
+        self, X: np.ndarray, reference: np.ndarray, network: nn.Module, device: torch.device
+    ) -> CouplingOperator:
+        return couple_driven(
+            network,
+            to_tensor(X, network, device),
+            to_tensor(reference, network, device),
+            self._normalization(),
+        )
+
+    def _network_on(self, device: torch.device, dtype: torch.dtype) -> nn.Module:
+        """A copy of the fitted network for computing; the fitted one stays as it is."""
+        return copy.deepcopy(self.coupling_).to(device=device, dtype=dtype)

@@ -1,0 +1,77 @@
+"""Device, randomness and tensors of the estimators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from sklearn.utils import check_random_state
+from torch import nn
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Limit torch to one thread, whose sums have one order whatever ``n_jobs`` is."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def resolve_device(device: str | torch.device) -> torch.device:
+    """Turn the parameter ``device`` into a device that is there.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu", "cuda", "cuda:i"} or torch.device
+
+    Returns
+    -------
+    torch.device
+
+    Raises
+    ------
+    ValueError
+        If it is unknown or this machine has no such device.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(
+            f"device={device!r} is unknown; use 'auto', 'cpu', 'cuda' or 'cuda:i'."
+        ) from error
+    if resolved.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(
+            f"device={str(device)!r} was asked for, but no CUDA device is available. Use "
+            "device='auto' to compute on the CPU where there is none."
+        )
+    return resolved
+
+
+def random_source(random_state: int | np.random.RandomState | None) -> np.random.RandomState:
+    """Like check_random_state, but None draws fresh entropy and leaves NumPy's global state alone.
+
+    Parameters
+    ----------
+    random_state : int, RandomState instance or None
+
+    Returns
+    -------
+    RandomState
+    """
+    if random_state is None:
+        return np.random.RandomState()
+    return check_random_state(random_state)
+
+
+def to_tensor(X: np.ndarray, network: nn.Module, device: torch.device) -> torch.Tensor:
+    """Node features in the network's floating-point type, on a device."""
+    dtype = next((p.dtype for p in network.parameters()), torch.float32)
+    # A copy: X may be a read-only memory map, which torch cannot share.
+    return torch.tensor(np.ascontiguousarray(X), dtype=dtype, device=device)
