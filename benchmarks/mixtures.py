@@ -4,24 +4,16 @@ Protocol of the paper: 10,000 training and 10,000 test nodes. Data: mean over 10
 of 100 nodes. Size: all training nodes as one exact network. Data+Size: all test nodes as one.
 All from random initial phases, after 500 units of time.
 
-    python benchmarks/mixtures.py [--seeds 0 1 2 3 4] [--coupling factorized] [--out FILE]
+    python benchmarks/mixtures.py [--seeds 0 1 2 3 4] [--coupling factorized] [--sets Moons ...]
 """
 
 import argparse
-import json
 import statistics
 import time
-from pathlib import Path
 
 import numpy as np
-from sklearn.datasets import (
-    load_breast_cancer,
-    load_digits,
-    load_iris,
-    load_wine,
-    make_circles,
-    make_moons,
-)
+from _common import MIXTURES, regimes, write
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
@@ -31,19 +23,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from skkuranet import KuraNetClusterer
-from skkuranet.datasets import make_gaussian_ring, make_spirals
 
-N_NODES, NETWORK, N_NETWORKS = 10_000, 100, 100
-
-MIXTURES = {
-    "Moons": lambda rng: make_moons(N_NODES, noise=0.05, random_state=rng),
-    "Circles": lambda rng: make_circles(N_NODES, noise=0.05, factor=0.5, random_state=rng),
-    "Spirals": lambda rng: make_spirals(N_NODES, noise=0.5, random_state=rng),
-    **{
-        f"GMM{k}": lambda rng, k=k: make_gaussian_ring(k, N_NODES, random_state=rng)
-        for k in range(2, 11)
-    },
-}
+# Merged clusters cost .07 (k=3) to .5 (k=2).
+STUCK = 0.05
 
 REAL = {
     "iris": load_iris,
@@ -74,23 +56,14 @@ def timed_accuracy(model, train, test):
     }
 
 
-def regimes(model, train, test, seed):
-    rng = np.random.RandomState(seed)
-    networks = [slice(i, i + NETWORK) for i in range(0, N_NETWORKS * NETWORK, NETWORK)]
-    data = [model.synchrony_loss(test[0][n], test[1][n], random_state=rng) for n in networks]
-    return {
-        "data": float(np.mean(data)),
-        "size": model.synchrony_loss(*train, random_state=rng),
-        "data_size": model.synchrony_loss(*test, random_state=rng),
-    }
-
-
 def mixture(name, seed, settings):
     rng = np.random.RandomState(seed)
     train, test = MIXTURES[name](rng), MIXTURES[name](rng)
     model = KuraNetClusterer(random_state=seed, **settings)
     row = {"data_set": name, "seed": seed, "ours": timed_accuracy(model, train, test)}
-    row["loss"] = regimes(model, train, test, seed)
+    phases = np.random.RandomState(seed)
+    row["loss"] = regimes(lambda X, y: model.synchrony_loss(X, y, random_state=phases), train, test)
+    row["stuck"] = bool(row["loss"]["data"] > STUCK)
     row["limit_loss"], row["n_iter"] = model.limit_loss_, model.n_iter_
     row["peers"] = {k: timed_accuracy(m, train, test) for k, m in peers(seed).items()}
     return row
@@ -119,12 +92,45 @@ def line(row):
     return f"{text}{ours['fit_s']:7.1f}{ours['accuracy']:8.4f}{best}"
 
 
+def summary(rows):
+    """Print the worst seed of each group of sets, in each regime, and the fit times."""
+    rings = [f"GMM{k}" for k in range(2, 11)]
+    groups = {n: [n] for n in ("Moons", "Circles", "Spirals")} | {
+        "GMM mean": rings,
+        "without 4": [n for n in rings if n != "GMM4"],
+        "GMM4": ["GMM4"],
+    }
+    found = {(r["data_set"], r["seed"]): r["loss"] for r in rows if "loss" in r}
+    seeds = sorted({seed for _, seed in found})
+    print("worst seed         data     size   d+size")
+    for group, names in groups.items():
+        if not all((n, s) in found for n in names for s in seeds):
+            continue
+        worst = [
+            max(statistics.mean(found[n, s][regime] for n in names) for s in seeds)
+            for regime in ("data", "size", "data_size")
+        ]
+        print(f"{group:14s}" + "".join(f"{w:9.5f}" for w in worst))
+    mixed = [r for r in rows if "loss" in r]
+    if mixed:
+        fits = [r["ours"]["fit_s"] for r in mixed]
+        print(f"fit: median {statistics.median(fits):.1f} s, longest {max(fits):.1f} s")
+        print(f"stuck: {sum(r['stuck'] for r in mixed)} of {len(mixed)} fits")
+        behind = max(r["peers"]["MLP"]["accuracy"] - r["ours"]["accuracy"] for r in mixed)
+        print(f"accuracy: at worst {behind:.4f} behind MLPClassifier")
+    real_rows = [r for r in rows if "loss" not in r]
+    if real_rows:
+        ours = statistics.mean(r["ours"]["accuracy"] for r in real_rows)
+        mlp = statistics.mean(r["peers"]["MLP"]["accuracy"] for r in real_rows)
+        print(f"real data: mean accuracy {ours:.4f}, MLPClassifier {mlp:.4f}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--coupling", default="factorized")
     parser.add_argument("--sets", nargs="+", default=[*MIXTURES, *REAL])
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/mixtures.json"))
+    parser.add_argument("--name", help="of the JSON file in benchmarks/results")
     options = parser.parse_args()
     settings = {"coupling": options.coupling}
     print(
@@ -135,8 +141,8 @@ def main():
         for seed in options.seeds:
             rows.append((mixture if name in MIXTURES else real)(name, seed, settings))
             print(line(rows[-1]), flush=True)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps({"settings": settings, "rows": rows}, indent=1) + "\n")
+    write(options.name or f"mixtures_{options.coupling}", {"settings": settings, "rows": rows})
+    summary(rows)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,83 @@
+"""Time and memory of predicting a million new rows in one call, and of one large network.
+
+python benchmarks/prediction.py
+"""
+
+import resource
+import sys
+import threading
+import time
+
+import numpy as np
+import psutil
+from _common import write
+from sklearn.datasets import load_digits
+
+from skkuranet import KuraNetClusterer
+from skkuranet.datasets import make_gaussian_ring
+
+N_ROWS = 1_000_000
+
+
+class PeakMemory:
+    """Largest resident size in a block, above what was resident before it."""
+
+    def __enter__(self):
+        self.process = psutil.Process()
+        self.before = self.peak = self.process.memory_info().rss
+        self.stopped = threading.Event()
+        self.thread = threading.Thread(target=self.watch)
+        self.thread.start()
+        return self
+
+    def watch(self):
+        while not self.stopped.wait(0.002):
+            self.peak = max(self.peak, self.process.memory_info().rss)
+
+    def __exit__(self, *_):
+        self.stopped.set()
+        self.thread.join()
+
+    @property
+    def gigabytes(self):
+        return (self.peak - self.before) / 1e9
+
+
+def measure(action):
+    with PeakMemory() as memory:
+        start = time.perf_counter()
+        action()
+        seconds = time.perf_counter() - start
+    return {"seconds": seconds, "gigabytes_above_input": memory.gigabytes}
+
+
+def main():
+    rng = np.random.RandomState(0)
+    ring = make_gaussian_ring(5, 10_000, random_state=rng)
+    digits = load_digits(return_X_y=True)
+    rows = []
+    for name, (X, y) in {"GMM5, 2 features": ring, "digits, 64 features": digits}.items():
+        model = KuraNetClusterer(random_state=0).fit(X, y)
+        model.predict(X[:100])
+        new = X[rng.randint(len(X), size=N_ROWS)] + 1e-3 * rng.standard_normal((N_ROWS, X.shape[1]))
+        rows.append(
+            {"what": f"predict, {name}", "n": N_ROWS} | measure(lambda m=model, X=new: m.predict(X))
+        )
+    model, X = KuraNetClusterer(random_state=0).fit(*ring), ring[0]
+    rows.append(
+        {"what": "simulate one exact network, 500 units of time", "n": len(X)}
+        | measure(lambda: model.simulate(X, save_from=500))
+    )
+    for row in rows:
+        print(
+            f"{row['what']} ({row['n']} rows): {row['seconds']:.2f} s, "
+            f"{row['gigabytes_above_input']:.2f} GB above the input"
+        )
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+    print(f"peak of the whole process: {peak:.2f} GB")
+    write("prediction", {"rows": rows, "process_peak_gigabytes": peak})
+
+
+if __name__ == "__main__":
+    main()
