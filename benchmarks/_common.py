@@ -52,6 +52,4 @@ def write(name, content):
         **content,
     }
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
-    path.write_text(json.dumps(content, indent=1) + "\n")
-    print(f"wrote {path.relative_to(RESULTS.parent.parent)}")
+    (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")

@@ -8,6 +8,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+__all__ = [
+    "circular_variance",
+    "cluster_synchrony_loss",
+    "mean_field",
+    "splay_loss",
+    "splay_maximum",
+]
+
 # Keeps |z| differentiable at 0 without moving it elsewhere.
 _TINY = 1e-24
 
@@ -18,6 +26,7 @@ def mean_field(phases: Tensor) -> Tensor:
     Parameters
     ----------
     phases : Tensor of shape (..., n)
+        Phases in radians.
 
     Returns
     -------
@@ -32,6 +41,7 @@ def circular_variance(phases: Tensor) -> Tensor:
     Parameters
     ----------
     phases : Tensor of shape (..., n)
+        Phases in radians.
 
     Returns
     -------
@@ -49,6 +59,7 @@ def splay_maximum(n_clusters: int) -> float:
     Parameters
     ----------
     n_clusters : int
+        Number k of clusters.
 
     Returns
     -------
@@ -89,6 +100,7 @@ def cluster_synchrony_loss(phases: Tensor, membership: Tensor) -> Tensor:
     Parameters
     ----------
     phases : Tensor of shape (..., n)
+        Phases in radians.
     membership : Tensor of shape (n, k) or (..., n, k)
         One-hot cluster of each oscillator; a row of zeros leaves its oscillator out.
 

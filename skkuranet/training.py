@@ -21,6 +21,8 @@ from skkuranet.coupling import CouplingNetwork, CouplingOperator, Normalization,
 from skkuranet.dynamics import integrate
 from skkuranet.losses import cluster_synchrony_loss, splay_loss
 
+__all__ = ["ClusterObjective", "Curriculum", "Objective", "TrainingResult", "train"]
+
 _LIMIT_RESOLUTION = 1e-3
 
 
@@ -73,20 +75,64 @@ class Curriculum:
     limit_time: float = 200.0
 
     def horizon(self, progress: float) -> int:
-        """Steps of a trajectory: a tenth of ``n_steps`` at first, all from p = 0.8."""
+        """Return the steps of a trajectory: a tenth of ``n_steps`` at first, all from p = 0.8.
+
+        Parameters
+        ----------
+        progress : float
+            From 0 to 1.
+
+        Returns
+        -------
+        int
+            Number of steps.
+        """
         first = max(1, self.n_steps // 10)
         return round(first + (self.n_steps - first) * min(1.0, 1.25 * progress))
 
     def window(self, progress: float) -> float:
-        """Last part of the trajectory that is scored: all of it, a third from p = 0.5."""
+        """Return how much of the end of the trajectory is scored: all, a third from p = 0.5.
+
+        Parameters
+        ----------
+        progress : float
+            From 0 to 1.
+
+        Returns
+        -------
+        float
+            Share of the trajectory.
+        """
         return 1.0 - min(1.0, 2.0 * progress) * 2.0 / 3.0
 
     def seeded(self, progress: float) -> float:
-        """Probability that a network starts near the wanted state."""
+        """Return the probability that a network starts near the wanted state.
+
+        Parameters
+        ----------
+        progress : float
+            From 0 to 1.
+
+        Returns
+        -------
+        float
+            Probability.
+        """
         return 1.0 - progress
 
     def rate(self, iteration: int) -> float:
-        """Learning rate: 20 iterations of warm-up, then a cosine."""
+        """Return the learning rate: 20 iterations of warm-up, then a cosine.
+
+        Parameters
+        ----------
+        iteration : int
+            From 0.
+
+        Returns
+        -------
+        float
+            Learning rate of Adam.
+        """
         cosine = 0.5 * (1.0 + math.cos(math.pi * iteration / self.n_iterations))
         return self.learning_rate * min(1.0, (iteration + 1) / 20) * (0.02 + 0.98 * cosine)
 
@@ -95,19 +141,75 @@ class Objective(Protocol):
     """What is wanted of the phases of networks drawn from the data."""
 
     def initial_phases(self, index: Tensor, seeded: float, generator: torch.Generator) -> Tensor:
-        """Draw initial phases of networks made of the nodes ``index``, (B, n)."""
+        """Draw initial phases of networks.
+
+        Parameters
+        ----------
+        index : Tensor of shape (B, n), int64
+            Nodes that each network is made of.
+        seeded : float
+            Probability that a network starts near the wanted state.
+        generator : torch.Generator
+            On the CPU; the only source of randomness.
+
+        Returns
+        -------
+        Tensor of shape (B, n)
+            Phases in radians.
+        """
 
     def loss(self, coupling: CouplingOperator, phases: Tensor, index: Tensor) -> Tensor:
-        """Score trajectories, (T, B, n), of networks made of the nodes ``index``."""
+        """Score trajectories; differentiable.
+
+        Parameters
+        ----------
+        coupling : CouplingOperator of shape (B, n, n)
+            Couplings of the networks.
+        phases : Tensor of shape (T, B, n)
+            Trajectories.
+        index : Tensor of shape (B, n), int64
+            Nodes that each network is made of.
+
+        Returns
+        -------
+        Tensor of shape ()
+            What training minimises.
+        """
 
     def limit_loss(self, phases: Tensor, index: Tensor) -> Tensor:
-        """Score limit phases, (B, n), from 0 (perfect) to 1."""
+        """Score limit phases.
+
+        Parameters
+        ----------
+        phases : Tensor of shape (B, n)
+            Phases at the limit.
+        index : Tensor of shape (B, n), int64
+            Nodes that each network is made of.
+
+        Returns
+        -------
+        Tensor of shape ()
+            From 0 (perfect) to 1.
+        """
 
     def stuck(self, phases: Tensor, index: Tensor) -> bool:
-        """Say whether limit phases, (B, n), are those of a known trap."""
+        """Say whether limit phases are those of a known trap.
+
+        Parameters
+        ----------
+        phases : Tensor of shape (B, n)
+            Phases at the limit.
+        index : Tensor of shape (B, n), int64
+            Nodes that each network is made of.
+
+        Returns
+        -------
+        bool
+            True where training ought to start again.
+        """
 
 
-class ClusterObjective:
+class ClusterObjective(Objective):
     r"""Cluster synchrony: labelled nodes in phase inside, splay between the classes.
 
     The loss of the trajectory is that of eq. 5 and 6, normalised as in Table II. Two terms
@@ -239,10 +341,13 @@ def train(
     network : CouplingNetwork or Module
         Trained in place; left with the weights that did best at the limit.
     normalization : Normalization
+        Makes the couplings independent of the number of nodes.
     features : Tensor of shape (N, n_features)
         Node features; networks are drawn from the rows.
     objective : Objective
+        What is wanted of the phases.
     curriculum : Curriculum
+        How training proceeds.
     generator : torch.Generator
         On the CPU; the only source of randomness.
     on_iteration : callable, optional

@@ -36,15 +36,35 @@ class CouplingOperator(ABC):
 
     @abstractmethod
     def matvec(self, x: Tensor) -> Tensor:
-        """Return K v for each of the m vectors ``x``, (..., m, n_sources).
+        """Return K v for each of the m vectors in the rows of ``x``.
 
-        The vectors are rows, so the result x Kᵀ is of shape (..., m, n_targets): for the
-        two rows cos θ and sin θ this is several times as fast as columns are.
+        For the two rows cos θ and sin θ this is several times as fast as columns are.
+
+        Parameters
+        ----------
+        x : Tensor of shape (..., m, n_sources)
+            Vectors v, as rows.
+
+        Returns
+        -------
+        Tensor of shape (..., m, n_targets)
+            Products, as rows.
         """
 
     @abstractmethod
     def rmatvec(self, x: Tensor) -> Tensor:
-        """Return Kᵀ v for each of the m vectors ``x``, (..., m, n_targets)."""
+        """Return Kᵀ v for each of the m vectors in the rows of ``x``.
+
+        Parameters
+        ----------
+        x : Tensor of shape (..., m, n_targets)
+            Vectors v, as rows.
+
+        Returns
+        -------
+        Tensor of shape (..., m, n_sources)
+            Products, as rows.
+        """
 
     @abstractmethod
     def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
@@ -53,7 +73,9 @@ class CouplingOperator(ABC):
         Parameters
         ----------
         left : Tensor of shape (..., m, n_targets)
+            Left factor of the cotangent.
         right : Tensor of shape (..., m, n_sources)
+            Right factor of the cotangent.
 
         Returns
         -------
@@ -72,7 +94,18 @@ class CouplingOperator(ABC):
         return self.tensors[0].device
 
     def rows(self, index: Tensor | Sequence[int] | slice) -> Tensor:
-        """Return the dense rows K[index] of shape (..., n_index, n_sources)."""
+        """Return the couplings of some targets to all sources.
+
+        Parameters
+        ----------
+        index : Tensor, sequence of int or slice
+            Targets i.
+
+        Returns
+        -------
+        Tensor of shape (..., n_index, n_sources)
+            The rows K[index].
+        """
         n = self.shape[-2]
         picked = torch.arange(n, device=self.device)[index]
         unit = torch.zeros((*self.shape[:-2], len(picked), n), dtype=self.dtype, device=self.device)
@@ -80,31 +113,68 @@ class CouplingOperator(ABC):
         return self.rmatvec(unit)
 
     def dense(self) -> Tensor:
-        """Return K as a tensor of shape (..., n_targets, n_sources)."""
+        """Return K as a matrix.
+
+        Returns
+        -------
+        Tensor of shape (..., n_targets, n_sources)
+            All couplings.
+        """
         return self.rows(slice(None))
 
     def degree(self, order: int) -> Tensor:
-        r"""Return :math:`\sum_j |K_{ij}|^{order}`, of shape (..., n_targets).
+        r"""Return :math:`\sum_j |K_{ij}|^{order}` of every target.
 
         Parameters
         ----------
         order : {1, 2}
             1 for the absolute in-degree, 2 for the squared row norm.
+
+        Returns
+        -------
+        Tensor of shape (..., n_targets)
+            The sums.
+
+        Raises
+        ------
+        TypeError
+            If these couplings cannot tell.
         """
         raise TypeError(f"{type(self).__name__} has no in-degree of order {order}.")
 
     def source_density(self) -> Tensor:
-        """Return how crowded the neighbourhood of each source is, of shape (..., n_sources)."""
+        """Return how crowded the neighbourhood of each source is.
+
+        Returns
+        -------
+        Tensor of shape (..., n_sources)
+            Mean overlap of its memberships with those of all sources.
+
+        Raises
+        ------
+        TypeError
+            If these couplings have no memberships.
+        """
         raise TypeError(
             f"{type(self).__name__} does not know the density of its sources; use a "
             "FactorizedNetwork of form 'block', or another normalisation."
         )
 
     def log_mass(self) -> Tensor:
-        r"""Return :math:`\log \sum_{i \ne j} e^{K_{ij}}`, of shape (...).
+        r"""Return :math:`\log \sum_{i \ne j} e^{K_{ij}}`.
 
         Couplings that are non-negative by construction return
         :math:`\log \sum_{i \ne j} K_{ij}`.
+
+        Returns
+        -------
+        Tensor of shape (...)
+            One number for each network.
+
+        Raises
+        ------
+        TypeError
+            If these couplings cannot tell.
         """
         raise TypeError(f"{type(self).__name__} cannot be normalised to a mean degree.")
 
@@ -112,23 +182,79 @@ class CouplingOperator(ABC):
         r"""Return :math:`e^{K_{ij} - m}`, where m is ``log_mass``.
 
         Couplings that are non-negative by construction return :math:`K_{ij} e^{-m}`.
+
+        Parameters
+        ----------
+        log_mass : Tensor of shape (...)
+            The number m of each network.
+
+        Returns
+        -------
+        CouplingOperator
+            Non-negative couplings.
+
+        Raises
+        ------
+        TypeError
+            If these couplings cannot be made non-negative.
         """
         raise TypeError(f"{type(self).__name__} cannot be normalised to a mean degree.")
 
     def scale(self, left: Tensor | None, right: Tensor | None) -> CouplingOperator:
-        """Return diag(left) K diag(right), of which either factor may be None."""
+        """Return diag(left) K diag(right).
+
+        Parameters
+        ----------
+        left : Tensor of shape (..., n_targets) or None
+            Factor of each target; None for 1.
+        right : Tensor of shape (..., n_sources) or None
+            Factor of each source; None for 1.
+
+        Returns
+        -------
+        CouplingOperator
+            Scaled couplings.
+        """
         return _Scaled(self, left, right)
 
     def transpose(self) -> CouplingOperator:
-        """Return Kᵀ."""
+        """Return Kᵀ.
+
+        Returns
+        -------
+        CouplingOperator of shape (..., n_sources, n_targets)
+            Couplings with the two nodes of every pair exchanged.
+        """
         return _Transposed(self)
 
     def add(self, other: CouplingOperator) -> CouplingOperator:
-        """Return K + other."""
+        """Return K + other.
+
+        Parameters
+        ----------
+        other : CouplingOperator
+            Couplings of the same shape.
+
+        Returns
+        -------
+        CouplingOperator
+            The sum.
+        """
         return _Sum(self, other)
 
     def without_self_coupling(self) -> CouplingOperator:
-        """Return K with K_ii = 0."""
+        """Return K with K_ii = 0.
+
+        Returns
+        -------
+        CouplingOperator
+            The couplings of distinct nodes.
+
+        Raises
+        ------
+        TypeError
+            If these couplings cannot leave out their diagonal.
+        """
         raise TypeError(f"{type(self).__name__} cannot leave out its diagonal.")
 
     def __matmul__(self, x: Tensor) -> Tensor:
@@ -145,11 +271,14 @@ def product(coupling: CouplingOperator, x: Tensor) -> Tensor:
     Parameters
     ----------
     coupling : CouplingOperator of shape (..., n, p)
+        The couplings K.
     x : Tensor of shape (..., m, p)
+        Vectors, as rows.
 
     Returns
     -------
     Tensor of shape (..., m, n)
+        Products, as rows.
     """
     return _Product.apply(coupling, x, *coupling.tensors)
 

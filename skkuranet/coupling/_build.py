@@ -61,11 +61,13 @@ def couple_driven(
     Parameters
     ----------
     network : CouplingNetwork or Module
+        Maps node features to raw couplings.
     x : Tensor of shape (m, n_features)
         Features of the test oscillators; each row of the result depends on its row alone.
     reference : Tensor of shape (n, n_features)
         Features of the reference network.
     normalization : Normalization, optional
+        By default the raw couplings act.
 
     Returns
     -------

@@ -19,7 +19,9 @@ class FactorizedCoupling(CouplingOperator):
     Parameters
     ----------
     left : Tensor of shape (..., n_targets, r)
+        L.
     right : Tensor of shape (..., n_sources, r)
+        R.
     diagonal : Tensor of shape (..., n), optional
         Subtracted from the diagonal; it removes the coupling of a node to itself.
     """

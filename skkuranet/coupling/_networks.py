@@ -59,16 +59,36 @@ class CouplingNetwork(nn.Module):
         Parameters
         ----------
         mean, scale : Tensor of shape (n_features,)
+            Mean and standard deviation of each feature.
         """
         self.shift.copy_(mean)
         self.inverse_scale.copy_(1.0 / scale)
 
     def operator(self, x: Tensor, y: Tensor | None = None) -> CouplingOperator:
-        """Return the raw couplings of targets ``x`` to sources ``y`` (``x`` itself if None)."""
+        """Return the raw couplings of targets ``x`` to sources ``y``.
+
+        Parameters
+        ----------
+        x : Tensor of shape (..., n, n_features)
+            Features of the targets.
+        y : Tensor of shape (..., p, n_features), optional
+            Features of the sources; by default those of the targets.
+
+        Returns
+        -------
+        CouplingOperator of shape (..., n, p)
+            The raw couplings.
+        """
         return DenseCoupling(self(x, x if y is None else y))
 
     def anneal(self, progress: float) -> None:
-        """Take note of how far training has come, from 0 to 1."""
+        """Take note of how far training has come.
+
+        Parameters
+        ----------
+        progress : float
+            From 0 at the start to 1 at the end.
+        """
 
     def _scaled(self, x: Tensor) -> Tensor:
         return (x - self.shift) * self.inverse_scale
@@ -228,11 +248,14 @@ class FactorizedNetwork(CouplingNetwork):
         Parameters
         ----------
         x : Tensor of shape (..., n, n_features)
+            Node features.
 
         Returns
         -------
-        left, right : Tensor of shape (..., n, r) or (..., n, 2 r)
-            K(x, y) is ``left(x) @ right(y).mT``.
+        left : Tensor of shape (..., n, r) or (..., n, 2 r)
+            Factor of the targets.
+        right : Tensor of shape (..., n, r) or (..., n, 2 r)
+            Factor of the sources: K(x, y) is ``left(x) @ right(y).mT``.
         """
         return _FORMS[self.form].factors(self, self.layers(self._scaled(x)))
 

@@ -24,7 +24,18 @@ class Normalization(ABC):
 
     @abstractmethod
     def __call__(self, raw: CouplingOperator) -> CouplingOperator:
-        """Normalise the raw couplings of a network, (..., n, n)."""
+        """Normalise the raw couplings of a network.
+
+        Parameters
+        ----------
+        raw : CouplingOperator of shape (..., n, n)
+            What the coupling network says.
+
+        Returns
+        -------
+        CouplingOperator of shape (..., n, n)
+            What acts.
+        """
 
     @abstractmethod
     def driven(self, between: Between, x: Tensor, reference: Tensor) -> CouplingOperator:

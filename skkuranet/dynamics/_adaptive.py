@@ -40,6 +40,7 @@ class Adaptive:
         Parameters
         ----------
         system : KuramotoSystem
+            The equation of motion.
         phases : Tensor of shape (..., n)
             Initial phases.
         step_size : float

@@ -39,7 +39,7 @@ def lock(
     field: Tensor | None = None,
     reference_frequency: float = 0.0,
 ) -> Locking:
-    r"""Phases of oscillators driven by a locked network on which they do not act back.
+    r"""Find the phases of oscillators driven by a locked network on which they do not act back.
 
     The field of the network at a test oscillator is
     :math:`Z = \sum_j K_j e^{i\theta_j} - b`. The oscillator locks iff

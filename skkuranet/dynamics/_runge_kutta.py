@@ -47,6 +47,7 @@ class RungeKutta:
         Parameters
         ----------
         system : KuramotoSystem
+            The equation of motion.
         phases : Tensor of shape (..., n)
             Initial phases.
         step_size : float

@@ -61,6 +61,7 @@ class KuramotoSystem:
         Parameters
         ----------
         phases : Tensor of shape (..., n)
+            Phases in radians.
 
         Returns
         -------
@@ -75,7 +76,7 @@ class KuramotoSystem:
         Parameters
         ----------
         phasors : Tensor of shape (..., 2, n)
-            cos θ and sin θ of the targets.
+            Cosine and sine of the phases of the targets.
         drive : Tensor of shape (..., 2, n)
             Real and imaginary part of the sum over sources of K_ij exp(i θ_j).
 
@@ -91,7 +92,20 @@ class KuramotoSystem:
         return rate if self.frequency is None else rate + self.frequency
 
     def stiffness(self, phasors: Tensor, drive: Tensor) -> Tensor:
-        """Return the partial derivative of each oscillator's rate by its own phase."""
+        """Return the partial derivative of each oscillator's rate by its own phase.
+
+        Parameters
+        ----------
+        phasors : Tensor of shape (..., 2, n)
+            Cosine and sine of the phases.
+        drive : Tensor of shape (..., 2, n)
+            Products of the couplings with them.
+
+        Returns
+        -------
+        Tensor of shape (..., n)
+            The derivatives.
+        """
         real, imaginary = drive.unbind(-2)
         if self.field is not None:
             real = real - self.field

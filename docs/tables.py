@@ -1,0 +1,111 @@
+"""Tables of the documentation, from the JSON that the benchmarks write and from nothing else."""
+
+import json
+import statistics
+
+PAPER = {
+    "Moons": (0.0154, 0.0012, 0.0011),
+    "Circles": (0.0257, 0.0015, 0.0021),
+    "Spirals": (0.0182, 0.0096, 0.0094),
+    "mean of GMM2 to GMM10": (0.0144, 0.0069, 0.0073),
+}
+RINGS = [f"GMM{k}" for k in range(2, 11)]
+GROUPS = {
+    **{name: [name] for name in ("Moons", "Circles", "Spirals")},
+    "mean of GMM2 to GMM10": RINGS,
+    "the same without GMM4": [name for name in RINGS if name != "GMM4"],
+    "GMM4": ["GMM4"],
+}
+REGIMES = ("data", "size", "data_size")
+
+
+def csv_table(title, header, rows):
+    lines = [f".. csv-table:: {title}", "   :header: " + ", ".join(f'"{h}"' for h in header), ""]
+    return "\n".join([*lines, *("   " + ", ".join(f'"{c}"' for c in row) for row in rows), ""])
+
+
+def losses(rows):
+    found = {(r["data_set"], r["seed"]): r["loss"] for r in rows if "loss" in r}
+    seeds = sorted({seed for _, seed in found})
+    body = []
+    for group, names in GROUPS.items():
+        if any((n, s) not in found for n in names for s in seeds):
+            continue
+        cells = []
+        for place, regime in enumerate(REGIMES):
+            worst = max(statistics.mean(found[n, s][regime] for n in names) for s in seeds)
+            paper = f"{PAPER[group][place]:.4f}" if group in PAPER else "–"
+            cells += [f"{max(worst, 0.0):.5f}", paper]
+        body.append([group, *cells])
+    header = ["", "Data", "paper", "Size", "paper", "Data+Size", "paper"]
+    word = f"worst of {len(seeds)} seeds" if len(seeds) > 1 else "one seed"
+    return csv_table(f"Cluster synchrony loss, {word}", header, body)
+
+
+def accuracy(rows):
+    compared = [r for r in rows if r["peers"]]
+    if not compared:
+        return ""
+    peers = list(compared[0]["peers"])
+    body = []
+    for name in dict.fromkeys(r["data_set"] for r in compared):
+        own = [r for r in compared if r["data_set"] == name]
+        mean = [statistics.mean(r["ours"]["accuracy"] for r in own)]
+        mean += [statistics.mean(r["peers"][p]["accuracy"] for r in own) for p in peers]
+        seconds = statistics.median(r["ours"]["fit_s"] for r in own)
+        mlp = statistics.median(r["peers"]["MLP"]["fit_s"] for r in own)
+        body.append([name, *(f"{m:.4f}" for m in mean), f"{seconds:.1f}", f"{mlp:.1f}"])
+    header = ["", "KuraNetClusterer", *peers, "fit, s", "fit of MLP, s"]
+    return csv_table("Accuracy on new rows, mean over the seeds", header, body)
+
+
+def controls(rows):
+    columns = ("trained", "untrained_factorized", "untrained_pairwise", "block")
+    body = []
+    for name in dict.fromkeys(r["data_set"] for r in rows):
+        own = [r for r in rows if r["data_set"] == name]
+        values = (statistics.median(r[c]["data"] for r in own) for c in columns)
+        body.append([name, *(f"{max(v, 0.0):.4f}" for v in values)])
+    header = ["", "trained", "untrained, factorised", "untrained, pairwise", "block control"]
+    return csv_table("Loss of new networks of 100 oscillators, median of the seeds", header, body)
+
+
+def unseen(rows):
+    names = {
+        "ours": "KuraNetClusterer.cluster",
+        "kmeans": "k-means on the pixels",
+        "nca_kmeans": "NeighborhoodComponentsAnalysis, then k-means",
+    }
+    body = [
+        [title, f"{statistics.median(r[n] for r in rows):.3f}", f"{min(r[n] for r in rows):.3f}"]
+        for n, title in names.items()
+    ]
+    title = "Adjusted Rand index on digits never seen"
+    return csv_table(title, ["", "median seed", "worst seed"], body)
+
+
+def prediction(rows):
+    body = [
+        [r["what"], f"{r['n']:,}", f"{r['seconds']:.2f}", f"{r['gigabytes_above_input']:.2f}"]
+        for r in rows
+    ]
+    return csv_table("Time and memory", ["", "rows", "seconds", "GB above the input"], body)
+
+
+# Name of the include file, of the results it needs and of what makes the table.
+TABLES = {
+    "losses": ("mixtures_factorized", losses),
+    "losses_pairwise": ("mixtures_pairwise", losses),
+    "accuracy": ("mixtures_factorized", accuracy),
+    "accuracy_real": ("real_factorized", accuracy),
+    "controls": ("controls", controls),
+    "unseen": ("unseen", unseen),
+    "prediction": ("prediction", prediction),
+}
+
+
+def write(results, folder):
+    folder.mkdir(exist_ok=True)
+    for name, (source, table) in TABLES.items():
+        rows = json.loads((results / f"{source}.json").read_text())["rows"]
+        (folder / f"{name}.inc.rst").write_text(table(rows))

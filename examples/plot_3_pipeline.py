@@ -1,0 +1,33 @@
+"""
+In a pipeline and a grid search
+===============================
+
+The estimator behaves like every other classifier of scikit-learn.
+"""
+
+import numpy as np
+from sklearn.datasets import load_wine
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skkuranet import KuraNetClusterer
+
+X, y = load_wine(return_X_y=True)
+
+# %%
+# Features are standardised inside, so a scaler is not needed; other steps go before it as usual.
+pipeline = make_pipeline(StandardScaler(), KuraNetClusterer(max_iter=150, random_state=0))
+print("accuracy in five folds:", np.round(cross_val_score(pipeline, X, y), 3))
+
+# %%
+# Parameters are searched by name. scikit-learn's progress bar can be set on a bare estimator, on a
+# pipeline or on a search alike: ``search.set_callbacks(ProgressBar())``.
+grid = {"kuranetclusterer__weight_decay": [0.3, 1.0, 3.0]}
+search = GridSearchCV(pipeline, grid, cv=3).fit(X, y)
+print(search.best_params_, f"{search.best_score_:.3f}")
+
+# %%
+# As a transformer it maps rows to points of the circle, and names them.
+table = pipeline.set_output(transform="pandas").fit(X, y).transform(X)
+print(table.head())

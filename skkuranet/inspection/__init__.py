@@ -1,0 +1,7 @@
+"""Pictures of couplings and phases (these need matplotlib: ``pip install skkuranet[plot]``)."""
+
+from skkuranet.inspection._coupling_matrix import CouplingMatrixDisplay
+from skkuranet.inspection._phase import PhaseDisplay
+from skkuranet.inspection._phase_landscape import PhaseLandscapeDisplay
+
+__all__ = ["CouplingMatrixDisplay", "PhaseDisplay", "PhaseLandscapeDisplay"]

@@ -1,0 +1,91 @@
+"""The coupling matrix, sorted by class."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skkuranet.inspection._base import axes_of
+
+
+class CouplingMatrixDisplay:
+    """Couplings as an image, rows and columns sorted by class (Fig. 3B of the paper).
+
+    Make one with :meth:`from_estimator`.
+
+    Parameters
+    ----------
+    coupling : ndarray of shape (n_targets, n_sources)
+        K[i, j] is the strength with which oscillator j acts on oscillator i.
+    labels : ndarray of shape (n_targets,), default=None
+        Class of each oscillator; None leaves the order as it is.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes of the last plot.
+    figure_ : matplotlib Figure
+        Figure of the last plot.
+    image_ : matplotlib AxesImage
+        Image of the last plot.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skkuranet.inspection import CouplingMatrixDisplay
+    >>> display = CouplingMatrixDisplay(np.eye(4), labels=[0, 1, 0, 1]).plot()
+    """
+
+    def __init__(self, coupling, *, labels=None):
+        self.coupling = coupling
+        self.labels = labels
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y=None, *, ax=None, **imshow_kwargs):
+        """Plot the couplings that a fitted estimator gives to the rows of X.
+
+        Parameters
+        ----------
+        estimator : estimator instance
+            A fitted estimator with ``coupling_matrix``.
+        X : array-like of shape (n_samples, n_features)
+            Node features.
+        y : array-like of shape (n_samples,), default=None
+            Classes to sort by; None leaves the rows as they are.
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None makes a new figure.
+        **imshow_kwargs : dict
+            Passed to ``Axes.imshow``.
+
+        Returns
+        -------
+        CouplingMatrixDisplay
+            The display, plotted.
+        """
+        return cls(estimator.coupling_matrix(X), labels=y).plot(ax=ax, **imshow_kwargs)
+
+    def plot(self, *, ax=None, **imshow_kwargs):
+        """Plot the couplings.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None makes a new figure.
+        **imshow_kwargs : dict
+            Passed to ``Axes.imshow``.
+
+        Returns
+        -------
+        CouplingMatrixDisplay
+            The display itself.
+        """
+        ax = axes_of(self, ax)
+        coupling = np.asarray(self.coupling)
+        if self.labels is not None:
+            order = np.argsort(np.asarray(self.labels), kind="stable")
+            coupling = coupling[np.ix_(order, order)]
+        bound = np.abs(coupling).max()
+        settings = {"cmap": "RdBu_r", "vmin": -bound, "vmax": bound, **imshow_kwargs}
+        self.image_ = ax.imshow(coupling, **settings)
+        ax.set(xlabel="source j", ylabel="target i", xticks=[], yticks=[])
+        ax.figure.colorbar(self.image_, ax=ax, label="coupling $K_{ij}$")
+        return self

@@ -1,0 +1,127 @@
+"""The phase that a new oscillator locks to, over the plane of its features."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skkuranet.inspection._base import axes_of, colours
+
+
+class PhaseLandscapeDisplay:
+    """Phase of a test oscillator as its two features vary over a grid (Fig. 3A).
+
+    Make one with :meth:`from_estimator`.
+
+    Parameters
+    ----------
+    grid_x : ndarray of shape (h, w)
+        First feature.
+    grid_y : ndarray of shape (h, w)
+        Second feature.
+    phases : ndarray of shape (h, w)
+        Phase in radians, from −π to π.
+    points : ndarray of shape (n, 2), default=None
+        Rows to draw on top.
+    labels : ndarray of shape (n,), default=None
+        Class of each of them.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes of the last plot.
+    figure_ : matplotlib Figure
+        Figure of the last plot.
+    mesh_ : matplotlib QuadMesh
+        Landscape of the last plot.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_moons
+    >>> from skkuranet import KuraNetClusterer
+    >>> from skkuranet.inspection import PhaseLandscapeDisplay
+    >>> X, y = make_moons(100, noise=0.05, random_state=0)
+    >>> clusterer = KuraNetClusterer(max_iter=50, random_state=0).fit(X, y)
+    >>> display = PhaseLandscapeDisplay.from_estimator(clusterer, X, y)
+    """
+
+    def __init__(self, grid_x, grid_y, phases, *, points=None, labels=None):
+        self.grid_x = grid_x
+        self.grid_y = grid_y
+        self.phases = phases
+        self.points = points
+        self.labels = labels
+
+    @classmethod
+    def from_estimator(
+        cls, estimator, X, y=None, *, grid_resolution=200, margin=0.5, ax=None, **pcolormesh_kwargs
+    ):
+        """Lock the points of a grid to a fitted estimator's reference network, and plot them.
+
+        Parameters
+        ----------
+        estimator : estimator instance
+            A fitted estimator of two features with ``transform`` to phasors.
+        X : array-like of shape (n_samples, 2)
+            Rows to draw; the grid reaches ``margin`` beyond them.
+        y : array-like of shape (n_samples,), default=None
+            Their classes.
+        grid_resolution : int, default=200
+            Points of the grid in each direction.
+        margin : float, default=0.5
+            How far the grid reaches beyond X, in units of the features.
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None makes a new figure.
+        **pcolormesh_kwargs : dict
+            Passed to ``Axes.pcolormesh``.
+
+        Returns
+        -------
+        PhaseLandscapeDisplay
+            The display, plotted.
+
+        Raises
+        ------
+        ValueError
+            If X does not have two features.
+        """
+        points = np.asarray(X)
+        if points.ndim != 2 or points.shape[1] != 2:
+            raise ValueError(
+                f"A phase landscape needs X with two features, got shape {points.shape}. "
+                "Plot a projection with a pipeline, or PhaseDisplay instead."
+            )
+        low, high = points.min(axis=0) - margin, points.max(axis=0) + margin
+        sides = [np.linspace(a, b, grid_resolution) for a, b in zip(low, high, strict=True)]
+        grid_x, grid_y = np.meshgrid(*sides)
+        phasors = np.asarray(estimator.transform(np.column_stack((grid_x.ravel(), grid_y.ravel()))))
+        phases = np.arctan2(phasors[:, 1], phasors[:, 0]).reshape(grid_x.shape)
+        return cls(grid_x, grid_y, phases, points=points, labels=y).plot(ax=ax, **pcolormesh_kwargs)
+
+    def plot(self, *, ax=None, **pcolormesh_kwargs):
+        """Plot the landscape.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None makes a new figure.
+        **pcolormesh_kwargs : dict
+            Passed to ``Axes.pcolormesh``.
+
+        Returns
+        -------
+        PhaseLandscapeDisplay
+            The display itself.
+        """
+        ax = axes_of(self, ax)
+        settings = {"cmap": "twilight", "rasterized": True, **pcolormesh_kwargs}
+        self.mesh_ = ax.pcolormesh(
+            self.grid_x, self.grid_y, self.phases, vmin=-np.pi, vmax=np.pi, **settings
+        )
+        bar = ax.figure.colorbar(self.mesh_, ax=ax, label="phase")
+        bar.set_ticks([-np.pi, 0.0, np.pi], labels=["−π", "0", "π"])
+        if self.points is not None:
+            labels = np.zeros(len(self.points)) if self.labels is None else np.asarray(self.labels)
+            for label, colour in zip(*colours(labels), strict=True):
+                own = self.points[labels == label]
+                ax.scatter(*own.T, s=8, color=[colour], edgecolors="k", linewidths=0.3)
+        return self

@@ -1,0 +1,152 @@
+"""Scores of phases, in NumPy: the losses of the paper for arrays and any labels."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
+
+from skkuranet import losses
+
+__all__ = ["circular_variance", "cluster_synchrony_loss", "order_parameter", "splay_loss"]
+
+
+def order_parameter(phases):
+    r"""Order parameter of Kuramoto, :math:`R = |\frac1n \sum_j e^{i\theta_j}|` (eq. 2).
+
+    Parameters
+    ----------
+    phases : array-like of shape (..., n)
+        Phases in radians.
+
+    Returns
+    -------
+    float or ndarray of shape (...)
+        1 for global synchrony, 0 for phases that balance.
+
+    Raises
+    ------
+    ValueError
+        If there are no phases, or if some are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skkuranet.metrics import order_parameter
+    >>> order_parameter([0.0, 0.0, np.pi, 0.0])
+    0.5
+    """
+    return 1.0 - circular_variance(phases)
+
+
+def circular_variance(phases):
+    r"""Circular variance :math:`V = 1 - R`, the paper's loss of global synchrony.
+
+    Parameters
+    ----------
+    phases : array-like of shape (..., n)
+        Phases in radians.
+
+    Returns
+    -------
+    float or ndarray of shape (...)
+        0 for global synchrony, 1 for phases that balance.
+
+    Raises
+    ------
+    ValueError
+        If there are no phases, or if some are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skkuranet.metrics import circular_variance
+    >>> circular_variance([[0.0, 0.0], [0.0, np.pi]])
+    array([0., 1.])
+    """
+    return _value(losses.circular_variance(_phases(phases)))
+
+
+def splay_loss(cluster_phases):
+    r"""Distance of cluster phases from the splay state (eq. 6).
+
+    .. math::
+        S = \sum_{g=1}^{\lfloor k/2 \rfloor} \frac{1}{2 g^2 k}
+            \Big| \sum_{l=1}^k e^{i g \langle\theta\rangle_l} \Big|^2
+
+    Parameters
+    ----------
+    cluster_phases : array-like of shape (..., k)
+        Mean phase of each cluster, in radians.
+
+    Returns
+    -------
+    float or ndarray of shape (...)
+        0 if and only if the phases are equally spread around the circle.
+
+    Raises
+    ------
+    ValueError
+        If there are no phases, or if some are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skkuranet.metrics import splay_loss
+    >>> round(splay_loss([0.1, 0.1 + np.pi]), 12)
+    0.0
+    >>> splay_loss([0.0, 0.0])
+    1.0
+    """
+    return _value(losses.splay_loss(_phases(cluster_phases)))
+
+
+def cluster_synchrony_loss(phases, labels):
+    r"""Cluster synchrony loss, normalised to [0, 1] as in the paper's Table II.
+
+    The mean over the clusters of their circular variance, plus :func:`splay_loss` of
+    their mean phases, divided by the largest value that the sum can take.
+
+    Parameters
+    ----------
+    phases : array-like of shape (..., n)
+        Phases in radians.
+    labels : array-like of shape (n,)
+        Cluster of each oscillator.
+
+    Returns
+    -------
+    float or ndarray of shape (...)
+        0 for clusters that are synchronous inside and splay among each other.
+
+    Raises
+    ------
+    ValueError
+        If there are no phases, if some are not finite or if ``labels`` has another length.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skkuranet.metrics import cluster_synchrony_loss
+    >>> round(cluster_synchrony_loss([0.0, 0.0, np.pi, np.pi], ["a", "a", "b", "b"]), 12)
+    0.0
+    >>> cluster_synchrony_loss([0.0, 0.0, 0.0, 0.0], ["a", "a", "b", "b"])
+    0.5
+    """
+    theta, labels = _phases(phases), column_or_1d(labels)
+    check_consistent_length(theta.movedim(-1, 0), labels)
+    member = torch.from_numpy(labels[:, None] == np.unique(labels)).to(theta.dtype)
+    return _value(losses.cluster_synchrony_loss(theta, member))
+
+
+def _phases(phases):
+    checked = check_array(
+        np.atleast_1d(phases), dtype=np.float64, ensure_2d=False, allow_nd=True, input_name="phases"
+    )
+    return torch.tensor(checked)
+
+
+def _value(score):
+    # Rounding may leave a perfect state just below 0.
+    score = score.clamp_min(0.0)
+    return float(score) if score.ndim == 0 else score.numpy()

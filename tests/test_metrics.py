@@ -1,0 +1,45 @@
+"""Scores of phases for NumPy users."""
+
+import numpy as np
+import pytest
+
+from skkuranet.metrics import (
+    circular_variance,
+    cluster_synchrony_loss,
+    order_parameter,
+    splay_loss,
+)
+
+
+def test_order_parameter_of_known_states():
+    theta = 2 * np.pi * np.arange(12) / 12
+    assert order_parameter(np.full(5, 0.7)) == pytest.approx(1.0)
+    assert order_parameter(theta) == pytest.approx(0.0, abs=1e-12)
+    assert order_parameter([0.0, np.pi / 2]) == pytest.approx(np.sqrt(0.5))
+    batch = order_parameter(np.stack((theta, np.zeros(12))))
+    np.testing.assert_allclose(batch, [0.0, 1.0], atol=1e-12)
+    np.testing.assert_allclose(circular_variance(np.stack((theta, 0 * theta))), 1 - batch)
+
+
+@pytest.mark.parametrize("k", range(2, 11))
+def test_splay_states_of_any_rotation_cost_nothing(k):
+    assert splay_loss(0.3 + 2 * np.pi * np.arange(k) / k) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_cluster_loss_of_table_ii():
+    names = np.array(["a", "b", "c", "d"]).repeat(5)
+    splay = (np.pi / 2 * np.arange(4)).repeat(5)
+    assert cluster_synchrony_loss(splay, names) == pytest.approx(0.0, abs=1e-12)
+    # The paper's two-class controls of .5: all in phase.
+    assert cluster_synchrony_loss(np.zeros(20), np.arange(20) % 2) == pytest.approx(0.5)
+    shuffled = np.random.RandomState(0).permutation(20)
+    assert cluster_synchrony_loss(splay[shuffled], names[shuffled]) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_bad_input_is_named():
+    with pytest.raises(ValueError, match="Input phases contains NaN"):
+        order_parameter([0.0, np.nan])
+    with pytest.raises(ValueError, match="minimum of 1 is required"):
+        circular_variance([])
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        cluster_synchrony_loss([0.0, 1.0], [0, 1, 1])
