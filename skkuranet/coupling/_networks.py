@@ -22,9 +22,10 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "tanh": nn.Tanh,
 }
 
-# Bytes of hidden activations held at once: what a core's cache keeps or, where autograd keeps
-# them all anyway, what is still worth computing twice to save memory.
-_SLICE_BYTES = 1 << 21
+# Bytes of hidden activations: what a core's cache keeps and, where autograd keeps them all anyway,
+# what is still worth computing twice to save memory. A card wants larger tiles.
+_TILE_BYTES = 1 << 20
+_TILES_OF_A_CARD = 256
 _SLICE_BYTES_GRAD = 1 << 28
 
 
@@ -154,20 +155,37 @@ class PairwiseNetwork(CouplingNetwork):
         return 0.5 * (forward + self._blocks(self.target(y), self.source(x)).mT)
 
     def _blocks(self, target: Tensor, source: Tensor) -> Tensor:
+        if not torch.is_grad_enabled():
+            return self._tiles(target, source)
         n, p = target.shape[-2], source.shape[-2]
         pair = self._widest * target.element_size() * math.prod(target.shape[:-2])
-        budget = _SLICE_BYTES_GRAD if torch.is_grad_enabled() else _SLICE_BYTES
-        rows = max(1, budget // max(1, pair * p))
+        rows = max(1, _SLICE_BYTES_GRAD // max(1, pair * p))
         if n <= rows:
             return self._pairs(target, source)
-        blocks = [
-            # Recomputed in the backward pass, so that one slice is alive at a time.
+        # Recomputed in the backward pass, so that one slice is alive at a time.
+        slices = [
             checkpoint(self._pairs, part, source, use_reentrant=False)
-            if torch.is_grad_enabled()
-            else self._pairs(part, source)
             for part in target.split(rows, -2)
         ]
-        return torch.cat(blocks, -2)
+        return torch.cat(slices, -2)
+
+    def _tiles(self, target: Tensor, source: Tensor) -> Tensor:
+        """All pairs of nodes, by tiles whose activations stay in the cache."""
+        batch, n, p = target.shape[:-2], target.shape[-2], source.shape[-2]
+        pair = self._widest * target.element_size() * math.prod(batch)
+        pairs = max(1, _TILE_BYTES // max(1, pair))
+        if target.is_cuda:
+            pairs *= _TILES_OF_A_CARD
+        columns = max(1, min(p, pairs))
+        rows = max(1, pairs // columns)
+        couplings = target.new_empty((*batch, n, p))
+        for i in range(0, n, rows):
+            for j in range(0, p, columns):
+                here = slice(i, i + rows), slice(j, j + columns)
+                couplings[(..., *here)] = self._pairs(
+                    target[..., here[0], :], source[..., here[1], :]
+                )
+        return couplings
 
     def _pairs(self, target: Tensor, source: Tensor) -> Tensor:
         hidden = self.activation(target.unsqueeze(-2) + source.unsqueeze(-3))
