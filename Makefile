@@ -1,15 +1,20 @@
-# make demo | test | benchmark: each creates its environment in .venv first.
+# make demo | test | docs | benchmark: each creates its environment in .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+EXTRAS := .venv/.extras
 
-.PHONY: demo test lint types benchmark clean
+.PHONY: demo test lint types docs benchmark clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[test]"
 	touch $(STAMP)
+
+$(EXTRAS): $(STAMP)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[docs,benchmark]"
+	touch $(EXTRAS)
 
 demo: $(STAMP)
 	$(BIN)/python examples/demo.py demo_output
@@ -24,8 +29,13 @@ types: $(STAMP)
 test: lint types
 	$(BIN)/python -m pytest -n 2
 
-benchmark: $(STAMP)
-	$(BIN)/python benchmarks/mixtures.py
+docs: $(EXTRAS)
+	$(BIN)/python docs/tables.py
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+	@echo "Open docs/_build/html/index.html"
+
+benchmark: $(EXTRAS)
+	for name in mixtures controls unseen prediction; do $(BIN)/python benchmarks/$$name.py || exit; done
 
 clean:
-	rm -rf .venv demo_output
+	rm -rf .venv demo_output docs/_build docs/generated docs/auto_examples

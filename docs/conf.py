@@ -1,18 +1,6 @@
 """Sphinx configuration."""
 
-import sys
 from importlib.metadata import version as installed_version
-from pathlib import Path
-
-import matplotlib
-
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-matplotlib.use("Agg")
-
-import tables
-
-tables.write(HERE.parent / "benchmarks" / "results", HERE / "generated")
 
 project = "skkuranet"
 author = "The skkuranet developers"

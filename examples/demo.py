@@ -16,6 +16,7 @@ from sklearn.model_selection import train_test_split
 
 from skkuranet import KuraNetClusterer
 from skkuranet.datasets import make_gaussian_ring
+from skkuranet.inspection import CouplingMatrixDisplay, PhaseDisplay, PhaseLandscapeDisplay
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -31,24 +32,6 @@ def load():
         "five Gaussians": make_gaussian_ring(5, 4000, random_state=0),
         "digits": digits,
     }
-
-
-def on_circle(axes, phases, y, title):
-    axes.add_patch(plt.Circle((0, 0), 1, fill=False, color="0.8"))
-    radius = 1 + 0.03 * np.random.RandomState(0).standard_normal(len(phases))
-    points = radius * np.cos(phases), radius * np.sin(phases)
-    axes.scatter(*points, c=y, cmap="tab10", s=6)
-    axes.set(title=title, aspect="equal", xticks=[], yticks=[], xlim=(-1.3, 1.3), ylim=(-1.3, 1.3))
-
-
-def landscape(axes, clusterer, X, y):
-    low, high = X.min(axis=0) - 0.5, X.max(axis=0) + 0.5
-    p, q = np.meshgrid(np.linspace(low[0], high[0], 200), np.linspace(low[1], high[1], 200))
-    phasors = clusterer.transform(np.column_stack((p.ravel(), q.ravel())))
-    phase = np.arctan2(phasors[:, 1], phasors[:, 0]).reshape(p.shape)
-    axes.pcolormesh(p, q, phase, cmap="hsv", vmin=-np.pi, vmax=np.pi, alpha=0.8, rasterized=True)
-    axes.scatter(*X[:200].T, c=y[:200], cmap="tab10", s=8, edgecolors="k", linewidths=0.3)
-    axes.set(title="phase that a new point locks to", xticks=[], yticks=[])
 
 
 def main(folder):
@@ -69,21 +52,20 @@ def main(folder):
             f"{PAPER_LOSS[name]:>9s}"
         )
         X_net, y_net = X_test[:300], y_test[:300]
-        order = np.argsort(y_net, kind="stable")
+        titles = ["phases before", "phases after", "couplings, sorted by class", ""]
         path = clusterer.simulate(X_net, random_state=1)
         figure, axes = plt.subplots(1, 4, figsize=(17, 4.2), layout="constrained")
-        on_circle(axes[0], path.phases[0], y_net, "phases before")
-        on_circle(axes[1], path.phases[-1], y_net, "phases after")
-        matrix = clusterer.coupling_matrix(X_net[order])
-        bound = np.abs(matrix).max()
-        image = axes[2].imshow(matrix, cmap="RdBu_r", vmin=-bound, vmax=bound)
-        axes[2].set(title="couplings, sorted by class", xticks=[], yticks=[])
-        figure.colorbar(image, ax=axes[2])
+        PhaseDisplay(path.phases[0], labels=y_net).plot(ax=axes[0])
+        PhaseDisplay(path.phases[-1], labels=y_net).plot(ax=axes[1])
+        CouplingMatrixDisplay.from_estimator(clusterer, X_net, y_net, ax=axes[2])
         if X.shape[1] == 2:
-            landscape(axes[3], clusterer, X_test, y_test)
+            PhaseLandscapeDisplay.from_estimator(clusterer, X_net, y_net, ax=axes[3])
+            titles[3] = "phase that a new point locks to"
         else:
-            axes[3].plot(clusterer.loss_curve_)
-            axes[3].set(title="training loss", xlabel="iteration", yscale="log")
+            axes[3].semilogy(clusterer.loss_curve_)
+            titles[3] = "training loss, by iteration"
+        for ax, title in zip(axes, titles, strict=True):
+            ax.set_title(title)
         figure.suptitle(f"{name}: {len(X_net)} oscillators that were not trained on")
         figure.savefig(folder / f"{name.replace(' ', '_')}.png", dpi=110)
         plt.close(figure)
