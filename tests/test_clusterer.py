@@ -12,11 +12,12 @@ import pandas as pd
 import polars as pl
 import pytest
 import torch
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.callback import ProgressBar
 from sklearn.datasets import load_digits, make_blobs, make_moons
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -149,6 +150,24 @@ def test_callbacks_and_progress_bar(blobs, capsys):
     search = GridSearchCV(KuraNetClusterer(max_iter=3), {"step_size": [0.5, 1.0]}, cv=2)
     search.set_callbacks(ProgressBar()).fit(X, y)
     assert search.best_params_["step_size"] in (0.5, 1.0)
+
+
+def test_metadata_is_routed_past_it_in_a_pipeline(blobs):
+    X, y = blobs
+    with config_context(enable_metadata_routing=True):
+        pipeline = make_pipeline(StandardScaler(), KuraNetClusterer(**QUICK))
+        groups = np.arange(len(y)) % 4
+        scores = cross_val_score(pipeline, X, y, cv=GroupKFold(4), params={"groups": groups})
+        with pytest.raises(TypeError, match="sample_weight"):
+            make_pipeline(KuraNetClusterer()).fit(X, y, sample_weight=np.ones(len(y)))
+    assert scores.min() > 0.9
+
+
+def test_early_stopping_and_how_to_switch_it_off(blobs):
+    settings = {**QUICK, "max_iter": 400}
+    assert KuraNetClusterer(**settings, tol=0.5).fit(*blobs).n_iter_ == 200
+    full = KuraNetClusterer(**settings, tol=0).fit(*blobs)
+    assert full.n_iter_ == len(full.loss_curve_) == 400
 
 
 def test_an_interrupted_fit_keeps_what_it_has_learned(blobs, monkeypatch):

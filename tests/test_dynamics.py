@@ -9,6 +9,7 @@ from scipy.integrate import solve_ivp
 
 from skkuranet.coupling import (
     Balanced,
+    CouplingOperator,
     DenseCoupling,
     FactorizedCoupling,
     FactorizedNetwork,
@@ -24,24 +25,39 @@ from skkuranet.coupling import (
 from skkuranet.dynamics import integrate, lock
 
 N = 6
+DEVICE = "cpu"
+
+
+@pytest.fixture(
+    autouse=True,
+    params=[
+        "cpu",
+        pytest.param(
+            "cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+        ),
+    ],
+)
+def _on_every_device(request, monkeypatch):
+    monkeypatch.setitem(globals(), "DEVICE", request.param)
 
 
 def normal(*shape, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    return torch.randn(*shape, generator=generator, dtype=torch.float64)
+    return torch.randn(*shape, generator=generator, dtype=torch.float64).to(DEVICE)
 
 
 def networks():
     generator = torch.Generator().manual_seed(3)
     common = {"hidden_layer_sizes": (5,), "generator": generator, "activation": "tanh"}
-    return {
-        "pairwise": PairwiseNetwork(2, **common).double(),
-        "pairwise symmetric": PairwiseNetwork(2, symmetric=True, **common).double(),
+    made = {
+        "pairwise": PairwiseNetwork(2, **common),
+        "pairwise symmetric": PairwiseNetwork(2, symmetric=True, **common),
         **{
-            form: FactorizedNetwork(2, rank=3, form=form, **common).double()
+            form: FactorizedNetwork(2, rank=3, form=form, **common)
             for form in ("block", "symmetric", "general", "nonnegative")
         },
     }
+    return {name: network.to(device=DEVICE, dtype=torch.float64) for name, network in made.items()}
 
 
 EDGES = torch.tensor([[0, 1, 2, 3, 4, 5, 0, 2], [1, 0, 3, 2, 5, 4, 2, 0]])
@@ -67,7 +83,7 @@ CASES = [
 
 
 def build(network, kind, x, normalization):
-    edges = EDGES if kind == "sparse" else None
+    edges = EDGES.to(DEVICE) if kind == "sparse" else None
     # Too little for the matrix, and for more than a few pairs at once.
     budget = 8 * N * N - 1 if kind == "tiled" else 1 << 20
     return couple(network, x, normalization, edges=edges, memory_budget=budget)
@@ -104,6 +120,57 @@ def test_gradients_of_every_operator_solver_and_normalisation(name, kind, normal
     assert torch.autograd.gradcheck(flow, (*inputs, *parameters))
 
 
+class OfTheUser(CouplingOperator):
+    """The least that a user's operator can be: what is abstract, and no self-coupling."""
+
+    def __init__(self, matrix):
+        self.matrix = matrix
+
+    @property
+    def shape(self):
+        return self.matrix.shape
+
+    @property
+    def tensors(self):
+        return (self.matrix,)
+
+    def matvec(self, x):
+        return x @ self.matrix.mT
+
+    def rmatvec(self, x):
+        return x @ self.matrix
+
+    def vjp(self, left, right):
+        return (left.mT @ right,)
+
+    def without_self_coupling(self):
+        return OfTheUser(self.matrix * (1.0 - torch.eye(N).to(self.matrix)))
+
+
+@pytest.mark.parametrize("normalization", [InDegree(), InDegree(order=2, density_exponent=0.5)])
+def test_operators_of_the_user_are_normalised_and_integrated_like_ours(normalization):
+    matrix, start = normal(N, N).requires_grad_(), normal(N, seed=1).requires_grad_()
+
+    def flow(phases, entries):
+        options = {"step_size": 0.2, "n_steps": 3}
+        return integrate(normalization(OfTheUser(entries)), phases, **options).phases
+
+    assert torch.autograd.gradcheck(flow, (start, matrix))
+    theirs, ours = normalization(OfTheUser(matrix)), normalization(DenseCoupling(matrix))
+    torch.testing.assert_close(theirs.dense(), ours.dense())
+    torch.testing.assert_close(theirs.rows([2, 0]), ours.dense()[[2, 0]])
+    columns = normal(N, 2, seed=2)
+    torch.testing.assert_close(theirs @ columns, ours.dense() @ columns)
+
+
+def test_pairwise_tiles_equal_whole_evaluation():
+    network, x, y = networks()["pairwise"], normal(700, 2), normal(300, 2, seed=1)
+    whole = network._pairs(network.target(x), network.source(y))
+    with torch.no_grad():
+        tiles = network(x, y)
+    torch.testing.assert_close(tiles, whole, rtol=1e-12, atol=1e-12)
+
+
 def test_tiles_smaller_than_the_network_are_used():
     operator = build(networks()["pairwise"], "tiled", normal(N, 2), Identity())
     assert isinstance(operator, TiledCoupling)
@@ -132,7 +199,7 @@ def test_factorised_equals_dense(normalization):
 def test_in_degree_and_mean_degree_are_what_they_say():
     x = normal(N, 2)
     row_normalised = couple(networks()["pairwise"], x, InDegree(symmetrize=False)).dense()
-    torch.testing.assert_close(row_normalised.abs().sum(1), torch.ones(N, dtype=torch.float64))
+    torch.testing.assert_close(row_normalised.abs().sum(1), torch.ones_like(x[:, 0]))
     for name in ("pairwise symmetric", "nonnegative"):
         matrix = couple(networks()[name], x, MeanDegree(1.5)).dense().detach()
         assert (matrix >= -1e-12).all()
@@ -174,13 +241,15 @@ def test_order_of_convergence(solver, order):
 @pytest.mark.parametrize("solver", ["rk4", "dopri5"])
 def test_agrees_with_scipy(solver):
     K, w, b, start = normal(N, N), normal(N, seed=1), normal(N, seed=2), normal(N, seed=3)
-    k, omega, field = K.numpy(), w.numpy(), b.numpy()
+    k, omega, field = (a.cpu().numpy() for a in (K, w, b))
 
     def rate(_, theta):
         pull = np.sin(theta[None, :] - theta[:, None])
         return omega + (k * pull).sum(1) + field * np.sin(theta)
 
-    truth = solve_ivp(rate, (0, 2), start.numpy(), method="DOP853", rtol=1e-12, atol=1e-12).y[:, -1]
+    truth = solve_ivp(rate, (0, 2), start.cpu().numpy(), method="DOP853", rtol=1e-12, atol=1e-12).y[
+        :, -1
+    ]
     solver = solver if solver == "rk4" else _tight(solver)
     ours = integrate(
         DenseCoupling(K),
@@ -191,7 +260,7 @@ def test_agrees_with_scipy(solver):
         n_steps=1024,
         solver=solver,
     )
-    np.testing.assert_allclose(ours.phases[-1], truth, atol=1e-8)
+    np.testing.assert_allclose(ours.phases[-1].cpu(), truth, atol=1e-8)
 
 
 def _tight(method):
@@ -219,14 +288,14 @@ def test_locking_in_closed_form_equals_a_long_simulation():
     network = networks()["block"]
     phases = normal(N, seed=2)
     driven = couple_driven(network, x, reference, Balanced())
-    frequency = 0.3 * driven.dense().abs().sum(1) * torch.tensor([0.0, 0.2, -0.2]).double()
+    frequency = 0.3 * driven.dense().abs().sum(1) * torch.tensor([0.0, 0.2, -0.2]).to(phases)
     locking = lock(driven, phases, frequency=frequency)
     assert locking.locked.all()
     # The whole system: a frozen reference network and three test oscillators.
-    K = torch.zeros(N + 3, N + 3, dtype=torch.float64)
+    K = phases.new_zeros(N + 3, N + 3)
     K[N:, :N] = driven.dense()
     start = torch.cat((phases, locking.phases + 0.5))
-    full = torch.cat((torch.zeros(N, dtype=torch.float64), frequency))
+    full = torch.cat((torch.zeros_like(phases), frequency))
     end = integrate(
         DenseCoupling(K), start, frequency=full, step_size=0.5, n_steps=20000, save_from=20000
     ).phases[0, N:]

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+_ROWS_AT_ONCE = 1024
+
 
 class CouplingOperator(ABC):
     r"""A coupling matrix :math:`K` known by its products.
@@ -21,7 +23,8 @@ class CouplingOperator(ABC):
 
     Subclass it to hand couplings of your own to :func:`skkuranet.dynamics.integrate`:
     :attr:`shape`, :attr:`tensors`, :meth:`matvec`, :meth:`rmatvec` and :meth:`vjp` are
-    enough; :meth:`degree` is needed by the normalisations.
+    enough for the dynamics and their gradients. The normalisations call :meth:`degree`,
+    which you may know a faster way to, and :meth:`without_self_coupling`.
     """
 
     @property
@@ -110,7 +113,7 @@ class CouplingOperator(ABC):
         picked = torch.arange(n, device=self.device)[index]
         unit = torch.zeros((*self.shape[:-2], len(picked), n), dtype=self.dtype, device=self.device)
         unit[..., torch.arange(len(picked), device=self.device), picked] = 1
-        return self.rmatvec(unit)
+        return product(self.transpose(), unit)
 
     def dense(self) -> Tensor:
         """Return K as a matrix.
@@ -134,13 +137,10 @@ class CouplingOperator(ABC):
         -------
         Tensor of shape (..., n_targets)
             The sums.
-
-        Raises
-        ------
-        TypeError
-            If these couplings cannot tell.
         """
-        raise TypeError(f"{type(self).__name__} has no in-degree of order {order}.")
+        # Blocks of rows bound the memory; operators that know better override this.
+        blocks = torch.arange(self.shape[-2], device=self.device).split(_ROWS_AT_ONCE)
+        return torch.cat([self.rows(rows).abs().pow(order).sum(-1) for rows in blocks], -1)
 
     def source_density(self) -> Tensor:
         """Return how crowded the neighbourhood of each source is.

@@ -1,0 +1,74 @@
+"""The fitting loop without an estimator."""
+
+import pytest
+import torch
+
+from skkuranet.coupling import Balanced, FactorizedNetwork
+from skkuranet.training import ClusterObjective, Curriculum, train
+
+
+@pytest.fixture
+def problem():
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(60) % 3
+    centres = 4.0 * torch.eye(3)[:, :2]
+    x = centres[labels] + 0.3 * torch.randn(60, 2, generator=generator)
+    network = FactorizedNetwork(2, (16,), rank=6, generator=generator)
+    return network, x, ClusterObjective(labels, 3), generator
+
+
+def settings(**changes):
+    return Curriculum(**{"n_iterations": 100, "network_size": 40, "tolerance": 0.0, **changes})
+
+
+def test_best_weights_are_restored(problem):
+    network, x, objective, generator = problem
+    kept = {}
+
+    def ruin(iteration, loss):
+        # The check of iteration 74 has kept good weights; those of the end are noise.
+        if iteration == 75:
+            kept.update({k: v.clone() for k, v in network.state_dict().items()})
+        if iteration >= 76:
+            with torch.no_grad():
+                for parameter in network.parameters():
+                    parameter.copy_(torch.randn(parameter.shape, generator=generator))
+        return False
+
+    result = train(network, Balanced(), x, objective, settings(), generator, on_iteration=ruin)
+    assert result.n_iterations == 100
+    assert result.limit_loss < 0.05
+    assert result.converged
+    moved = max(float((kept[k] - v).abs().max()) for k, v in network.state_dict().items())
+    assert moved < 0.1 or network.sharpness == 10.0
+    with torch.no_grad():
+        memberships = network.factors(x)[1]
+    assert len(torch.unique(memberships.argmax(-1))) >= 3
+
+
+def test_callers_can_stop_it(problem):
+    network, x, objective, generator = problem
+    result = train(
+        network,
+        Balanced(),
+        x,
+        objective,
+        settings(),
+        generator,
+        on_iteration=lambda iteration, loss: iteration == 4,
+    )
+    assert result.n_iterations == 5
+
+
+def test_patience_counts_checks_below_the_tolerance(problem):
+    network, x, objective, generator = problem
+    curriculum = settings(tolerance=1.0, patience=3, check_every=10)
+    assert train(network, Balanced(), x, objective, curriculum, generator).n_iterations == 30
+
+
+def test_horizon_and_window_follow_the_curriculum():
+    plan = settings(n_steps=100)
+    assert [plan.horizon(p) for p in (0.0, 0.4, 0.8, 1.0)] == [10, 55, 100, 100]
+    assert plan.window(0.0) == 1.0
+    assert plan.window(0.5) == plan.window(1.0) == pytest.approx(1 / 3)
+    assert (plan.seeded(0.0), plan.seeded(1.0)) == (1.0, 0.0)
