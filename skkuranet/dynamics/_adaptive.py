@@ -54,6 +54,11 @@ class Adaptive:
         -------
         Tensor of shape (n_steps - save_from + 1, ..., n)
         """
+        if system.lag is not None:
+            raise ValueError(
+                f"solver={self.method!r} chooses its own steps and cannot integrate delays; use "
+                "solver='euler'."
+            )
         try:
             from torchdiffeq import odeint
         except ImportError as error:

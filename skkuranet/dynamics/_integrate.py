@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Protocol
 
 import torch
@@ -43,6 +44,8 @@ def integrate(
     *,
     frequency: Tensor | None = None,
     field: Tensor | None = None,
+    delay: Tensor | None = None,
+    history: str = "rotation",
     step_size: float = 0.1,
     n_steps: int = 100,
     save_from: int = 0,
@@ -60,6 +63,12 @@ def integrate(
         Natural frequencies, in radians per unit of time.
     field : Tensor of shape (..., n), optional
         External field strengths.
+    delay : Tensor of shape (..., n), optional
+        Delays of the sources in units of time, rounded to steps. Only Euler's method
+        takes them.
+    history : {"rotation", "constant"}, default="rotation"
+        What delayed phases were before t = 0: those of free rotation at the natural
+        frequencies, or the initial ones.
     step_size : float, default=0.1
         Step in units of time.
     n_steps : int, default=100
@@ -80,6 +89,11 @@ def integrate(
     ------
     ValueError
         If a shape, a type or a setting does not fit.
+
+    Warns
+    -----
+    UserWarning
+        If delays are not multiples of the step.
     """
     if isinstance(solver, str):
         if solver not in SOLVERS:
@@ -100,7 +114,44 @@ def integrate(
         )
     if phases.dtype != coupling.dtype:
         raise ValueError(f"phases are {phases.dtype} but the couplings are {coupling.dtype}.")
-    system = KuramotoSystem(coupling, frequency, field)
+    lag = None if delay is None else delay_in_steps(delay, step_size)
+    system = KuramotoSystem(coupling, frequency, field, lag, history)
     states = solver.solve(system, phases, step_size=step_size, n_steps=n_steps, save_from=save_from)
     steps = torch.arange(save_from, n_steps + 1, dtype=torch.float64)
     return Trajectory(times=steps * step_size, phases=states)
+
+
+def delay_in_steps(delay: Tensor, step_size: float) -> Tensor:
+    """Round delays to steps, and warn if that changes them.
+
+    Parameters
+    ----------
+    delay : Tensor of any shape
+        Delays in units of time.
+    step_size : float
+        Step in units of time.
+
+    Returns
+    -------
+    Tensor of the same shape, int64
+        Delays in steps.
+
+    Raises
+    ------
+    ValueError
+        If a delay is negative or not finite.
+    """
+    if not bool(torch.isfinite(delay).all()) or bool((delay < 0).any()):
+        raise ValueError("delay must be finite and not negative.")
+    exact = delay.double() / step_size
+    steps = exact.round()
+    error = float((exact - steps).abs().max()) * step_size if delay.numel() else 0.0
+    # Single precision cannot tell a multiple of the step more closely than this.
+    if error > 1e-4 * step_size:
+        warnings.warn(
+            f"Delays are rounded to multiples of step_size={step_size:g}, by up to {error:.3g} "
+            "units of time. Choose a step_size that divides them.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return steps.long()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from skkuranet.coupling import CouplingOperator
+from skkuranet.dynamics._delayed import DelayedPlan
 from skkuranet.dynamics._system import KuramotoSystem
 
 
@@ -61,6 +62,13 @@ class RungeKutta:
         -------
         Tensor of shape (n_steps - save_from + 1, ..., n)
         """
+        if system.lag is not None:
+            if self.stages:
+                raise ValueError(
+                    "Only solver='euler' integrates delays: between steps the others would need "
+                    "phases of the past that were not kept."
+                )
+            return DelayedPlan(step_size, n_steps, save_from).solve(system, phases)
         plan = _Plan(self, step_size, n_steps, save_from)
         tensors = (phases, *system.parameters)
         if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):

@@ -9,13 +9,15 @@ from torch import Tensor
 
 from skkuranet.coupling import CouplingOperator, product
 
+HISTORIES = ("rotation", "constant")
+
 
 @dataclass(frozen=True)
 class KuramotoSystem:
     r"""Coupled phase oscillators, eq. 1 of Ricci et al. (2021).
 
     .. math::
-        \dot\theta_i = \omega_i + \sum_j K_{ij} \sin(\theta_j - \theta_i)
+        \dot\theta_i = \omega_i + \sum_j K_{ij} \sin(\theta_j(t - \tau_j) - \theta_i)
                        + b_i \sin\theta_i
 
     Parameters
@@ -26,17 +28,26 @@ class KuramotoSystem:
         Natural frequencies ω, in radians per unit of time; 0 by default.
     field : Tensor of shape (..., n), optional
         External field strengths b; 0 by default.
+    lag : Tensor of shape (..., n), int64, optional
+        Delays τ of the sources, in steps of the solver; 0 by default.
+    history : {"rotation", "constant"}, default="rotation"
+        Phases before t = 0: those of free rotation at the natural frequencies, or the
+        initial ones.
     """
 
     coupling: CouplingOperator
     frequency: Tensor | None = None
     field: Tensor | None = None
+    lag: Tensor | None = None
+    history: str = "rotation"
 
     def __post_init__(self) -> None:
         *_, n, p = self.coupling.shape
         if n != p:
             raise ValueError(f"coupling must be square, got shape {(n, p)}.")
-        for name in ("frequency", "field"):
+        if self.history not in HISTORIES:
+            raise ValueError(f"history must be one of {HISTORIES}, got {self.history!r}.")
+        for name in ("frequency", "field", "lag"):
             value = getattr(self, name)
             if value is not None and value.shape[-1] != n:
                 raise ValueError(
@@ -51,7 +62,7 @@ class KuramotoSystem:
 
     @property
     def parameters(self) -> tuple[Tensor, ...]:
-        """Every tensor the motion depends on."""
+        """Every tensor the motion depends on smoothly."""
         nodes = (p for p in (self.frequency, self.field) if p is not None)
         return (*nodes, *self.coupling.tensors)
 

@@ -1,0 +1,185 @@
+"""Euler's method with a delay for every source, and its exact discrete adjoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from skkuranet.dynamics._system import KuramotoSystem
+
+
+@dataclass(frozen=True)
+class DelayedPlan:
+    """A fixed number of Euler steps; sources act as they were ``system.lag`` steps ago.
+
+    Parameters
+    ----------
+    step_size : float
+        Step in units of time.
+    n_steps : int
+        Number of steps.
+    save_from : int
+        First step whose phases are kept.
+    """
+
+    step_size: float
+    n_steps: int
+    save_from: int
+
+    def solve(self, system: KuramotoSystem, phases: Tensor) -> Tensor:
+        """Return the phases after steps ``save_from`` to ``n_steps``, differentiably.
+
+        Parameters
+        ----------
+        system : KuramotoSystem
+            With a lag.
+        phases : Tensor of shape (..., n)
+            Initial phases.
+
+        Returns
+        -------
+        Tensor of shape (n_steps - save_from + 1, ..., n)
+            Phases in radians.
+        """
+        tensors = (phases, *system.parameters)
+        if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
+            return _DelayedFlow.apply(self, system, *tensors)
+        return self.forward(system, phases, None)
+
+    def forward(self, system: KuramotoSystem, phases: Tensor, tape: _Tape | None) -> Tensor:
+        lag = _lag(system, phases)
+        length = int(lag.max()) + 1
+        saved = phases.new_empty((self.n_steps - self.save_from + 1, *phases.shape))
+        if self.save_from == 0:
+            saved[0] = phases
+        # The ring holds the phasors of the last steps; its slots of the future hold the past.
+        ring = phases.new_empty((length, *phases.shape[:-1], 2, phases.shape[-1]))
+        for ago in range(1, length):
+            _phasors(_before(system, phases, ago * self.step_size), ring[-ago])
+        for step in range(self.n_steps):
+            now = ring[step % length]
+            _phasors(phases, now)
+            slot = ((step - lag) % length).unsqueeze(-2).expand_as(now).unsqueeze(0)
+            delayed = ring.gather(0, slot).squeeze(0)
+            drive = system.coupling.matvec(delayed)
+            if tape is not None:
+                tape.phasors[step], tape.delayed[step], tape.drives[step] = now, delayed, drive
+            phases = torch.add(phases, system.rate(now, drive), alpha=self.step_size)
+            if step + 1 >= self.save_from:
+                saved[step + 1 - self.save_from] = phases
+        return saved
+
+    def backward(
+        self, system: KuramotoSystem, tape: _Tape, grad: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the gradients by initial phases, by the rates and by the frequencies of the past.
+
+        Parameters
+        ----------
+        system : KuramotoSystem
+            With a lag.
+        tape : _Tape
+            What forward has noted.
+        grad : Tensor of shape (n_steps - save_from + 1, ..., n)
+            Gradient by the kept phases.
+
+        Returns
+        -------
+        costate : Tensor of shape (..., n)
+            Gradient by the initial phases.
+        adjoints : Tensor of shape (n_steps, ..., n)
+            Gradients by the rates.
+        rotation : Tensor of shape (..., n)
+            Gradient by the frequencies at which phases rotated before t = 0.
+        """
+        stiffness = system.stiffness(tape.phasors, tape.drives)
+        adjoints = torch.empty_like(stiffness)
+        costate = grad[-1]
+        lag = _lag(system, costate)
+        length = int(lag.max()) + 1
+        pending = costate.new_zeros((length, *costate.shape))
+        past, rotation = torch.zeros_like(costate), torch.zeros_like(costate)
+        for step in range(self.n_steps - 1, -1, -1):
+            adjoint = torch.mul(costate, self.step_size, out=adjoints[step])
+            back = system.coupling.rmatvec(tape.phasors[step] * adjoint.unsqueeze(-2))
+            pulled = (tape.delayed[step] * back).sum(-2)
+            before = step < lag
+            past += pulled * before
+            rotation += pulled * before * (step - lag) * self.step_size
+            slot = ((step - lag) % length).unsqueeze(0)
+            pending.scatter_add_(0, slot, (pulled * ~before).unsqueeze(0))
+            costate = torch.addcmul(costate, adjoint, stiffness[step]) + pending[step % length]
+            pending[step % length] = 0.0
+            if step >= self.save_from:
+                costate = costate + grad[step - self.save_from]
+        return costate + past, adjoints, rotation
+
+
+@dataclass
+class _Tape:
+    """Phasors, delayed phasors and drives of every step, (n_steps, ..., 2, n)."""
+
+    phasors: Tensor
+    delayed: Tensor
+    drives: Tensor
+
+
+class _DelayedFlow(torch.autograd.Function):
+    """Phases along a trajectory as a function of initial phases and all parameters."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, plan: DelayedPlan, system: KuramotoSystem, phases: Tensor, *parameters: Tensor
+    ) -> Tensor:
+        shape = (plan.n_steps, *phases.shape[:-1], 2, phases.shape[-1])
+        tape = _Tape(*(phases.new_empty(shape) for _ in range(3)))
+        ctx.plan, ctx.system, ctx.tape = plan, system, tape
+        return plan.forward(system, phases, tape)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
+        system, tape = ctx.system, ctx.tape
+        costate, adjoints, rotation = ctx.plan.backward(system, tape, grad)
+        grads: list[Tensor | None] = []
+        if system.frequency is not None:
+            by_frequency = adjoints.sum(0)
+            if system.history == "rotation":
+                by_frequency = by_frequency + rotation
+            grads.append(by_frequency.sum_to_size(system.frequency.shape))
+        if system.field is not None:
+            by_field = (adjoints * tape.phasors[..., 1, :]).sum(0)
+            grads.append(by_field.sum_to_size(system.field.shape))
+        needed = ctx.needs_input_grad[3 + len(grads) :]
+        if any(needed):
+            left = tape.phasors * adjoints.unsqueeze(-2)
+            left[..., 1, :].neg_()
+            grads += system.coupling.vjp(_rows(left), _rows(tape.delayed.flip(-2)))
+        else:
+            grads += [None] * len(needed)
+        return (None, None, costate, *grads)
+
+
+def _lag(system: KuramotoSystem, phases: Tensor) -> Tensor:
+    assert system.lag is not None
+    return system.lag.expand(phases.shape)
+
+
+def _before(system: KuramotoSystem, phases: Tensor, ago: float) -> Tensor:
+    """Phases before t = 0, as the history of the system has them."""
+    if system.history == "constant" or system.frequency is None:
+        return phases
+    return phases - ago * system.frequency
+
+
+def _phasors(phases: Tensor, out: Tensor) -> None:
+    torch.cos(phases, out=out[..., 0, :])
+    torch.sin(phases, out=out[..., 1, :])
+
+
+def _rows(steps: Tensor) -> Tensor:
+    """(n_steps, ..., 2, n) to (..., rows, n)."""
+    return steps.movedim(0, -3).flatten(-3, -2)
