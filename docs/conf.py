@@ -1,5 +1,6 @@
 """Sphinx configuration."""
 
+import re
 from importlib.metadata import version as installed_version
 
 project = "skkuranet"
@@ -36,3 +37,26 @@ html_theme = "pydata_sphinx_theme"
 html_title = "skkuranet"
 html_show_sourcelink = False
 html_theme_options = {"show_prev_next": False, "navigation_with_keys": False}
+
+
+# Of what classes inherit from scikit-learn, these belong to the everyday interface.
+INHERITED = {"fit_transform", "get_feature_names_out", "get_params", "score", "set_params"}
+
+
+def is_foreign(thing):
+    return not (getattr(thing, "__module__", None) or "skkuranet").startswith("skkuranet")
+
+
+def skip_foreign(app, what, name, thing, skip, options):
+    return skip or (is_foreign(thing) and name not in INHERITED)
+
+
+def unlink_foreign(app, what, name, thing, options, lines):
+    """References into scikit-learn's own pages lead nowhere here."""
+    if is_foreign(thing):
+        lines[:] = [re.sub(r":ref:`(?:([^`<]*) <)?([^`>]*)>?`", r"\1\2", line) for line in lines]
+
+
+def setup(app):
+    app.connect("autodoc-skip-member", skip_foreign)
+    app.connect("autodoc-process-docstring", unlink_foreign)

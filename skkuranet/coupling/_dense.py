@@ -54,7 +54,7 @@ class DenseCoupling(CouplingOperator):
         return self.matrix[..., index, :]
 
     def degree(self, order: int) -> Tensor:
-        """Return the sum over sources of |K|**order."""
+        """Return sums of powers of the strengths."""
         magnitude = self.matrix.abs() if order == 1 else self.matrix.square()
         return magnitude.sum(-1)
 

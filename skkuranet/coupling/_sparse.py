@@ -67,7 +67,7 @@ class SparseCoupling(CouplingOperator):
         return (torch.cat([(left[:, i] * right[:, j]).sum(0) for i, j in blocks]),)
 
     def degree(self, order: int) -> Tensor:
-        """Return the sum over sources of |K|**order."""
+        """Return sums of powers of the strengths."""
         magnitude = self.values.abs() if order == 1 else self.values.square()
         return torch.zeros(self._shape[0], dtype=self.dtype, device=self.device).index_add(
             0, self.targets, magnitude

@@ -95,7 +95,7 @@ class TiledCoupling(CouplingOperator):
             )
 
     def degree(self, order: int) -> Tensor:
-        """Return the sum over sources of |K|**order, streamed over the tiles."""
+        """Return sums of powers of the strengths, streamed over the tiles."""
         return _RowPower.apply(self, order, *self._tensors)
 
     def log_mass(self) -> Tensor:
@@ -192,7 +192,7 @@ def tile_side(memory_budget: int, bytes_per_pair: int) -> int:
 
 
 class _RowPower(torch.autograd.Function):
-    """Sum over sources of |K|**order."""
+    """Sum of powers of the strengths over sources."""
 
     @staticmethod
     def forward(ctx: Any, coupling: TiledCoupling, order: int, *tensors: Tensor) -> Tensor:

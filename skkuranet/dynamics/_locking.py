@@ -23,7 +23,7 @@ class Locking:
     locked : Tensor of shape (m,), bool
         Whether the oscillator locks.
     strength : Tensor of shape (m,)
-        |Z|, the strength of the field that the network exerts.
+        Strength of the field Z that the network exerts.
     """
 
     phases: Tensor

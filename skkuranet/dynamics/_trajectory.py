@@ -32,7 +32,7 @@ class Trajectory(Generic[Array]):
     phases: Array
 
     def order_parameter(self) -> Array:
-        """Return R(t) = |⟨exp(i θ(t))⟩|, of shape (T, ...).
+        r"""Return the order parameter :math:`R(t) = |\langle e^{i\theta(t)} \rangle|` (eq. 2).
 
         Returns
         -------
