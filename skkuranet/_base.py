@@ -28,7 +28,8 @@ from skkuranet.coupling import (
     Normalization,
     PairwiseNetwork,
 )
-from skkuranet.training import Curriculum, Objective, TrainingResult, train
+from skkuranet.objectives import Objective
+from skkuranet.training import Curriculum, TrainingResult, train
 
 
 @dataclass(frozen=True)

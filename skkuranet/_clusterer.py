@@ -22,7 +22,7 @@ from skkuranet._base import KuraNetBase
 from skkuranet._readout import PhaseReadout, phasors
 from skkuranet._tools import random_source
 from skkuranet.losses import cluster_synchrony_loss
-from skkuranet.training import ClusterObjective
+from skkuranet.objectives import ClusterObjective
 
 
 class KuraNetClusterer(

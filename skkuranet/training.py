@@ -12,16 +12,16 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from skkuranet.coupling import CouplingNetwork, CouplingOperator, Normalization, couple, product
+from skkuranet.coupling import CouplingNetwork, Normalization, couple
 from skkuranet.dynamics import integrate
-from skkuranet.losses import cluster_synchrony_loss, splay_loss
+from skkuranet.objectives import Objective
 
-__all__ = ["ClusterObjective", "Curriculum", "Objective", "TrainingResult", "train"]
+__all__ = ["Curriculum", "TrainingResult", "train"]
 
 _LIMIT_RESOLUTION = 1e-3
 
@@ -59,6 +59,9 @@ class Curriculum:
         Iterations between checks of the limit.
     limit_time : float, default=200.0
         Time after which phases count as the limit in checks.
+    final_seeding : float, default=0.0
+        Probability, at the end of training, that a network starts near the wanted state;
+        it falls to this from 1.
     """
 
     n_iterations: int = 600
@@ -73,6 +76,7 @@ class Curriculum:
     patience: int = 8
     check_every: int = 25
     limit_time: float = 200.0
+    final_seeding: float = 0.0
 
     def horizon(self, progress: float) -> int:
         """Return the steps of a trajectory: a tenth of ``n_steps`` at first, all from p = 0.8.
@@ -118,7 +122,7 @@ class Curriculum:
         float
             Probability.
         """
-        return 1.0 - progress
+        return 1.0 - (1.0 - self.final_seeding) * progress
 
     def rate(self, iteration: int) -> float:
         """Return the learning rate: 20 iterations of warm-up, then a cosine.
@@ -135,166 +139,6 @@ class Curriculum:
         """
         cosine = 0.5 * (1.0 + math.cos(math.pi * iteration / self.n_iterations))
         return self.learning_rate * min(1.0, (iteration + 1) / 20) * (0.02 + 0.98 * cosine)
-
-
-class Objective(Protocol):
-    """What is wanted of the phases of networks drawn from the data."""
-
-    def initial_phases(self, index: Tensor, seeded: float, generator: torch.Generator) -> Tensor:
-        """Draw initial phases of networks.
-
-        Parameters
-        ----------
-        index : Tensor of shape (B, n), int64
-            Nodes that each network is made of.
-        seeded : float
-            Probability that a network starts near the wanted state.
-        generator : torch.Generator
-            On the CPU; the only source of randomness.
-
-        Returns
-        -------
-        Tensor of shape (B, n)
-            Phases in radians.
-        """
-
-    def loss(self, coupling: CouplingOperator, phases: Tensor, index: Tensor) -> Tensor:
-        """Score trajectories; differentiable.
-
-        Parameters
-        ----------
-        coupling : CouplingOperator of shape (B, n, n)
-            Couplings of the networks.
-        phases : Tensor of shape (T, B, n)
-            Trajectories.
-        index : Tensor of shape (B, n), int64
-            Nodes that each network is made of.
-
-        Returns
-        -------
-        Tensor of shape ()
-            What training minimises.
-        """
-
-    def limit_loss(self, phases: Tensor, index: Tensor) -> Tensor:
-        """Score limit phases.
-
-        Parameters
-        ----------
-        phases : Tensor of shape (B, n)
-            Phases at the limit.
-        index : Tensor of shape (B, n), int64
-            Nodes that each network is made of.
-
-        Returns
-        -------
-        Tensor of shape ()
-            From 0 (perfect) to 1.
-        """
-
-    def stuck(self, phases: Tensor, index: Tensor) -> bool:
-        """Say whether limit phases are those of a known trap.
-
-        Parameters
-        ----------
-        phases : Tensor of shape (B, n)
-            Phases at the limit.
-        index : Tensor of shape (B, n), int64
-            Nodes that each network is made of.
-
-        Returns
-        -------
-        bool
-            True where training ought to start again.
-        """
-
-
-class ClusterObjective(Objective):
-    r"""Cluster synchrony: labelled nodes in phase inside, splay between the classes.
-
-    The loss of the trajectory is that of eq. 5 and 6, normalised as in Table II. Two terms
-    sharpen the boundaries and keep training out of the traps where the gradient of the
-    splay loss vanishes. Both are cross-entropies at the ideal splay state :math:`\psi`:
-
-    - locking: of :math:`\kappa\, \mathrm{Re}(Z_i e^{-i\psi_l})` over the classes l, with
-      :math:`Z_i = \sum_j K_{ij} e^{i\psi_j}`, the gradient of the locked phase of node i;
-    - evidence: of :math:`\kappa' \sum_{j \in l} K_{ij}`, the pull of each class on node i.
-
-    Parameters
-    ----------
-    labels : Tensor of shape (N,), int64
-        Class of each node, from 0; negative where it is unknown. Such nodes take part in
-        the dynamics and not in the loss.
-    n_classes : int
-        Number k of classes.
-    locking, evidence : float
-        Weights of the two terms.
-    """
-
-    #: Logit by which the wanted phase leads its neighbours on the circle.
-    margin = 6.0
-    #: Logit of a node whose whole in-degree comes from one class.
-    evidence_scale = 10.0
-
-    def __init__(
-        self,
-        labels: Tensor,
-        n_classes: int,
-        *,
-        locking: float = 0.3,
-        evidence: float = 1.0,
-        dtype: torch.dtype = torch.float32,
-    ) -> None:
-        known = labels >= 0
-        self.n_classes, self.locking, self.evidence = n_classes, locking, evidence
-        self.labels = labels.clamp_min(0)
-        one_hot = nn.functional.one_hot(self.labels, n_classes).to(dtype)
-        self.membership = one_hot * known.unsqueeze(-1)
-        places = torch.arange(n_classes, device=labels.device, dtype=dtype)
-        self.splay = (2.0 * math.pi / n_classes) * places
-        self.directions = torch.stack((self.splay.cos(), self.splay.sin()))
-
-    def initial_phases(self, index: Tensor, seeded: float, generator: torch.Generator) -> Tensor:
-        """Draw phases at random or, with probability ``seeded``, 1 rad around the splay state."""
-        device, dtype = self.membership.device, self.membership.dtype
-
-        def uniform(shape: tuple[int, ...]) -> Tensor:
-            return torch.rand(shape, generator=generator, dtype=dtype).to(device)
-
-        free = 2.0 * math.pi * uniform(tuple(index.shape))
-        noise = torch.randn(index.shape, generator=generator, dtype=dtype).to(device)
-        near = self.splay[self.labels[index]] + noise
-        known = self.membership[index].any(-1)
-        return torch.where(known & (uniform((len(index), 1)) < seeded), near, free)
-
-    def loss(self, coupling: CouplingOperator, phases: Tensor, index: Tensor) -> Tensor:
-        """Return the mean loss of the trajectories plus the two cross-entropies."""
-        membership = self.membership[index]
-        total = cluster_synchrony_loss(phases, membership).mean()
-        if not (self.locking or self.evidence):
-            return total
-        sources = torch.cat((self.directions @ membership.mT, membership.mT), -2)
-        pulls = product(coupling, sources)
-        field, evidence = pulls[..., :2, :], pulls[..., 2:, :]
-        sharpness = self.margin / (1.0 - math.cos(2.0 * math.pi / self.n_classes))
-        total = total + self.locking * _cross_entropy(
-            sharpness * (self.directions.mT @ field), membership
-        )
-        return total + self.evidence * _cross_entropy(self.evidence_scale * evidence, membership)
-
-    def limit_loss(self, phases: Tensor, index: Tensor) -> Tensor:
-        """Return the mean cluster synchrony loss of Table II."""
-        return cluster_synchrony_loss(phases, self.membership[index]).mean()
-
-    def stuck(self, phases: Tensor, index: Tensor) -> bool:
-        """Say whether the class phases are merged: nearer to the antipodal state than to splay."""
-        weight = self.membership[index]
-        real = (phases.cos().unsqueeze(-2) @ weight).squeeze(-2)
-        imaginary = (phases.sin().unsqueeze(-2) @ weight).squeeze(-2)
-        splay = splay_loss(torch.atan2(imaginary, real)).mean()
-        half = math.pi * (torch.arange(self.n_classes) % 2).to(splay)
-        trap = splay_loss(half) if self.n_classes > 2 else splay_loss(0.0 * half)
-        return bool(splay > 0.5 * trap)
 
 
 @dataclass
@@ -445,6 +289,7 @@ class _Run:
         trajectory = integrate(
             coupling,
             phases,
+            **self.objective.node_parameters(index),
             step_size=plan.step_size,
             n_steps=n_steps,
             save_from=int(n_steps * (1.0 - plan.window(progress))),
@@ -467,6 +312,7 @@ class _Run:
         limit = integrate(
             coupling,
             self.held_out_phases,
+            **self.objective.node_parameters(self.held_out),
             step_size=plan.step_size,
             n_steps=n_steps,
             save_from=n_steps,
@@ -491,9 +337,3 @@ class _Run:
         self.anneal(1.0)
         if self.best is not None:
             self.network.load_state_dict(self.best)
-
-
-def _cross_entropy(logits: Tensor, membership: Tensor) -> Tensor:
-    """Mean over the labelled nodes; logits (B, k, n), membership (B, n, k)."""
-    log_likelihood = (logits.log_softmax(-2).mT * membership).sum()
-    return -log_likelihood / membership.sum().clamp_min(1.0)

@@ -18,6 +18,7 @@ MODULES = [
     "skkuranet.inspection",
     "skkuranet.losses",
     "skkuranet.metrics",
+    "skkuranet.objectives",
     "skkuranet.training",
 ]
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from skkuranet.coupling import Balanced, FactorizedNetwork
-from skkuranet.training import ClusterObjective, Curriculum, train
+from skkuranet.objectives import ClusterObjective
+from skkuranet.training import Curriculum, train
 
 
 @pytest.fixture

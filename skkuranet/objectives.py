@@ -1,0 +1,256 @@
+"""What training wants of the phases (torch only)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from skkuranet.coupling import CouplingOperator, product
+from skkuranet.losses import circular_variance, cluster_synchrony_loss, splay_loss
+
+__all__ = ["ClusterObjective", "Objective", "SynchronyObjective"]
+
+
+class Objective(Protocol):
+    """What is wanted of the phases of networks drawn from the data."""
+
+    def node_parameters(self, index: Tensor) -> dict[str, Any]:
+        """Return what the nodes bring into the dynamics besides their couplings.
+
+        Parameters
+        ----------
+        index : Tensor of shape (B, n), int64
+            Nodes that each network is made of.
+
+        Returns
+        -------
+        dict
+            Arguments of :func:`skkuranet.dynamics.integrate`: frequency, field, delay.
+        """
+
+    def initial_phases(self, index: Tensor, seeded: float, generator: torch.Generator) -> Tensor:
+        """Draw initial phases of networks.
+
+        Parameters
+        ----------
+        index : Tensor of shape (B, n), int64
+            Nodes that each network is made of.
+        seeded : float
+            Probability that a network starts near the wanted state.
+        generator : torch.Generator
+            On the CPU; the only source of randomness.
+
+        Returns
+        -------
+        Tensor of shape (B, n)
+            Phases in radians.
+        """
+
+    def loss(self, coupling: CouplingOperator, phases: Tensor, index: Tensor) -> Tensor:
+        """Score trajectories; differentiable.
+
+        Parameters
+        ----------
+        coupling : CouplingOperator of shape (B, n, n)
+            Couplings of the networks.
+        phases : Tensor of shape (T, B, n)
+            Trajectories.
+        index : Tensor of shape (B, n), int64
+            Nodes that each network is made of.
+
+        Returns
+        -------
+        Tensor of shape ()
+            What training minimises.
+        """
+
+    def limit_loss(self, phases: Tensor, index: Tensor) -> Tensor:
+        """Score limit phases.
+
+        Parameters
+        ----------
+        phases : Tensor of shape (B, n)
+            Phases at the limit.
+        index : Tensor of shape (B, n), int64
+            Nodes that each network is made of.
+
+        Returns
+        -------
+        Tensor of shape ()
+            From 0 (perfect) to 1.
+        """
+
+    def stuck(self, phases: Tensor, index: Tensor) -> bool:
+        """Say whether limit phases are those of a known trap.
+
+        Parameters
+        ----------
+        phases : Tensor of shape (B, n)
+            Phases at the limit.
+        index : Tensor of shape (B, n), int64
+            Nodes that each network is made of.
+
+        Returns
+        -------
+        bool
+            True where training ought to start again.
+        """
+
+
+class ClusterObjective(Objective):
+    r"""Cluster synchrony: labelled nodes in phase inside, splay between the classes.
+
+    The loss of the trajectory is that of eq. 5 and 6, normalised as in Table II. Two terms
+    sharpen the boundaries and keep training out of the traps where the gradient of the
+    splay loss vanishes. Both are cross-entropies at the ideal splay state :math:`\psi`:
+
+    - locking: of :math:`\kappa\, \mathrm{Re}(Z_i e^{-i\psi_l})` over the classes l, with
+      :math:`Z_i = \sum_j K_{ij} e^{i\psi_j}`, the gradient of the locked phase of node i;
+    - evidence: of :math:`\kappa' \sum_{j \in l} K_{ij}`, the pull of each class on node i.
+
+    Parameters
+    ----------
+    labels : Tensor of shape (N,), int64
+        Class of each node, from 0; negative where it is unknown. Such nodes take part in
+        the dynamics and not in the loss.
+    n_classes : int
+        Number k of classes.
+    locking, evidence : float
+        Weights of the two terms.
+    """
+
+    #: Logit by which the wanted phase leads its neighbours on the circle.
+    margin = 6.0
+    #: Logit of a node whose whole in-degree comes from one class.
+    evidence_scale = 10.0
+
+    def __init__(
+        self,
+        labels: Tensor,
+        n_classes: int,
+        *,
+        locking: float = 0.3,
+        evidence: float = 1.0,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        known = labels >= 0
+        self.n_classes, self.locking, self.evidence = n_classes, locking, evidence
+        self.labels = labels.clamp_min(0)
+        one_hot = nn.functional.one_hot(self.labels, n_classes).to(dtype)
+        self.membership = one_hot * known.unsqueeze(-1)
+        places = torch.arange(n_classes, device=labels.device, dtype=dtype)
+        self.splay = (2.0 * math.pi / n_classes) * places
+        self.directions = torch.stack((self.splay.cos(), self.splay.sin()))
+
+    def node_parameters(self, index: Tensor) -> dict[str, Any]:
+        """Return nothing: XY spins have neither frequency nor field."""
+        return {}
+
+    def initial_phases(self, index: Tensor, seeded: float, generator: torch.Generator) -> Tensor:
+        """Draw phases at random or, with probability ``seeded``, 1 rad around the splay state."""
+        device, dtype = self.membership.device, self.membership.dtype
+
+        def uniform(shape: tuple[int, ...]) -> Tensor:
+            return torch.rand(shape, generator=generator, dtype=dtype).to(device)
+
+        free = 2.0 * math.pi * uniform(tuple(index.shape))
+        noise = torch.randn(index.shape, generator=generator, dtype=dtype).to(device)
+        near = self.splay[self.labels[index]] + noise
+        known = self.membership[index].any(-1)
+        return torch.where(known & (uniform((len(index), 1)) < seeded), near, free)
+
+    def loss(self, coupling: CouplingOperator, phases: Tensor, index: Tensor) -> Tensor:
+        """Return the mean loss of the trajectories plus the two cross-entropies."""
+        membership = self.membership[index]
+        total = cluster_synchrony_loss(phases, membership).mean()
+        if not (self.locking or self.evidence):
+            return total
+        sources = torch.cat((self.directions @ membership.mT, membership.mT), -2)
+        pulls = product(coupling, sources)
+        field, evidence = pulls[..., :2, :], pulls[..., 2:, :]
+        sharpness = self.margin / (1.0 - math.cos(2.0 * math.pi / self.n_classes))
+        total = total + self.locking * _cross_entropy(
+            sharpness * (self.directions.mT @ field), membership
+        )
+        return total + self.evidence * _cross_entropy(self.evidence_scale * evidence, membership)
+
+    def limit_loss(self, phases: Tensor, index: Tensor) -> Tensor:
+        """Return the mean cluster synchrony loss of Table II."""
+        return cluster_synchrony_loss(phases, self.membership[index]).mean()
+
+    def stuck(self, phases: Tensor, index: Tensor) -> bool:
+        """Say whether the class phases are merged: nearer to the antipodal state than to splay."""
+        weight = self.membership[index]
+        real = (phases.cos().unsqueeze(-2) @ weight).squeeze(-2)
+        imaginary = (phases.sin().unsqueeze(-2) @ weight).squeeze(-2)
+        splay = splay_loss(torch.atan2(imaginary, real)).mean()
+        half = math.pi * (torch.arange(self.n_classes) % 2).to(splay)
+        trap = splay_loss(half) if self.n_classes > 2 else splay_loss(0.0 * half)
+        return bool(splay > 0.5 * trap)
+
+
+class SynchronyObjective(Objective):
+    r"""Global synchrony: all nodes in phase, whatever their frequency, field and delay.
+
+    The loss is the circular variance :math:`V = 1 - R` of the scored part of the
+    trajectory.
+
+    Parameters
+    ----------
+    frequency : Tensor of shape (N,)
+        Natural frequencies.
+    field : Tensor of shape (N,), optional
+        External field strengths.
+    delay : Tensor of shape (N,), optional
+        Delays in units of time.
+    history : {"rotation", "constant"}, default="rotation"
+        Phases before t = 0.
+    """
+
+    #: Spread of seeded initial phases around synchrony, in radians.
+    noise = 0.5
+
+    def __init__(
+        self,
+        frequency: Tensor,
+        *,
+        field: Tensor | None = None,
+        delay: Tensor | None = None,
+        history: str = "rotation",
+    ) -> None:
+        self.frequency, self.history = frequency, history
+        nodes = {"frequency": frequency, "field": field, "delay": delay}
+        self.nodes = {name: value for name, value in nodes.items() if value is not None}
+
+    def node_parameters(self, index: Tensor) -> dict[str, Any]:
+        """Return frequencies, fields and delays of the nodes, and the history."""
+        return {"history": self.history} | {k: v[index] for k, v in self.nodes.items()}
+
+    def initial_phases(self, index: Tensor, seeded: float, generator: torch.Generator) -> Tensor:
+        """Draw phases at random or, with probability ``seeded``, around synchrony."""
+        dtype = self.frequency.dtype
+        free = 2.0 * math.pi * torch.rand(index.shape, generator=generator, dtype=dtype)
+        near = self.noise * torch.randn(index.shape, generator=generator, dtype=dtype)
+        pick = torch.rand((len(index), 1), generator=generator) < seeded
+        return torch.where(pick, near, free).to(index.device)
+
+    def loss(self, coupling: CouplingOperator, phases: Tensor, index: Tensor) -> Tensor:
+        """Return the mean circular variance of the trajectories."""
+        return circular_variance(phases).mean()
+
+    def limit_loss(self, phases: Tensor, index: Tensor) -> Tensor:
+        """Return the mean circular variance."""
+        return circular_variance(phases).mean()
+
+    def stuck(self, phases: Tensor, index: Tensor) -> bool:
+        """Say whether most of the order is missing: V beyond 0.5."""
+        return bool(circular_variance(phases).mean() > 0.5)
+
+
+def _cross_entropy(logits: Tensor, membership: Tensor) -> Tensor:
+    """Mean over the labelled nodes; logits (B, k, n), membership (B, n, k)."""
+    log_likelihood = (logits.log_softmax(-2).mT * membership).sum()
+    return -log_likelihood / membership.sum().clamp_min(1.0)
