@@ -122,12 +122,10 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
         generator = torch.Generator().manual_seed(seed)
         network = COUPLINGS[self.coupling].build(self, X.shape[1], n_groups, generator)
         if isinstance(network, CouplingNetwork):
-            scale = X.std(axis=0)
+            mean, scale = X.mean(axis=0, dtype=float), X.std(axis=0, dtype=float)
             # A feature whose spread is rounding error is constant.
             scale[scale <= 10 * np.finfo(X.dtype).eps * np.abs(X).max(axis=0)] = 1.0
-            network.standardize(
-                torch.from_numpy(X.mean(axis=0)).float(), torch.from_numpy(scale).float()
-            )
+            network.standardize(torch.from_numpy(mean), torch.from_numpy(scale))
         return network
 
     def _fit_network(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import warnings
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -220,6 +221,11 @@ class KuraNetClusterer(
         check_classification_targets(y)
         classes, codes = self._encode(y)
         self._check_classes(X, classes, codes)
+        if len(classes) > self.network_size:
+            raise ValueError(
+                f"network_size={self.network_size} cannot hold the {len(classes)} classes in y. "
+                "Raise network_size to several times the number of classes."
+            )
         going_on = self.warm_start and hasattr(self, "classes_")
         if going_on and not np.array_equal(classes, self.classes_):
             raise ValueError(
@@ -229,6 +235,8 @@ class KuraNetClusterer(
         result = self._fit_network(
             X, len(classes), functools.partial(_objective, codes, len(classes))
         )
+        # What follows completes the fit; an interruption must not leave half of it in use.
+        vars(self).pop("labels_", None)
         self.classes_ = classes
         self._n_features_out = 2
         self._fit_reference(X, codes)
@@ -242,6 +250,9 @@ class KuraNetClusterer(
             )
         self.labels_ = self.classes_[self._readout.codes(self._lock(X))]
         return self
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "labels_")
 
     def fit_predict(self, X, y):
         """Fit, and return the predicted labels of the training rows.
@@ -273,8 +284,8 @@ class KuraNetClusterer(
         ndarray of shape (n_samples,)
             Labels of ``classes_``.
         """
-        points = self.transform(X)
-        return self.classes_[self._readout.codes(points)]
+        # Not transform, whose output set_output may turn into a data frame.
+        return self.classes_[self._readout.codes(self._lock(self._check(X)))]
 
     def predict_proba(self, X):
         r"""Return class probabilities from the distance to the cluster centres.
@@ -293,8 +304,7 @@ class KuraNetClusterer(
         ndarray of shape (n_samples, n_classes)
             Probabilities, in the order of ``classes_``.
         """
-        points = self.transform(X)
-        return self._readout.probabilities(points)
+        return self._readout.probabilities(self._lock(self._check(X)))
 
     def transform(self, X):
         """Return the phasors (cos θ, sin θ) at which the rows lock.
@@ -312,7 +322,10 @@ class KuraNetClusterer(
         return self._lock(self._check(X))
 
     def cluster(self, X, n_clusters=None, random_state=None):
-        """Cluster rows by the limit of their mutual dynamics; also classes never seen.
+        """Cluster rows by the limit of their mutual dynamics.
+
+        This needs no classes, so it can be asked for clusters never seen in training; how
+        well those are told apart depends on what the couplings learned of the features.
 
         Parameters
         ----------
@@ -330,9 +343,10 @@ class KuraNetClusterer(
         """
         X = self._check(X)
         n_clusters = len(self.classes_) if n_clusters is None else n_clusters
-        if not 1 <= n_clusters <= len(X):
+        if not isinstance(n_clusters, Integral) or not 1 <= n_clusters <= len(X):
             raise ValueError(
-                f"n_clusters must lie between 1 and the number of rows {len(X)}, got {n_clusters}."
+                f"n_clusters must lie between 1 and the number of rows {len(X)}, got "
+                f"{n_clusters!r}."
             )
         seed = self.random_state if random_state is None else random_state
         rng = random_source(seed)

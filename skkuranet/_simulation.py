@@ -18,7 +18,7 @@ from skkuranet.dynamics import Trajectory, integrate, lock
 LIMIT_TIME = 500.0
 
 # Pairs of a new row and a reference oscillator that are coupled at once.
-_PAIRS_PER_BATCH = 1 << 23
+_PAIRS_PER_BATCH = 1 << 22
 
 
 class SimulationMixin:

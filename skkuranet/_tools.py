@@ -10,6 +10,8 @@ import torch
 from sklearn.utils import check_random_state
 from torch import nn
 
+from skkuranet.coupling import CouplingNetwork
+
 
 @contextmanager
 def one_thread() -> Iterator[None]:
@@ -71,7 +73,9 @@ def random_source(random_state: int | np.random.RandomState | None) -> np.random
 
 
 def to_tensor(X: np.ndarray, network: nn.Module, device: torch.device) -> torch.Tensor:
-    """Node features in the network's floating-point type, on a device."""
-    dtype = next((p.dtype for p in network.parameters()), torch.float32)
+    """Node features as a tensor that the network takes, on a device."""
+    # Our own networks standardise in double precision before they compute in theirs.
+    ours = isinstance(network, CouplingNetwork)
+    dtype = torch.float64 if ours else next((p.dtype for p in network.parameters()), torch.float32)
     # A copy: X may be a read-only memory map, which torch cannot share.
     return torch.tensor(np.ascontiguousarray(X), dtype=dtype, device=device)

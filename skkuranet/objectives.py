@@ -17,6 +17,9 @@ __all__ = ["ClusterObjective", "Objective", "SynchronyObjective"]
 class Objective(Protocol):
     """What is wanted of the phases of networks drawn from the data."""
 
+    #: Nodes of which every network gets half, on the CPU; None draws all nodes alike.
+    anchors: Tensor | None = None
+
     def node_parameters(self, index: Tensor) -> dict[str, Any]:
         """Return what the nodes bring into the dynamics besides their couplings.
 
@@ -137,6 +140,8 @@ class ClusterObjective(Objective):
         dtype: torch.dtype = torch.float32,
     ) -> None:
         known = labels >= 0
+        # Where few nodes are labelled, networks of any nodes would hardly hold one.
+        self.anchors = None if bool(known.all()) else known.nonzero().flatten().cpu()
         self.n_classes, self.locking, self.evidence = n_classes, locking, evidence
         self.labels = labels.clamp_min(0)
         one_hot = nn.functional.one_hot(self.labels, n_classes).to(dtype)
@@ -186,10 +191,14 @@ class ClusterObjective(Objective):
         weight = self.membership[index]
         real = (phases.cos().unsqueeze(-2) @ weight).squeeze(-2)
         imaginary = (phases.sin().unsqueeze(-2) @ weight).squeeze(-2)
-        splay = splay_loss(torch.atan2(imaginary, real)).mean()
-        half = math.pi * (torch.arange(self.n_classes) % 2).to(splay)
-        trap = splay_loss(half) if self.n_classes > 2 else splay_loss(0.0 * half)
-        return bool(splay > 0.5 * trap)
+        means, present = torch.atan2(imaginary, real), weight.any(-2)
+        ratios = []
+        for angles in (mean[here] for mean, here in zip(means, present, strict=True)):
+            if len(angles) > 1:
+                half = math.pi * (torch.arange(len(angles)) % 2).to(angles)
+                trap = splay_loss(half) if len(angles) > 2 else splay_loss(0.0 * half)
+                ratios.append(float(splay_loss(angles) / trap))
+        return bool(ratios) and sum(ratios) / len(ratios) > 0.5
 
 
 class SynchronyObjective(Objective):

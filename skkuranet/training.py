@@ -17,7 +17,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from skkuranet.coupling import CouplingNetwork, Normalization, couple
+from skkuranet.coupling import (
+    DEFAULT_MEMORY_BUDGET,
+    CouplingNetwork,
+    CouplingOperator,
+    Normalization,
+    couple,
+)
 from skkuranet.dynamics import integrate
 from skkuranet.objectives import Objective
 
@@ -176,6 +182,8 @@ def train(
     curriculum: Curriculum,
     generator: torch.Generator,
     *,
+    memory_budget: int = DEFAULT_MEMORY_BUDGET,
+    going_on: bool = False,
     on_iteration: Callable[[int, float], bool] | None = None,
 ) -> TrainingResult:
     """Fit a coupling network by gradient descent through the dynamics.
@@ -194,6 +202,11 @@ def train(
         How training proceeds.
     generator : torch.Generator
         On the CPU; the only source of randomness.
+    memory_budget : int, default=2**30
+        Bytes that the couplings of a batch may take.
+    going_on : bool, default=False
+        Whether the network has been trained before: its weights are then kept unless
+        others do better.
     on_iteration : callable, optional
         Called with the iteration and its loss; training stops when it returns True.
 
@@ -206,16 +219,16 @@ def train(
     FloatingPointError
         If the loss is not finite.
     """
-    run = _Run(network, normalization, features, objective, curriculum, generator)
+    run = _Run(network, normalization, features, objective, curriculum, generator, memory_budget)
     result = run.result
     try:
+        if going_on:
+            run.check()
         for iteration in range(curriculum.n_iterations):
             loss = run.step(iteration)
             if not math.isfinite(loss):
-                raise FloatingPointError(
-                    f"The loss is {loss} after {iteration} iterations. Lower step_size (now "
-                    f"{curriculum.step_size:g}) or learning_rate_init (now "
-                    f"{curriculum.learning_rate:g}), and look for extreme values in X."
+                raise _not_finite(
+                    f"The loss or its gradient after {iteration} iterations", curriculum
                 )
             result.loss_curve.append(loss)
             stop = on_iteration is not None and on_iteration(iteration, loss)
@@ -226,8 +239,20 @@ def train(
                 break
     except KeyboardInterrupt:
         result.interrupted = True
+        if run.best is None:
+            run.check()
+    if run.best is None:
+        raise _not_finite("The limit of the trained network", curriculum)
     run.restore()
     return result
+
+
+def _not_finite(what: str, curriculum: Curriculum) -> FloatingPointError:
+    return FloatingPointError(
+        f"{what} is not finite. Lower step_size (now {curriculum.step_size:g}) or "
+        f"learning_rate_init (now {curriculum.learning_rate:g}), or choose a normalization that "
+        "bounds the couplings."
+    )
 
 
 class _Run:
@@ -241,10 +266,14 @@ class _Run:
         objective: Objective,
         curriculum: Curriculum,
         generator: torch.Generator,
+        memory_budget: int,
     ) -> None:
+        self.memory_budget = memory_budget
         self.network, self.normalization, self.features = network, normalization, features
         self.objective, self.curriculum, self.generator = objective, curriculum, generator
         self.parameters = [p for p in network.parameters() if p.requires_grad]
+        if not self.parameters:
+            raise ValueError("The coupling network has no parameters that could be trained.")
         # Decay keeps the perceptron smooth; block couplings have no preferred size.
         decayed = {
             id(p)
@@ -269,6 +298,13 @@ class _Run:
         """Draw the nodes of a batch of networks, (batch_size, network_size)."""
         total = len(self.features)
         batch, size = self.curriculum.batch_size, min(self.curriculum.network_size, total)
+        anchors = self.objective.anchors
+        if anchors is not None:
+            # Half of every network says something about the loss.
+            shape = (batch, size // 2)
+            known = anchors[torch.randint(len(anchors), shape, generator=self.generator)]
+            rest = torch.randint(total, (batch, size - size // 2), generator=self.generator)
+            return torch.cat((known, rest), -1).to(self.features.device)
         if total > 20 * size:
             index = torch.randint(total, (batch, size), generator=self.generator)
         else:
@@ -284,7 +320,7 @@ class _Run:
             group["lr"] = plan.rate(iteration)
         index = self.draw()
         phases = self.objective.initial_phases(index, plan.seeded(progress), self.generator)
-        coupling = couple(self.network, self.features[index], self.normalization)
+        coupling = self.couple(index)
         n_steps = plan.horizon(progress)
         trajectory = integrate(
             coupling,
@@ -297,9 +333,16 @@ class _Run:
         loss = self.objective.loss(coupling, trajectory.phases, index)
         self.optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(self.parameters, plan.max_norm)
+        norm = nn.utils.clip_grad_norm_(self.parameters, plan.max_norm)
+        if not bool(torch.isfinite(norm)):
+            return math.nan
         self.optimizer.step()
         return float(loss.detach())
+
+    def couple(self, index: Tensor) -> CouplingOperator:
+        features = self.features[index]
+        budget = self.memory_budget
+        return couple(self.network, features, self.normalization, memory_budget=budget)
 
     @torch.no_grad()
     def check(self) -> bool:
@@ -307,7 +350,9 @@ class _Run:
         plan, network = self.curriculum, self.network
         annealing = {k: v.clone() for k, v in network.named_buffers()}
         self.anneal(1.0)
-        coupling = couple(network, self.features[self.held_out], self.normalization)
+        network.eval()
+        coupling = self.couple(self.held_out)
+        network.train()
         n_steps = max(1, round(plan.limit_time / plan.step_size))
         limit = integrate(
             coupling,
@@ -317,10 +362,11 @@ class _Run:
             n_steps=n_steps,
             save_from=n_steps,
         ).phases
-        loss = max(0.0, float(self.objective.limit_loss(limit[-1], self.held_out)))
+        loss = float(self.objective.limit_loss(limit[-1], self.held_out))
+        loss = max(0.0, loss) if math.isfinite(loss) else math.inf
         self.lowest = min(self.lowest, loss)
         # A few networks tell losses apart no better than this; the longer trained weights win.
-        if loss <= self.lowest + _LIMIT_RESOLUTION:
+        if math.isfinite(loss) and loss <= self.lowest + _LIMIT_RESOLUTION:
             self.best = copy.deepcopy(network.state_dict())
             self.result.limit_loss = loss
             self.result.converged = not self.objective.stuck(limit[-1], self.held_out)

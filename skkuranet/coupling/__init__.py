@@ -1,7 +1,7 @@
 """Node features to coupling operators (torch only)."""
 
 from skkuranet.coupling._base import CouplingOperator, product
-from skkuranet.coupling._build import couple, couple_driven
+from skkuranet.coupling._build import DEFAULT_MEMORY_BUDGET, couple, couple_driven
 from skkuranet.coupling._dense import DenseCoupling
 from skkuranet.coupling._factorized import FactorizedCoupling
 from skkuranet.coupling._networks import CouplingNetwork, FactorizedNetwork, PairwiseNetwork
@@ -16,6 +16,7 @@ from skkuranet.coupling._sparse import SparseCoupling
 from skkuranet.coupling._tiled import TiledCoupling, tile_side
 
 __all__ = [
+    "DEFAULT_MEMORY_BUDGET",
     "Balanced",
     "CouplingNetwork",
     "CouplingOperator",

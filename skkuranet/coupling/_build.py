@@ -80,28 +80,39 @@ def couple_driven(
 def _operator(network: nn.Module, x: Tensor, y: Tensor) -> CouplingOperator:
     if isinstance(network, CouplingNetwork):
         return network.operator(x, y)
-    return DenseCoupling(network(x, y))
+    matrix = network(x, y)
+    expected = (*x.shape[:-1], y.shape[-2])
+    if tuple(matrix.shape) != expected:
+        raise ValueError(
+            f"The coupling network returned shape {tuple(matrix.shape)} for targets of shape "
+            f"{tuple(x.shape)} and sources of shape {tuple(y.shape)}; it must be {expected}."
+        )
+    return DenseCoupling(matrix)
 
 
 def _raw(network: nn.Module, x: Tensor, y: Tensor, memory_budget: int) -> CouplingOperator:
     n, p = x.shape[-2], y.shape[-2]
     stored = getattr(network, "stores_pairs", True)
-    if not stored or x.shape[:-2].numel() * n * p * x.element_size() <= memory_budget:
+    size = next((w.element_size() for w in network.parameters()), x.element_size())
+    if not stored or x.shape[:-2].numel() * n * p * size <= memory_budget:
         return _operator(network, x, y)
     if x.ndim > 2:
         raise ValueError(
             f"A batch of {x.shape[:-2].numel()} networks of {n} nodes needs more than "
-            f"memory_budget={memory_budget} bytes; couple them one at a time."
+            f"memory_budget={memory_budget} bytes. Raise memory_budget, or make batch_size or "
+            "network_size smaller."
         )
     widest = max([p.shape[0] for p in network.parameters() if p.ndim], default=1)
     # A tile holds a pair's hidden activations of two layers and its coupling.
-    side = tile_side(memory_budget, x.element_size() * (2 * widest + 2))
+    side = tile_side(memory_budget, size * (2 * widest + 2))
 
     def block(rows: slice, columns: slice) -> Tensor:
         tile: Tensor = network(x[rows], y[columns])
         return tile
 
-    leaves = tuple(network.parameters())
+    # x and y are one tensor where a network couples its own nodes.
+    features = {id(f): f for f in (x, y) if f.requires_grad}
+    leaves = (*network.parameters(), *features.values())
     return TiledCoupling(block, leaves, (n, p), side)
 
 

@@ -51,8 +51,8 @@ class CouplingNetwork(nn.Module):
     def __init__(self, n_features: int) -> None:
         super().__init__()
         self.n_features = n_features
-        self.register_buffer("shift", torch.zeros(n_features))
-        self.register_buffer("inverse_scale", torch.ones(n_features))
+        self.register_buffer("shift", torch.zeros(n_features, dtype=torch.float64))
+        self.register_buffer("inverse_scale", torch.ones(n_features, dtype=torch.float64))
 
     def standardize(self, mean: Tensor, scale: Tensor) -> None:
         """Make the network see (x − mean) / scale.
@@ -92,7 +92,15 @@ class CouplingNetwork(nn.Module):
         """
 
     def _scaled(self, x: Tensor) -> Tensor:
-        return (x - self.shift) * self.inverse_scale
+        # In double precision: features may vary little around a large value.
+        scaled = (x.double() - self.shift) * self.inverse_scale
+        return scaled.to(next(self.parameters()).dtype)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> CouplingNetwork:
+        exact = self.shift, self.inverse_scale
+        super()._apply(fn, recurse)
+        self.shift, self.inverse_scale = (b.to(self.shift.device) for b in exact)
+        return self
 
 
 class PairwiseNetwork(CouplingNetwork):
