@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from numbers import Integral, Real
 
@@ -34,32 +34,43 @@ from skkuranet.training import Curriculum, TrainingResult, train
 
 @dataclass(frozen=True)
 class CouplingRecipe:
-    """A kind of coupling network and the normalisation that suits it."""
+    """A kind of coupling network and the normalisations that it can have, by name."""
 
     build: Callable[[BaseEstimator, int, int, torch.Generator], nn.Module]
-    normalization: Normalization
+    normalizations: dict[str, Normalization]
 
 
 def _factorized(
     estimator: BaseEstimator, n_features: int, n_groups: int, generator: torch.Generator
 ) -> nn.Module:
     rank = max(16, 2 * n_groups) if estimator.rank is None else estimator.rank
-    sizes = tuple(estimator.hidden_layer_sizes)
-    return FactorizedNetwork(n_features, sizes, rank=rank, generator=generator)
+    return FactorizedNetwork(n_features, estimator._sizes(), rank=rank, generator=generator)
 
 
 def _pairwise(
     estimator: BaseEstimator, n_features: int, n_groups: int, generator: torch.Generator
 ) -> nn.Module:
-    return PairwiseNetwork(n_features, tuple(estimator.hidden_layer_sizes), generator=generator)
+    return PairwiseNetwork(n_features, estimator._sizes(), generator=generator)
 
 
 COUPLINGS = {
-    "factorized": CouplingRecipe(_factorized, Balanced()),
-    "pairwise": CouplingRecipe(_pairwise, InDegree(density_exponent=0.5)),
+    "factorized": CouplingRecipe(
+        _factorized,
+        {
+            "auto": Balanced(),
+            "balanced": Balanced(),
+            "in_degree": InDegree(order=2),
+            "none": Identity(),
+        },
+    ),
+    "pairwise": CouplingRecipe(
+        _pairwise,
+        {"auto": InDegree(density_exponent=0.5), "in_degree": InDegree(), "none": Identity()},
+    ),
 }
 
-NORMALIZATIONS = {"balanced": Balanced(), "in_degree": InDegree(), "none": Identity()}
+# For modules of the user.
+_NORMALIZATIONS = {"auto": InDegree(), "in_degree": InDegree(), "none": Identity()}
 
 
 class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
@@ -69,7 +80,7 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
         "coupling": [StrOptions(set(COUPLINGS)), nn.Module],
         "hidden_layer_sizes": ["array-like"],
         "rank": [Interval(Integral, 1, None, closed="left"), None],
-        "normalization": [StrOptions({"auto", *NORMALIZATIONS}), Normalization],
+        "normalization": [StrOptions({"auto", "balanced", "in_degree", "none"}), Normalization],
         "network_size": [Interval(Integral, 2, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -91,10 +102,25 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
     def _normalization(self) -> Normalization:
         if isinstance(self.normalization, Normalization):
             return self.normalization
-        if self.normalization != "auto":
-            return NORMALIZATIONS[self.normalization]
-        recipe = COUPLINGS.get(self.coupling) if isinstance(self.coupling, str) else None
-        return recipe.normalization if recipe else InDegree()
+        if isinstance(self.coupling, str):
+            known = COUPLINGS[self.coupling].normalizations
+        else:
+            known = _NORMALIZATIONS
+        if self.normalization not in known:
+            raise ValueError(
+                f"normalization={self.normalization!r} does not go with coupling="
+                f"{self.coupling!r}; use one of {sorted(known)}."
+            )
+        return known[self.normalization]
+
+    def _sizes(self) -> tuple[int, ...]:
+        sizes = tuple(self.hidden_layer_sizes)
+        if not sizes or not all(isinstance(s, Integral) and s > 0 for s in sizes):
+            raise ValueError(
+                "hidden_layer_sizes must hold at least one positive whole number, got "
+                f"{self.hidden_layer_sizes!r}."
+            )
+        return tuple(int(s) for s in sizes)
 
     def _curriculum(self) -> Curriculum:
         return Curriculum(
@@ -111,10 +137,11 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
     def _new_network(self, X: np.ndarray, n_groups: int, seed: int) -> nn.Module:
         """A network with fresh weights, or a copy of the one to go on with."""
         if self.warm_start and hasattr(self, "coupling_"):
-            if self.coupling_.n_features != X.shape[1]:
+            before = getattr(self.coupling_, "n_features", X.shape[1])
+            if before != X.shape[1]:
                 raise ValueError(
-                    f"warm_start=True goes on with couplings of {self.coupling_.n_features} "
-                    f"features, but X has {X.shape[1]}."
+                    f"warm_start=True goes on with couplings of {before} features, but X has "
+                    f"{X.shape[1]}."
                 )
             return copy.deepcopy(self.coupling_).float()
         if isinstance(self.coupling, nn.Module):
@@ -142,23 +169,48 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
             root.subcontext(task_name="restart", task_id=i, max_subtasks=self.max_iter)
             for i in range(self.n_init)
         ]
-        runs = Parallel(n_jobs=self.n_jobs)(
-            delayed(_train_once)(self, X, n_groups, objective, int(seed), device, task)
-            for seed, task in zip(seeds, tasks, strict=True)
+        normalization = self._normalization()
+        runs = _until_interrupted(
+            Parallel(n_jobs=self.n_jobs, return_as="generator")(
+                delayed(_train_once)(
+                    self, X, n_groups, objective, normalization, int(seed), device, task
+                )
+                for seed, task in zip(seeds, tasks, strict=True)
+            )
         )
         root.call_on_fit_task_end(estimator=self, X=X)
-        self.coupling_, best = min(runs, key=lambda run: (not run[1].converged, run[1].limit_loss))
+        finite = [run for run in runs if not isinstance(run, FloatingPointError)]
+        if not finite:
+            raise runs[0]
+        self.coupling_, best = min(
+            finite, key=lambda run: (not run[1].converged, run[1].limit_loss)
+        )
+        self.normalization_ = normalization
         self.loss_curve_ = best.loss_curve
         self.n_iter_ = best.n_iterations
         self.limit_loss_ = best.limit_loss
-        if best.interrupted:
+        if len(runs) < self.n_init or any(result.interrupted for _, result in finite):
             warnings.warn(
-                f"Training was interrupted after {best.n_iterations} iterations; the best "
-                "couplings so far are kept. Fit again with warm_start=True to go on.",
+                f"Training was interrupted; the best couplings so far, of {best.n_iterations} "
+                "iterations, are kept. Fit again with warm_start=True to go on.",
                 ConvergenceWarning,
                 stacklevel=3,
             )
         return best
+
+
+def _until_interrupted(runs: Iterator) -> list:
+    """Collect restarts; an interruption keeps those that are done and starts no other."""
+    done: list = []
+    try:
+        for run in runs:
+            done.append(run)
+            if not isinstance(run, FloatingPointError) and run[1].interrupted:
+                break
+    except KeyboardInterrupt:
+        if not done:
+            raise
+    return done
 
 
 def _train_once(
@@ -166,10 +218,11 @@ def _train_once(
     X: np.ndarray,
     n_groups: int,
     objective: Callable[[torch.device], Objective],
+    normalization: Normalization,
     seed: int,
     device: torch.device,
     task: object,
-) -> tuple[nn.Module, TrainingResult]:
+) -> tuple[nn.Module, TrainingResult] | FloatingPointError:
     """One restart. Small networks gain nothing from threads, and one thread is reproducible."""
     task.call_on_fit_task_begin(estimator=estimator, X=X)
 
@@ -180,16 +233,24 @@ def _train_once(
         step.call_on_fit_task_begin(estimator=estimator, X=X)
         return step.call_on_fit_task_end(estimator=estimator, X=X)
 
-    with one_thread():
+    # Modules of the user may draw from torch's global generator, as dropout does.
+    with one_thread(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
         network = estimator._new_network(X, n_groups, seed).to(device)
-        result = train(
-            network,
-            estimator._normalization(),
-            to_tensor(X, network, device),
-            objective(device),
-            estimator._curriculum(),
-            torch.Generator().manual_seed(seed + 1),
-            on_iteration=on_iteration,
-        )
+        try:
+            result = train(
+                network,
+                normalization,
+                to_tensor(X, network, device),
+                objective(device),
+                estimator._curriculum(),
+                torch.Generator().manual_seed(seed + 1),
+                memory_budget=estimator.memory_budget,
+                going_on=estimator.warm_start and hasattr(estimator, "coupling_"),
+                on_iteration=on_iteration,
+            )
+        except FloatingPointError as error:
+            # Other restarts may have done better.
+            return error
     task.call_on_fit_task_end(estimator=estimator, X=X)
     return network.cpu(), result

@@ -58,9 +58,10 @@ class KuraNetClusterer(
         Number of blocks of the factorised network; None for max(16, 2 n_classes).
     normalization : {"auto", "balanced", "in_degree", "none"} or Normalization, default="auto"
         How couplings are made independent of the number of oscillators. ``"auto"`` is
-        ``"balanced"`` for factorised couplings and ``"in_degree"``, the paper's absolute
-        in-degree of 1, for modules; pairwise couplings are divided by a root of the node
-        density before.
+        ``"balanced"`` for factorised couplings, which alone can have it, and
+        ``"in_degree"`` for modules. That is the paper's absolute in-degree of 1, for
+        factorised couplings an upper bound of it; with ``"auto"``, pairwise couplings are
+        divided by a root of the node density before.
     network_size : int, default=100
         Oscillators in each network drawn for training.
     batch_size : int, default=4
@@ -79,18 +80,22 @@ class KuraNetClusterer(
         Training stops early when the loss at the limit stays below it for eight checks,
         25 iterations apart; 0 never stops early.
     n_init : int, default=1
-        Number of networks trained; the best is kept.
+        Number of networks trained; the best is kept. A module passed as ``coupling``
+        starts every one of them with its own weights.
     n_jobs : int, default=None
         Number of jobs for ``n_init``. It does not change results.
     warm_start : bool, default=False
-        Go on from the couplings of the last fit.
+        Start from the couplings of the last fit. The schedule of training begins anew,
+        but the old couplings stay unless new ones do better at the limit.
     unlabeled : object, default=None
         Value in y of rows whose class is not known, for instance -1. They take part in
         the dynamics and not in the loss.
     n_reference : int, default=1000
-        Largest number of training rows in the reference network.
+        Number of training rows in the reference network, at most; each class has at
+        least one.
     memory_budget : int, default=2**30
-        Bytes that couplings may take before they are computed in tiles.
+        Bytes that stored couplings may take. A larger network is simulated in tiles that
+        are never stored; batches of training beyond it are refused.
     device : str or torch.device, default="auto"
         "auto" uses a CUDA device where there is one. Fitted attributes stay on the CPU.
     random_state : int, RandomState instance or None, default=None
@@ -108,6 +113,8 @@ class KuraNetClusterer(
         k-means centres of the reference phasors, in the order of ``classes_``.
     coupling_ : torch.nn.Module
         The trained coupling network, on the CPU.
+    normalization_ : Normalization
+        The normalisation that it was trained with.
     reference_features_ : ndarray of shape (n_reference, n_features)
         Rows of the reference network.
     reference_phases_ : ndarray of shape (n_reference,)
@@ -284,8 +291,8 @@ class KuraNetClusterer(
         ndarray of shape (n_samples,)
             Labels of ``classes_``.
         """
-        # Not transform, whose output set_output may turn into a data frame.
-        return self.classes_[self._readout.codes(self._lock(self._check(X)))]
+        points = self._lock(self._check(X))
+        return self.classes_[self._readout.codes(points)]
 
     def predict_proba(self, X):
         r"""Return class probabilities from the distance to the cluster centres.
@@ -304,7 +311,8 @@ class KuraNetClusterer(
         ndarray of shape (n_samples, n_classes)
             Probabilities, in the order of ``classes_``.
         """
-        return self._readout.probabilities(self._lock(self._check(X)))
+        points = self._lock(self._check(X))
+        return self._readout.probabilities(points)
 
     def transform(self, X):
         """Return the phasors (cos θ, sin θ) at which the rows lock.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+from numbers import Integral
 
 import numpy as np
 import torch
-from sklearn.utils import gen_batches
+from sklearn.utils import check_scalar, gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
@@ -55,7 +56,11 @@ class SimulationMixin:
                 f"initial_phases must have shape ({len(X)},), one phase for each row of X, "
                 f"got {initial_phases.shape}."
             )
+        if not np.all(np.isfinite(initial_phases)):
+            raise ValueError("initial_phases must be finite.")
         n_steps = self._limit_steps() if n_steps is None else n_steps
+        check_scalar(n_steps, "n_steps", Integral, min_val=1)
+        check_scalar(save_from, "save_from", Integral, min_val=0, max_val=n_steps)
         return self._integrate(X, initial_phases, n_steps, save_from)
 
     def coupling_matrix(self, X, Y=None):
@@ -127,7 +132,9 @@ class SimulationMixin:
         device = resolve_device(self.device)
         phases = torch.as_tensor(self.reference_phases_, dtype=torch.float64, device=device)
         locked = np.empty(len(X))
-        rows = max(1, _PAIRS_PER_BATCH // len(self.reference_features_))
+        # A pair takes a few double-precision numbers where couplings are stored.
+        pairs = min(_PAIRS_PER_BATCH, self.memory_budget // 64)
+        rows = max(1, pairs // len(self.reference_features_))
         with torch.no_grad():
             network = self._network_on(device, torch.float64)
             for batch in gen_batches(len(X), rows):
@@ -139,7 +146,7 @@ class SimulationMixin:
         return couple(
             network,
             to_tensor(X, network, device),
-            self._normalization(),
+            self.normalization_,
             memory_budget=self.memory_budget,
         )
 
@@ -150,9 +157,9 @@ class SimulationMixin:
             network,
             to_tensor(X, network, device),
             to_tensor(reference, network, device),
-            self._normalization(),
+            self.normalization_,
         )
 
     def _network_on(self, device: torch.device, dtype: torch.dtype) -> nn.Module:
         """A copy of the fitted network for computing; the fitted one stays as it is."""
-        return copy.deepcopy(self.coupling_).to(device=device, dtype=dtype)
+        return copy.deepcopy(self.coupling_).to(device=device, dtype=dtype).eval()

@@ -181,7 +181,9 @@ def test_an_interrupted_fit_keeps_what_it_has_learned(blobs, monkeypatch):
         return done(run, iteration)
 
     monkeypatch.setattr(training._Run, "step", interrupt)
-    with pytest.warns(ConvergenceWarning, match="interrupted after 30 iterations"):
+    with pytest.warns(
+        ConvergenceWarning, match="interrupted; the best couplings so far, of 30 iterations"
+    ):
         clusterer = KuraNetClusterer(random_state=0).fit(*blobs)
     assert clusterer.n_iter_ == 30
     assert clusterer.score(*blobs) > 0.9

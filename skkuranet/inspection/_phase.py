@@ -91,7 +91,7 @@ class PhaseDisplay:
         for label, colour in zip(*colours(labels), strict=True):
             own = labels == label
             x, y = radius[own] * np.cos(phases[own]), radius[own] * np.sin(phases[own])
-            ax.scatter(x, y, color=[colour], label=str(label), **settings)
+            ax.scatter(x, y, **{"color": [colour], "label": str(label), **settings})
             field = np.cos(phases[own]).mean(), np.sin(phases[own]).mean()
             ax.annotate(
                 "", field, (0.0, 0.0), arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 2}

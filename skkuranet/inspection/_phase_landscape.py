@@ -93,7 +93,11 @@ class PhaseLandscapeDisplay:
         low, high = points.min(axis=0) - margin, points.max(axis=0) + margin
         sides = [np.linspace(a, b, grid_resolution) for a, b in zip(low, high, strict=True)]
         grid_x, grid_y = np.meshgrid(*sides)
-        phasors = np.asarray(estimator.transform(np.column_stack((grid_x.ravel(), grid_y.ravel()))))
+        grid = np.column_stack((grid_x.ravel(), grid_y.ravel()))
+        if hasattr(X, "columns"):
+            # The same kind of data frame, so that the estimator finds its feature names.
+            grid = type(X)(dict(zip(X.columns, grid.T, strict=True)))
+        phasors = np.asarray(estimator.transform(grid))
         phases = np.arctan2(phasors[:, 1], phasors[:, 0]).reshape(grid_x.shape)
         return cls(grid_x, grid_y, phases, points=points, labels=y).plot(ax=ax, **pcolormesh_kwargs)
 
@@ -113,10 +117,14 @@ class PhaseLandscapeDisplay:
             The display itself.
         """
         ax = axes_of(self, ax)
-        settings = {"cmap": "twilight", "rasterized": True, **pcolormesh_kwargs}
-        self.mesh_ = ax.pcolormesh(
-            self.grid_x, self.grid_y, self.phases, vmin=-np.pi, vmax=np.pi, **settings
-        )
+        settings = {
+            "cmap": "twilight",
+            "rasterized": True,
+            "vmin": -np.pi,
+            "vmax": np.pi,
+            **pcolormesh_kwargs,
+        }
+        self.mesh_ = ax.pcolormesh(self.grid_x, self.grid_y, self.phases, **settings)
         bar = ax.figure.colorbar(self.mesh_, ax=ax, label="phase")
         bar.set_ticks([-np.pi, 0.0, np.pi], labels=["−π", "0", "π"])
         if self.points is not None:
