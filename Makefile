@@ -30,6 +30,7 @@ test: lint types
 	$(BIN)/python -m pytest -n 2
 
 docs: $(EXTRAS)
+	rm -rf docs/generated
 	$(BIN)/python docs/tables.py
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 	@echo "Open docs/_build/html/index.html"

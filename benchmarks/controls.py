@@ -117,7 +117,7 @@ def main():
     for column in columns[1:]:
         if two:
             median = statistics.median(r[column]["data"] for r in two)
-            print(f"median of the paper's two-class sets, {column}: {median:.3f} ")
+            print(f"median of the paper's two-class sets, {column}: {median:.3f}")
     write("controls", {"rows": rows})
 
 
