@@ -145,6 +145,9 @@ def test_unlabeled_rows_take_part_without_a_label(blobs):
 def test_callbacks_and_progress_bar(blobs, capsys):
     X, y = blobs
     KuraNetClusterer(max_iter=3).set_callbacks(ProgressBar()).fit(X, y)
+    shown = capsys.readouterr().out
+    assert "KuraNetClusterer" in shown
+    assert "100%" in shown
     pipeline = make_pipeline(StandardScaler(), KuraNetClusterer(max_iter=3))
     pipeline.set_callbacks(ProgressBar()).fit(X, y)
     search = GridSearchCV(KuraNetClusterer(max_iter=3), {"step_size": [0.5, 1.0]}, cv=2)

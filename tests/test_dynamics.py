@@ -208,6 +208,11 @@ def test_in_degree_and_mean_degree_are_what_they_say():
         assert matrix.diagonal().abs().max() < 1e-12
 
 
+def test_mean_degree_refuses_signed_factors():
+    with pytest.raises(ValueError, match="of form 'nonnegative'"):
+        couple(networks()["general"], normal(N, 2), MeanDegree())
+
+
 def test_balanced_couplings_do_not_see_class_counts():
     network = networks()["block"]
     few, many = normal(1, 2, seed=1), normal(1, 2, seed=2)
@@ -315,7 +320,7 @@ def test_batched_networks_equal_single_ones():
     ("change", "message"),
     [
         ({"solver": "leapfrog"}, "solver must be one of"),
-        ({"step_size": 0.0}, "step_size must be positive"),
+        ({"step_size": 0.0}, "step_size must be positive and finite"),
         ({"n_steps": 0}, "n_steps must be at least 1"),
         ({"frequency": torch.zeros(2).double()}, "frequency must have one entry"),
     ],

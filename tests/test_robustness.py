@@ -125,6 +125,21 @@ def test_calls_that_do_not_fit_are_named(blobs):
         clusterer.cluster(X, n_clusters="3")
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_best_restart_is_kept(blobs, monkeypatch):
+    from skkuranet import _base
+
+    whole, found = _base._train_once, []
+    monkeypatch.setattr(_base, "_train_once", lambda *a: found.append(whole(*a)) or found[-1])
+    clusterer = KuraNetClusterer(**{**QUICK, "max_iter": 25, "n_init": 4}).fit(*blobs)
+    results = [result for _, result in found]
+    assert len(results) == 4
+    best = min(results, key=lambda r: (not r.converged, r.limit_loss))
+    assert best is not results[-1]
+    assert clusterer.limit_loss_ == best.limit_loss
+    assert clusterer.loss_curve_ == best.loss_curve
+
+
 def test_a_restart_that_diverges_does_not_cost_the_others(blobs, monkeypatch):
     whole, starts = training._Run.step, []
 

@@ -40,11 +40,10 @@ def test_best_weights_are_restored(problem):
     assert result.n_iterations == 100
     assert result.limit_loss < 0.05
     assert result.converged
-    moved = max(float((kept[k] - v).abs().max()) for k, v in network.state_dict().items())
-    assert moved < 0.1 or network.sharpness == 10.0
-    with torch.no_grad():
-        memberships = network.factors(x)[1]
-    assert len(torch.unique(memberships.argmax(-1))) >= 3
+    # One step away from the best weights, and with the sharpness of the finished network.
+    for name, parameter in network.named_parameters():
+        assert float((kept[name] - parameter).detach().abs().max()) < 0.02
+    assert network.sharpness == 10.0
 
 
 def test_callers_can_stop_it(problem):

@@ -97,6 +97,11 @@ class FactorizedCoupling(CouplingOperator):
 
     def log_mass(self) -> Tensor:
         """Return the logarithm of the sum of K, which must be non-negative, off the diagonal."""
+        if bool((self.left < 0).any()) or bool((self.right < 0).any()):
+            raise ValueError(
+                "A mean degree needs couplings that are not negative; use a FactorizedNetwork "
+                "of form 'nonnegative'."
+            )
         total = (self.left.sum(-2) * self.right.sum(-2)).sum(-1)
         return (total - (self.left * self.right).sum((-2, -1))).log()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Protocol
 
@@ -99,8 +100,8 @@ def integrate(
         if solver not in SOLVERS:
             raise ValueError(f"solver must be one of {sorted(SOLVERS)}, got {solver!r}.")
         solver = SOLVERS[solver]
-    if not step_size > 0.0:
-        raise ValueError(f"step_size must be positive, got {step_size!r}.")
+    if not 0.0 < step_size < math.inf:
+        raise ValueError(f"step_size must be positive and finite, got {step_size!r}.")
     if n_steps < 1 or not 0 <= save_from <= n_steps:
         raise ValueError(
             "n_steps must be at least 1 and save_from lie between 0 and n_steps, got "
