@@ -208,6 +208,15 @@ def test_in_degree_and_mean_degree_are_what_they_say():
         assert matrix.diagonal().abs().max() < 1e-12
 
 
+def test_sums_of_sparse_couplings_have_the_degree_of_the_sum():
+    targets, sources = torch.tensor([[0, 1], [1, 0]], device=DEVICE)
+    first = SparseCoupling(targets, sources, normal(2), (N, N))
+    second = SparseCoupling(targets, sources, -first.values, (N, N))
+    total = first.add(second)
+    torch.testing.assert_close(total.degree(1), total.dense().abs().sum(1))
+    torch.testing.assert_close(total.dense(), torch.zeros_like(total.dense()))
+
+
 def test_mean_degree_refuses_signed_factors():
     with pytest.raises(ValueError, match="of form 'nonnegative'"):
         couple(networks()["general"], normal(N, 2), MeanDegree())

@@ -99,12 +99,13 @@ class SparseCoupling(CouplingOperator):
         """Return K + other, on the union of the two graphs."""
         if not isinstance(other, SparseCoupling) or other.shape != self.shape:
             return super().add(other)
-        return SparseCoupling(
-            torch.cat((self.targets, other.targets)),
-            torch.cat((self.sources, other.sources)),
-            torch.cat((self.values, other.values)),
-            (self._shape[0], self._shape[1]),
-        )
+        n, p = self._shape
+        # One edge for a pair that both have, so that its degree is that of the sum.
+        keys = torch.cat((self.targets * p + self.sources, other.targets * p + other.sources))
+        pairs, edge = torch.unique(keys, return_inverse=True)
+        values = torch.cat((self.values, other.values))
+        summed = values.new_zeros(len(pairs)).index_add(0, edge, values)
+        return SparseCoupling(pairs // p, pairs % p, summed, (n, p))
 
     def without_self_coupling(self) -> SparseCoupling:
         """Return K without the edges from a node to itself."""
