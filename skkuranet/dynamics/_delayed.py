@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from skkuranet.dynamics._adjoint import parameter_gradients
 from skkuranet.dynamics._system import KuramotoSystem
 
 
@@ -144,22 +145,9 @@ class _DelayedFlow(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
         system, tape = ctx.system, ctx.tape
         costate, adjoints, rotation = ctx.plan.backward(system, tape, grad)
-        grads: list[Tensor | None] = []
-        if system.frequency is not None:
-            by_frequency = adjoints.sum(0)
-            if system.history == "rotation":
-                by_frequency = by_frequency + rotation
-            grads.append(by_frequency.sum_to_size(system.frequency.shape))
-        if system.field is not None:
-            by_field = (adjoints * tape.phasors[..., 1, :]).sum(0)
-            grads.append(by_field.sum_to_size(system.field.shape))
-        needed = ctx.needs_input_grad[3 + len(grads) :]
-        if any(needed):
-            left = tape.phasors * adjoints.unsqueeze(-2)
-            left[..., 1, :].neg_()
-            grads += system.coupling.vjp(_rows(left), _rows(tape.delayed.flip(-2)))
-        else:
-            grads += [None] * len(needed)
+        stages = (t.unsqueeze(1) for t in (tape.phasors, tape.delayed, adjoints))
+        past = rotation if system.history == "rotation" else None
+        grads = parameter_gradients(system, *stages, ctx.needs_input_grad[3:], past)
         return (None, None, costate, *grads)
 
 
@@ -178,8 +166,3 @@ def _before(system: KuramotoSystem, phases: Tensor, ago: float) -> Tensor:
 def _phasors(phases: Tensor, out: Tensor) -> None:
     torch.cos(phases, out=out[..., 0, :])
     torch.sin(phases, out=out[..., 1, :])
-
-
-def _rows(steps: Tensor) -> Tensor:
-    """(n_steps, ..., 2, n) to (..., rows, n)."""
-    return steps.movedim(0, -3).flatten(-3, -2)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skkuranet.coupling import CouplingOperator
+from skkuranet.dynamics._adjoint import parameter_gradients
 from skkuranet.dynamics._delayed import DelayedPlan
 from skkuranet.dynamics._system import KuramotoSystem
 
@@ -167,34 +167,6 @@ class _Flow(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
         system, tape = ctx.system, ctx.tape
         costate, adjoints = ctx.plan.backward(system, tape, grad)
-        grads: list[Tensor | None] = []
-        if system.frequency is not None:
-            grads.append(_reduce(adjoints, system.frequency))
-        if system.field is not None:
-            grads.append(_reduce(adjoints * tape.phasors[..., 1, :], system.field))
-        needed = ctx.needs_input_grad[3 + len(grads) :]
-        if any(needed):
-            grads += _coupling_gradient(system.coupling, tape.phasors, adjoints)
-        else:
-            grads += [None] * len(needed)
+        phasors, needed = tape.phasors, ctx.needs_input_grad[3:]
+        grads = parameter_gradients(system, phasors, phasors, adjoints, needed)
         return (None, None, costate, *grads)
-
-
-def _coupling_gradient(
-    coupling: CouplingOperator, phasors: Tensor, adjoints: Tensor
-) -> tuple[Tensor | None, ...]:
-    r"""Pull :math:`(\Lambda \circ C)^T S - (\Lambda \circ S)^T C` back to the operator."""
-    left = phasors * adjoints.unsqueeze(-2)
-    left[..., 1, :].neg_()
-    right = phasors.flip(-2)
-    return coupling.vjp(_rows(left), _rows(right))
-
-
-def _rows(stages: Tensor) -> Tensor:
-    """(n_steps, n_stages, ..., 2, n) to (..., rows, n)."""
-    return stages.movedim((0, 1), (-4, -3)).flatten(-4, -2)
-
-
-def _reduce(grad: Tensor, like: Tensor) -> Tensor:
-    """Sum over steps, stages and whatever batch axes a parameter was broadcast along."""
-    return grad.sum((0, 1)).sum_to_size(like.shape)
