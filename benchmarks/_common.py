@@ -2,9 +2,12 @@
 
 import json
 import platform
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import sklearn
 import torch
 from sklearn.datasets import make_circles, make_moons
@@ -37,6 +40,38 @@ def regimes(loss, train, test):
         "size": float(loss(*train)),
         "data_size": float(loss(*test)),
     }
+
+
+class PeakMemory:
+    """Largest resident size in a block, above what was resident before it."""
+
+    def __enter__(self):
+        self.process = psutil.Process()
+        self.before = self.peak = self.process.memory_info().rss
+        self.stopped = threading.Event()
+        self.thread = threading.Thread(target=self.watch)
+        self.thread.start()
+        return self
+
+    def watch(self):
+        while not self.stopped.wait(0.002):
+            self.peak = max(self.peak, self.process.memory_info().rss)
+
+    def __exit__(self, *_):
+        self.stopped.set()
+        self.thread.join()
+
+    @property
+    def gigabytes(self):
+        return (self.peak - self.before) / 1e9
+
+
+def measure(action):
+    with PeakMemory() as memory:
+        start = time.perf_counter()
+        action()
+        seconds = time.perf_counter() - start
+    return {"seconds": seconds, "gigabytes_above_input": memory.gigabytes}
 
 
 def write(name, content):

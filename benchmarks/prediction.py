@@ -5,50 +5,15 @@ python benchmarks/prediction.py
 
 import resource
 import sys
-import threading
-import time
 
 import numpy as np
-import psutil
-from _common import write
+from _common import measure, write
 from sklearn.datasets import load_digits
 
 from skkuranet import KuraNetClusterer
 from skkuranet.datasets import make_gaussian_ring
 
 N_ROWS = 1_000_000
-
-
-class PeakMemory:
-    """Largest resident size in a block, above what was resident before it."""
-
-    def __enter__(self):
-        self.process = psutil.Process()
-        self.before = self.peak = self.process.memory_info().rss
-        self.stopped = threading.Event()
-        self.thread = threading.Thread(target=self.watch)
-        self.thread.start()
-        return self
-
-    def watch(self):
-        while not self.stopped.wait(0.002):
-            self.peak = max(self.peak, self.process.memory_info().rss)
-
-    def __exit__(self, *_):
-        self.stopped.set()
-        self.thread.join()
-
-    @property
-    def gigabytes(self):
-        return (self.peak - self.before) / 1e9
-
-
-def measure(action):
-    with PeakMemory() as memory:
-        start = time.perf_counter()
-        action()
-        seconds = time.perf_counter() - start
-    return {"seconds": seconds, "gigabytes_above_input": memory.gigabytes}
 
 
 def main():

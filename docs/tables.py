@@ -13,6 +13,11 @@ PAPER = {
     "Spirals": (0.0182, 0.0096, 0.0094),
     "mean of GMM2 to GMM10": (0.0144, 0.0069, 0.0073),
 }
+PAPER_SYNCHRONY = {
+    "I": (0.0667, 0.0681, 0.0682),
+    "II": (0.1527, 0.1823, 0.1890),
+    "III": (0.3800, 0.7026, 0.6855),
+}
 RINGS = [f"GMM{k}" for k in range(2, 11)]
 GROUPS = {
     **{name: [name] for name in ("Moons", "Circles", "Spirals")},
@@ -93,6 +98,72 @@ def prediction(rows):
     return csv_table("Time and memory", ["", "rows", "seconds", "GB above the input"], body)
 
 
+CASES = ("I", "II", "III")
+
+
+def synchrony(rows):
+    body = []
+    for case in CASES:
+        own = [r["variance"] for r in rows if r["case"] == case]
+        cells = []
+        for place, regime in enumerate(REGIMES):
+            values = [r[regime] for r in own]
+            median, paper = statistics.median(values), PAPER_SYNCHRONY[case][place]
+            cells += [f"{median:.4f} ({max(values):.4f})", f"{paper:.4f}"]
+        body.append([f"Case {case}", *cells])
+    header = ["", "Data", "paper", "Size", "paper", "Data+Size", "paper"]
+    word = f"median of {len(rows) // len(CASES)} seeds and, in brackets, the worst"
+    return csv_table(f"Circular variance, {word}", header, body)
+
+
+def synchrony_controls(rows):
+    columns = {
+        "untrained_factorized": "untrained, factorised",
+        "untrained_pairwise": "untrained, pairwise (Data)",
+        "uniform": "all alike",
+    }
+    body = []
+    for case in CASES:
+        own = [r for r in rows if r["case"] == case]
+        cells = [
+            ", ".join(
+                f"{statistics.median(r[c][g] for r in own):.2f}" for g in REGIMES if g in own[0][c]
+            )
+            for c in columns
+        ]
+        body.append([f"Case {case}", *cells])
+    return csv_table("Data, Size and Data+Size of the controls", ["", *columns.values()], body)
+
+
+def synchrony_relation(content):
+    paper = {"I": ".81", "II": ".64", "III": ".14"}
+    body = [[f"Case {r['case']}", f"{r['r2']:.2f}", paper[r["case"]]] for r in content["relation"]]
+    return csv_table("Squared correlation of V and C_x", ["", "r²", "paper"], body)
+
+
+def synchrony_limits(content):
+    bound = content["case_one"]
+    body = [
+        [f"Case {r['case']}", f"{r['learned']:.4f}", f"{r['free']:.4f}", "–"]
+        for r in content["free"]
+    ]
+    body[0][-1] = f"{bound['variance']:.4f}"
+    header = ["", "learned K, one network", "free K, the same network", "bound"]
+    return csv_table("Circular variance", header, body)
+
+
+def synchrony_scale(rows):
+    body = [
+        [
+            f"Case {r['case']}, {r['coupling']}",
+            f"{r['seconds']:.1f}",
+            f"{r['gigabytes_above_input']:.2f}",
+        ]
+        for r in rows
+    ]
+    return csv_table("Time and memory", ["", "seconds", "GB above the input"], body)
+
+
 def of_mixtures(rows):
     return accuracy([r for r in rows if "loss" in r])
 
@@ -110,6 +181,14 @@ TABLES = {
     "controls": ("controls", controls),
     "unseen": ("unseen", unseen),
     "prediction": ("prediction", prediction),
+    "synchrony": ("global_synchrony", synchrony),
+    "synchrony_controls": ("global_synchrony", synchrony_controls),
+    "synchrony_scale": ("synchrony_scale", synchrony_scale),
+}
+# The same, of the whole content of a JSON file.
+WHOLE = {
+    "synchrony_relation": ("global_synchrony", synchrony_relation),
+    "synchrony_limits": ("synchrony_limits", synchrony_limits),
 }
 
 
@@ -117,9 +196,10 @@ def main():
     here = Path(__file__).parent
     folder, results = here / "generated", here.parent / "benchmarks" / "results"
     folder.mkdir(exist_ok=True)
-    for name, (source, table) in TABLES.items():
-        rows = json.loads((results / f"{source}.json").read_text())["rows"]
-        (folder / f"{name}.inc.rst").write_text(table(rows))
+    for name, (source, table) in {**TABLES, **WHOLE}.items():
+        content = json.loads((results / f"{source}.json").read_text())
+        made = table(content if name in WHOLE else content["rows"])
+        (folder / f"{name}.inc.rst").write_text(made)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,11 @@
 from importlib.metadata import PackageNotFoundError, version
 
 from skkuranet._clusterer import KuraNetClusterer
+from skkuranet._synchronizer import KuraNetSynchronizer
 
 try:
     __version__ = version("skkuranet")
 except PackageNotFoundError:  # a source tree that is not installed
     __version__ = "0.0.0"
 
-__all__ = ["KuraNetClusterer"]
+__all__ = ["KuraNetClusterer", "KuraNetSynchronizer"]

@@ -15,72 +15,64 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.parallel import Parallel, delayed
-from torch import nn
+from torch import Tensor, nn
 
+from skkuranet._recipes import CouplingRecipe
 from skkuranet._simulation import SimulationMixin
 from skkuranet._tools import one_thread, random_source, resolve_device, to_tensor
-from skkuranet.coupling import (
-    Balanced,
-    CouplingNetwork,
-    FactorizedNetwork,
-    Identity,
-    InDegree,
-    Normalization,
-    PairwiseNetwork,
-)
+from skkuranet.coupling import CouplingNetwork, Normalization
 from skkuranet.objectives import Objective
 from skkuranet.training import Curriculum, TrainingResult, train
 
 
 @dataclass(frozen=True)
-class CouplingRecipe:
-    """A kind of coupling network and the normalisations that it can have, by name."""
+class Lesson:
+    """What an estimator wants learned from one training set.
 
-    build: Callable[[BaseEstimator, int, int, torch.Generator], nn.Module]
-    normalizations: dict[str, Normalization]
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Node features.
+    y : ndarray of shape (n_samples,) or None
+        Targets, for callbacks.
+    n_groups : int
+        Number of groups of phases that are wanted.
+    objective : callable
+        ``objective(device)`` returns the objective.
+    complete : callable
+        ``complete(network, seed)`` returns all fitted attributes that follow from a
+        trained network.
+    normalization : Normalization
+        Of the couplings.
+    weight_decay : float, default=0.0
+        Of the coupling network.
+    edges : ndarray of shape (2, n_edges), optional
+        Of the network of all rows, where there is but one.
+    graph : callable, optional
+        From the nodes of drawn networks to their edges; None couples all pairs.
+    """
 
-
-def _factorized(
-    estimator: BaseEstimator, n_features: int, n_groups: int, generator: torch.Generator
-) -> nn.Module:
-    rank = max(16, 2 * n_groups) if estimator.rank is None else estimator.rank
-    return FactorizedNetwork(n_features, estimator._sizes(), rank=rank, generator=generator)
-
-
-def _pairwise(
-    estimator: BaseEstimator, n_features: int, n_groups: int, generator: torch.Generator
-) -> nn.Module:
-    return PairwiseNetwork(n_features, estimator._sizes(), generator=generator)
-
-
-COUPLINGS = {
-    "factorized": CouplingRecipe(
-        _factorized,
-        {
-            "auto": Balanced(),
-            "balanced": Balanced(),
-            "in_degree": InDegree(order=2),
-            "none": Identity(),
-        },
-    ),
-    "pairwise": CouplingRecipe(
-        _pairwise,
-        {"auto": InDegree(density_exponent=0.5), "in_degree": InDegree(), "none": Identity()},
-    ),
-}
-
-# For modules of the user.
-_NORMALIZATIONS = {"auto": InDegree(), "in_degree": InDegree(), "none": Identity()}
+    X: np.ndarray
+    y: np.ndarray | None
+    n_groups: int
+    objective: Callable[[torch.device], Objective]
+    complete: Callable[[nn.Module, int], dict]
+    normalization: Normalization
+    weight_decay: float = 0.0
+    edges: np.ndarray | None = None
+    graph: Callable[[Tensor], Tensor] | None = None
 
 
 class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
     """Base of the estimators: a coupling network, trained through the dynamics."""
 
+    #: Kinds of coupling network by name; every estimator has its own.
+    _recipes: dict[str, CouplingRecipe]
+
     _parameter_constraints: dict = {
-        "coupling": [StrOptions(set(COUPLINGS)), nn.Module],
+        "coupling": [StrOptions({"factorized", "pairwise"}), nn.Module],
         "hidden_layer_sizes": ["array-like"],
         "rank": [Interval(Integral, 1, None, closed="left"), None],
-        "normalization": [StrOptions({"auto", "balanced", "in_degree", "none"}), Normalization],
         "network_size": [Interval(Integral, 2, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -99,19 +91,8 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
         "verbose": ["verbose"],
     }
 
-    def _normalization(self) -> Normalization:
-        if isinstance(self.normalization, Normalization):
-            return self.normalization
-        if isinstance(self.coupling, str):
-            known = COUPLINGS[self.coupling].normalizations
-        else:
-            known = _NORMALIZATIONS
-        if self.normalization not in known:
-            raise ValueError(
-                f"normalization={self.normalization!r} does not go with coupling="
-                f"{self.coupling!r}; use one of {sorted(known)}."
-            )
-        return known[self.normalization]
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "reference_phases_")
 
     def _sizes(self) -> tuple[int, ...]:
         sizes = tuple(self.hidden_layer_sizes)
@@ -122,7 +103,7 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
             )
         return tuple(int(s) for s in sizes)
 
-    def _curriculum(self) -> Curriculum:
+    def _curriculum(self, lesson: Lesson) -> Curriculum:
         return Curriculum(
             n_iterations=self.max_iter,
             batch_size=self.batch_size,
@@ -130,7 +111,7 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
             step_size=self.step_size,
             n_steps=self.n_steps,
             learning_rate=self.learning_rate_init,
-            weight_decay=self.weight_decay,
+            weight_decay=float(lesson.weight_decay),
             tolerance=self.tol,
         )
 
@@ -147,7 +128,7 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
         if isinstance(self.coupling, nn.Module):
             return copy.deepcopy(self.coupling).float()
         generator = torch.Generator().manual_seed(seed)
-        network = COUPLINGS[self.coupling].build(self, X.shape[1], n_groups, generator)
+        network = self._recipes[self.coupling].build(self, X.shape[1], n_groups, generator)
         if isinstance(network, CouplingNetwork):
             mean, scale = X.mean(axis=0, dtype=float), X.std(axis=0, dtype=float)
             # A feature whose spread is rounding error is constant.
@@ -155,40 +136,40 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
             network.standardize(torch.from_numpy(mean), torch.from_numpy(scale))
         return network
 
-    def _fit_network(
-        self, X: np.ndarray, n_groups: int, objective: Callable[[torch.device], Objective]
-    ) -> TrainingResult:
-        """Train ``n_init`` networks and keep the best one as ``coupling_``."""
+    def _learn(self, lesson: Lesson) -> TrainingResult:
+        """Train ``n_init`` networks, and become what follows from the best one."""
         device = resolve_device(self.device)
-        # Drawn up front, so that the result does not depend on n_jobs.
-        seeds = random_source(self.random_state).randint(2**31 - 1, size=self.n_init)
+        # Drawn up front, so that the result does not depend on n_jobs or callbacks.
+        *seeds, last_seed = random_source(self.random_state).randint(
+            2**31 - 1, size=self.n_init + 1
+        )
         root = self._init_callback_context(
             max_subtasks=self.n_init, sequential_subtasks=False
-        ).call_on_fit_task_begin(estimator=self, X=X)
-        tasks = [
+        ).call_on_fit_task_begin(estimator=self, X=lesson.X, y=lesson.y)
+        contexts = [
             root.subcontext(task_name="restart", task_id=i, max_subtasks=self.max_iter)
             for i in range(self.n_init)
         ]
-        normalization = self._normalization()
         runs = _until_interrupted(
             Parallel(n_jobs=self.n_jobs, return_as="generator")(
-                delayed(_train_once)(
-                    self, X, n_groups, objective, normalization, int(seed), device, task
-                )
-                for seed, task in zip(seeds, tasks, strict=True)
+                delayed(_train_once)(self, lesson, int(seed), int(last_seed), device, context)
+                for seed, context in zip(seeds, contexts, strict=True)
             )
         )
-        root.call_on_fit_task_end(estimator=self, X=X)
         finite = [run for run in runs if not isinstance(run, FloatingPointError)]
         if not finite:
             raise runs[0]
-        self.coupling_, best = min(
-            finite, key=lambda run: (not run[1].converged, run[1].limit_loss)
+        network, best = min(finite, key=lambda run: (not run[1].converged, run[1].limit_loss))
+        # All at once: an interruption leaves the estimator as it was.
+        vars(self).update(
+            lesson.complete(network, int(last_seed)),
+            loss_curve_=best.loss_curve,
+            n_iter_=best.n_iterations,
+            limit_loss_=best.limit_loss,
         )
-        self.normalization_ = normalization
-        self.loss_curve_ = best.loss_curve
-        self.n_iter_ = best.n_iterations
-        self.limit_loss_ = best.limit_loss
+        root.call_on_fit_task_end(
+            estimator=self, X=lesson.X, y=lesson.y, reconstruction_attributes={}
+        )
         if len(runs) < self.n_init or any(result.interrupted for _, result in finite):
             warnings.warn(
                 f"Training was interrupted; the best couplings so far, of {best.n_iterations} "
@@ -215,36 +196,42 @@ def _until_interrupted(runs: Iterator) -> list:
 
 def _train_once(
     estimator: KuraNetBase,
-    X: np.ndarray,
-    n_groups: int,
-    objective: Callable[[torch.device], Objective],
-    normalization: Normalization,
+    lesson: Lesson,
     seed: int,
+    last_seed: int,
     device: torch.device,
-    task: object,
+    context: object,
 ) -> tuple[nn.Module, TrainingResult] | FloatingPointError:
     """One restart. Small networks gain nothing from threads, and one thread is reproducible."""
-    task.call_on_fit_task_begin(estimator=estimator, X=X)
+    data = {"estimator": estimator, "X": lesson.X, "y": lesson.y}
+    context.call_on_fit_task_begin(**data)
+
+    def as_of_now() -> dict:
+        finished = copy.deepcopy(network).cpu()
+        if isinstance(finished, CouplingNetwork):
+            finished.anneal(1.0)
+        return lesson.complete(finished, last_seed)
 
     def on_iteration(iteration: int, loss: float) -> bool:
         if estimator.verbose and (iteration + 1) % 50 == 0:
             print(f"[{type(estimator).__name__}] iteration {iteration + 1}, loss {loss:.4f}")
-        step = task.subcontext(task_name="iteration")
-        step.call_on_fit_task_begin(estimator=estimator, X=X)
-        return step.call_on_fit_task_end(estimator=estimator, X=X)
+        step = context.subcontext(task_name="iteration")
+        step.call_on_fit_task_begin(**data)
+        return step.call_on_fit_task_end(**data, reconstruction_attributes=as_of_now)
 
     # Modules of the user may draw from torch's global generator, as dropout does.
     with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = estimator._new_network(X, n_groups, seed).to(device)
+        network = estimator._new_network(lesson.X, lesson.n_groups, seed).to(device)
         try:
             result = train(
                 network,
-                normalization,
-                to_tensor(X, network, device),
-                objective(device),
-                estimator._curriculum(),
+                lesson.normalization,
+                to_tensor(lesson.X, network, device),
+                lesson.objective(device),
+                estimator._curriculum(lesson),
                 torch.Generator().manual_seed(seed + 1),
+                graph=lesson.graph,
                 memory_budget=estimator.memory_budget,
                 going_on=estimator.warm_start and hasattr(estimator, "coupling_"),
                 on_iteration=on_iteration,
@@ -252,5 +239,6 @@ def _train_once(
         except FloatingPointError as error:
             # Other restarts may have done better.
             return error
-    task.call_on_fit_task_end(estimator=estimator, X=X)
-    return network.cpu(), result
+        network = network.cpu()
+        context.call_on_fit_task_end(**data, reconstruction_attributes=as_of_now)
+    return network, result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import warnings
 from numbers import Integral
@@ -16,14 +17,21 @@ from sklearn.base import (
 )
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import check_is_fitted
 
-from skkuranet._base import KuraNetBase
+from skkuranet._base import KuraNetBase, Lesson
 from skkuranet._readout import PhaseReadout, phasors
+from skkuranet._recipes import CLUSTERING, CLUSTERING_NORMALIZATIONS
+from skkuranet._simulation import limit_steps
+from skkuranet._targets import check_classes, check_labelled
 from skkuranet._tools import random_source
+from skkuranet.coupling import Normalization
 from skkuranet.losses import cluster_synchrony_loss
 from skkuranet.objectives import ClusterObjective
+
+# Labelled rows from which on regularisation is what weight_decay says.
+_ROWS = 1000
 
 
 class KuraNetClusterer(
@@ -71,7 +79,9 @@ class KuraNetClusterer(
     learning_rate_init : float, default=3e-3
         Peak learning rate of Adam.
     weight_decay : float, default=1.0
-        Decoupled weight decay; the regularisation.
+        Decoupled weight decay, the regularisation, for 1,000 labelled rows or more. For
+        fewer it grows in proportion, up to tenfold: a prior counts for more where there is less
+        data.
     step_size : float, default=1.0
         Euler step, in units of time.
     n_steps : int, default=100
@@ -88,8 +98,8 @@ class KuraNetClusterer(
         Start from the couplings of the last fit. The schedule of training begins anew,
         but the old couplings stay unless new ones do better at the limit.
     unlabeled : object, default=None
-        Value in y of rows whose class is not known, for instance -1. They take part in
-        the dynamics and not in the loss.
+        Value in y of rows whose class is not known, for instance -1, "" or NaN. They take
+        part in the dynamics and not in the loss.
     n_reference : int, default=1000
         Number of training rows in the reference network, at most; each class has at
         least one.
@@ -149,8 +159,11 @@ class KuraNetClusterer(
     True
     """
 
+    _recipes = CLUSTERING
+
     _parameter_constraints: dict = {
         **KuraNetBase._parameter_constraints,
+        "normalization": [StrOptions({"auto", "balanced", "in_degree", "none"}), Normalization],
         "unlabeled": "no_validation",
     }
 
@@ -224,29 +237,27 @@ class KuraNetClusterer(
         FloatingPointError
             If the loss is not finite.
         """
-        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], ensure_min_samples=2)
-        check_classification_targets(y)
-        classes, codes = self._encode(y)
-        self._check_classes(X, classes, codes)
-        if len(classes) > self.network_size:
-            raise ValueError(
-                f"network_size={self.network_size} cannot hold the {len(classes)} classes in y. "
-                "Raise network_size to several times the number of classes."
-            )
+        X, y, classes, codes = check_labelled(self, X, y, reset=True, ensure_min_samples=2)
+        check_classes(X, classes, codes, self.network_size)
         going_on = self.warm_start and hasattr(self, "classes_")
         if going_on and not np.array_equal(classes, self.classes_):
             raise ValueError(
                 f"warm_start=True goes on with the classes {self.classes_}, but y has "
                 f"{classes}. Set warm_start=False to start anew."
             )
-        result = self._fit_network(
-            X, len(classes), functools.partial(_objective, codes, len(classes))
+        normalization = self._normalization()
+        result = self._learn(
+            Lesson(
+                X,
+                y,
+                len(classes),
+                objective=functools.partial(_objective, codes, len(classes)),
+                complete=functools.partial(self._complete, normalization, X, codes, classes),
+                normalization=normalization,
+                # Few rows cannot outweigh a prior as many do.
+                weight_decay=self.weight_decay * np.clip(_ROWS / np.sum(codes >= 0), 1.0, 10.0),
+            )
         )
-        # What follows completes the fit; an interruption must not leave half of it in use.
-        vars(self).pop("labels_", None)
-        self.classes_ = classes
-        self._n_features_out = 2
-        self._fit_reference(X, codes)
         if not result.converged and not result.interrupted:
             warnings.warn(
                 "The class phases are merged at the limit (cluster synchrony loss "
@@ -255,11 +266,8 @@ class KuraNetClusterer(
                 ConvergenceWarning,
                 stacklevel=2,
             )
-        self.labels_ = self.classes_[self._readout.codes(self._lock(X))]
+        self.labels_ = self._labels(X)
         return self
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "labels_")
 
     def fit_predict(self, X, y):
         """Fit, and return the predicted labels of the training rows.
@@ -291,8 +299,7 @@ class KuraNetClusterer(
         ndarray of shape (n_samples,)
             Labels of ``classes_``.
         """
-        points = self._lock(self._check(X))
-        return self.classes_[self._readout.codes(points)]
+        return self._labels(self._check(X))
 
     def predict_proba(self, X):
         r"""Return class probabilities from the distance to the cluster centres.
@@ -311,7 +318,7 @@ class KuraNetClusterer(
         ndarray of shape (n_samples, n_classes)
             Probabilities, in the order of ``classes_``.
         """
-        points = self._lock(self._check(X))
+        points = phasors(self._lock(self._check(X)))
         return self._readout.probabilities(points)
 
     def transform(self, X):
@@ -327,7 +334,7 @@ class KuraNetClusterer(
         ndarray of shape (n_samples, 2)
             Points of the unit circle.
         """
-        return self._lock(self._check(X))
+        return phasors(self._lock(self._check(X)))
 
     def cluster(self, X, n_clusters=None, random_state=None):
         """Cluster rows by the limit of their mutual dynamics.
@@ -379,61 +386,59 @@ class KuraNetClusterer(
             0 for clusters in phase and splay among each other, 1 for the opposite.
         """
         check_is_fitted(self)
-        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], reset=False)
-        classes, codes = self._encode(y)
+        X, _, classes, codes = check_labelled(self, X, y, reset=False)
         membership = torch.from_numpy(codes[:, None] == np.arange(len(classes)))
         seed = self.random_state if random_state is None else random_state
         limit = torch.from_numpy(self._limit(X, random_source(seed)))
         return float(cluster_synchrony_loss(limit.double(), membership.double()))
 
-    def _encode(self, y):
-        """Return the classes and, for each row, its class or -1 where it is unlabelled."""
-        known = np.ones(len(y), dtype=bool) if self.unlabeled is None else y != self.unlabeled
-        classes, known_codes = np.unique(y[known], return_inverse=True)
-        codes = np.full(len(y), -1, dtype=np.int64)
-        codes[known] = known_codes
-        return classes, codes
+    def _labels(self, X):
+        points = phasors(self._lock(X))
+        return self.classes_[self._readout.codes(points)]
 
-    def _check_classes(self, X, classes, codes):
-        if len(classes) < 2:
+    def _normalization(self) -> Normalization:
+        if isinstance(self.normalization, Normalization):
+            return self.normalization
+        if isinstance(self.coupling, str):
+            known = self._recipes[self.coupling].normalizations
+        else:
+            known = CLUSTERING_NORMALIZATIONS
+        if self.normalization not in known:
             raise ValueError(
-                f"KuraNetClusterer needs at least two classes in y, got {len(classes)} class: "
-                f"{list(classes)}."
+                f"normalization={self.normalization!r} does not go with coupling="
+                f"{self.coupling!r}; use one of {sorted(known)}."
             )
-        lone = classes[np.bincount(codes[codes >= 0]) == 1]
-        if len(lone):
-            warnings.warn(
-                f"These classes in y have a single member: {list(lone)}. One row says little "
-                "about a class; add rows or drop it.",
-                UserWarning,
-                stacklevel=3,
-            )
-        if np.all(X[0] == X):
-            warnings.warn(
-                "All features in X are constant: all oscillators are alike, and no coupling "
-                "can tell their classes apart.",
-                UserWarning,
-                stacklevel=3,
-            )
+        return known[self.normalization]
 
-    def _fit_reference(self, X, codes):
+    def _complete(self, normalization, X, codes, classes, network, seed):
         """Let a network of training rows come to rest, and cluster its phases."""
-        rng = random_source(self.random_state)
+        made = {
+            "coupling_": network,
+            "normalization_": normalization,
+            "classes_": classes,
+            "_n_features_out": 2,
+        }
+        rng = np.random.RandomState(seed)
         order = rng.permutation(len(X))
         chosen = order[: self.n_reference]
-        first = [order[np.argmax(codes[order] == c)] for c in range(len(self.classes_))]
+        first = [order[np.argmax(codes[order] == c)] for c in range(len(classes))]
         chosen = np.union1d(chosen, first)
         codes = codes[chosen]
         # The wanted state is known here; a little noise keeps it from resting on a saddle.
-        start = 2.0 * np.pi * codes / len(self.classes_) + 0.1 * rng.standard_normal(len(codes))
+        start = 2.0 * np.pi * codes / len(classes) + 0.1 * rng.standard_normal(len(codes))
         start[codes < 0] = rng.uniform(0.0, 2.0 * np.pi, np.count_nonzero(codes < 0))
-        self.reference_features_ = X[chosen]
-        n_steps = self._limit_steps()
-        settled = self._integrate(self.reference_features_, start, n_steps, n_steps)
-        self.reference_phases_ = settled.phases[0]
-        points = phasors(self.reference_phases_)
-        self._readout = PhaseReadout(points, codes, len(self.classes_))
-        self.cluster_centers_ = self._readout.centers
+        n_steps = limit_steps(self.step_size)
+        # A copy integrates, so that this estimator changes only when all is done.
+        trained = copy.copy(self)
+        vars(trained).update(made)
+        phases = trained._integrate(X[chosen], start, n_steps, n_steps).phases[0]
+        readout = PhaseReadout(phasors(phases), codes, len(classes))
+        return made | {
+            "reference_features_": X[chosen],
+            "reference_phases_": phases,
+            "_readout": readout,
+            "cluster_centers_": readout.centers,
+        }
 
 
 def _objective(codes, n_classes, device):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 import torch
@@ -11,7 +11,6 @@ from sklearn.utils import check_scalar, gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
-from skkuranet._readout import phasors
 from skkuranet._tools import random_source, resolve_device, to_tensor
 from skkuranet.coupling import CouplingOperator, couple, couple_driven
 from skkuranet.dynamics import Trajectory, integrate, lock
@@ -22,10 +21,34 @@ LIMIT_TIME = 500.0
 _PAIRS_PER_BATCH = 1 << 22
 
 
+def limit_steps(step_size: float) -> int:
+    """Number of steps after which phases count as the limit.
+
+    Parameters
+    ----------
+    step_size : float
+        In units of time.
+
+    Returns
+    -------
+    int
+    """
+    return max(1, round(LIMIT_TIME / step_size))
+
+
 class SimulationMixin:
     """Dynamics of networks made of new rows, under the couplings that fit has learned."""
 
-    def simulate(self, X, *, n_steps=None, save_from=0, initial_phases=None, random_state=None):
+    def simulate(
+        self,
+        X,
+        *,
+        n_steps=None,
+        save_from=0,
+        step_size=None,
+        initial_phases=None,
+        random_state=None,
+    ):
         """Integrate the mutual dynamics of these rows alone.
 
         Parameters
@@ -36,6 +59,8 @@ class SimulationMixin:
             Number of steps; None for 500 units of time.
         save_from : int, default=0
             First step that is kept; ``n_steps`` keeps the limit alone.
+        step_size : float, default=None
+            Euler step in units of time; None takes the estimator's.
         initial_phases : array-like of shape (n_samples,), default=None
             In radians; None draws them at random.
         random_state : int, RandomState instance or None, default=None
@@ -46,7 +71,20 @@ class SimulationMixin:
         Trajectory
             ``times`` (T,) and ``phases`` (T, n_samples).
         """
-        X = self._check(X)
+        return self._simulate(
+            self._check(X),
+            n_steps=n_steps,
+            save_from=save_from,
+            step_size=step_size,
+            initial_phases=initial_phases,
+            random_state=random_state,
+        )
+
+    def _simulate(
+        self, X, *, n_steps, save_from, step_size, initial_phases, random_state, edges=None
+    ) -> Trajectory:
+        step_size = self.step_size if step_size is None else step_size
+        check_scalar(step_size, "step_size", Real, min_val=0.0, include_boundaries="neither")
         if initial_phases is None:
             seed = self.random_state if random_state is None else random_state
             initial_phases = random_source(seed).uniform(0.0, 2.0 * np.pi, len(X))
@@ -58,10 +96,10 @@ class SimulationMixin:
             )
         if not np.all(np.isfinite(initial_phases)):
             raise ValueError("initial_phases must be finite.")
-        n_steps = self._limit_steps() if n_steps is None else n_steps
+        n_steps = limit_steps(step_size) if n_steps is None else n_steps
         check_scalar(n_steps, "n_steps", Integral, min_val=1)
         check_scalar(save_from, "save_from", Integral, min_val=0, max_val=n_steps)
-        return self._integrate(X, initial_phases, n_steps, save_from)
+        return self._integrate(X, initial_phases, n_steps, save_from, step_size, edges)
 
     def coupling_matrix(self, X, Y=None):
         """Return couplings as a matrix.
@@ -79,8 +117,10 @@ class SimulationMixin:
         ndarray of shape (n_samples, n_samples) or (n_samples, n_sources)
             K[i, j] is the strength with which source j acts on target i.
         """
-        X = self._check(X)
-        sources = X if Y is None else self._check(Y)
+        return self._coupling_matrix(self._check(X), None if Y is None else self._check(Y))
+
+    def _coupling_matrix(self, X, Y, edges=None) -> np.ndarray:
+        sources = X if Y is None else Y
         needed = 8 * len(X) * len(sources)
         if needed > self.memory_budget:
             raise ValueError(
@@ -92,7 +132,7 @@ class SimulationMixin:
         with torch.no_grad():
             network = self._network_on(device, torch.float64)
             if Y is None:
-                operator = self._couple(X, network, device)
+                operator = self._couple(X, network, device, edges)
             else:
                 operator = self._couple_driven(X, sources, network, device)
             return operator.dense().cpu().numpy()
@@ -101,36 +141,45 @@ class SimulationMixin:
         check_is_fitted(self)
         return validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
 
-    def _limit_steps(self):
-        return max(1, round(LIMIT_TIME / self.step_size))
-
     def _limit(self, X, rng):
         """Phases of the mutual dynamics at the limit of random initial phases."""
-        n_steps = self._limit_steps()
+        n_steps = limit_steps(self.step_size)
         start = rng.uniform(0.0, 2.0 * np.pi, len(X)).astype(np.float32)
         return self._integrate(X, start, n_steps, n_steps).phases[0]
 
-    def _integrate(self, X, start, n_steps, save_from) -> Trajectory:
+    def _nodes(self, X) -> dict[str, np.ndarray]:
+        """What rows bring into the dynamics besides couplings: frequency, field, delay."""
+        return {}
+
+    def _integrate(
+        self, X, start, n_steps, save_from, step_size=None, edges=None, **options
+    ) -> Trajectory:
         """Integrate the network made of X, in the floating-point type of ``start``."""
         device = resolve_device(self.device)
         phases = torch.as_tensor(start, device=device)
         with torch.no_grad():
             network = self._network_on(device, phases.dtype)
+            nodes = {
+                # A copy: X may be a read-only memory map.
+                name: torch.tensor(value, dtype=phases.dtype, device=device)
+                for name, value in self._nodes(X).items()
+            }
             return integrate(
-                self._couple(X, network, device),
+                self._couple(X, network, device, edges),
                 phases,
-                step_size=self.step_size,
+                **nodes,
+                **options,
+                step_size=self.step_size if step_size is None else step_size,
                 n_steps=n_steps,
                 save_from=save_from,
             ).numpy()
 
-    def _lock(self, X):
-        """Phasors at which the rows of X lock to the reference network, (n, 2).
+    def _lock(self, X) -> np.ndarray:
+        """Phases at which the rows of X lock to the reference network, (n,).
 
         In double precision, so that how rows are batched does not show.
         """
         device = resolve_device(self.device)
-        phases = torch.as_tensor(self.reference_phases_, dtype=torch.float64, device=device)
         locked = np.empty(len(X))
         # A pair takes a few double-precision numbers where couplings are stored.
         pairs = min(_PAIRS_PER_BATCH, self.memory_budget // 64)
@@ -139,14 +188,28 @@ class SimulationMixin:
             network = self._network_on(device, torch.float64)
             for batch in gen_batches(len(X), rows):
                 coupling = self._couple_driven(X[batch], self.reference_features_, network, device)
-                locked[batch] = lock(coupling, phases).phases.cpu().numpy()
-        return phasors(locked)
+                locked[batch] = self._rest(coupling, X[batch]).cpu().numpy()
+        return locked
 
-    def _couple(self, X: np.ndarray, network: nn.Module, device: torch.device) -> CouplingOperator:
+    def _rest(self, coupling: CouplingOperator, X: np.ndarray) -> torch.Tensor:
+        """Phases at which the rows of X come to rest under their couplings to the reference."""
+        phases = torch.as_tensor(
+            self.reference_phases_, dtype=torch.float64, device=coupling.device
+        )
+        return lock(coupling, phases).phases
+
+    def _couple(
+        self,
+        X: np.ndarray,
+        network: nn.Module,
+        device: torch.device,
+        edges: np.ndarray | None = None,
+    ) -> CouplingOperator:
         return couple(
             network,
             to_tensor(X, network, device),
             self.normalization_,
+            edges=None if edges is None else torch.as_tensor(edges, device=device),
             memory_budget=self.memory_budget,
         )
 

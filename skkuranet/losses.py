@@ -8,9 +8,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from skkuranet.coupling import CouplingOperator, product
+
 __all__ = [
     "circular_variance",
     "cluster_synchrony_loss",
+    "feature_correlation",
     "mean_field",
     "splay_loss",
     "splay_maximum",
@@ -124,6 +127,31 @@ def cluster_synchrony_loss(phases: Tensor, membership: Tensor) -> Tensor:
             value = (variance + _splay(cosine, sine, present, int(size))) / splay_maximum(int(size))
             loss = torch.where(k == size, value, loss)
     return loss
+
+
+def feature_correlation(coupling: CouplingOperator, features: Tensor) -> Tensor:
+    r"""Correlation of the features of coupled oscillators, C_x (eq. 7).
+
+    .. math::
+        C_x = \frac{\sum_{ij} K_{ij} (x_i - \bar x) \cdot (x_j - \bar x)}
+                   {\sum_{ij} K_{ij} |x_i - \bar x|^2}
+
+    Parameters
+    ----------
+    coupling : CouplingOperator of shape (..., n, n)
+        Couplings K.
+    features : Tensor of shape (..., n, n_features)
+        Features x.
+
+    Returns
+    -------
+    Tensor of shape (...)
+        Near −1 where opposites are coupled; 0 where couplings do not look at the features.
+    """
+    centred = features - features.mean(-2, keepdim=True)
+    received = product(coupling, centred.mT).mT
+    degree = product(coupling, torch.ones_like(centred[..., :1]).mT).mT
+    return (centred * received).sum((-2, -1)) / (degree * centred.square()).sum((-2, -1))
 
 
 def _splay(cosine: Tensor, sine: Tensor, present: Tensor, k: int) -> Tensor:

@@ -7,8 +7,15 @@ import torch
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from skkuranet import losses
+from skkuranet.coupling import DenseCoupling
 
-__all__ = ["circular_variance", "cluster_synchrony_loss", "order_parameter", "splay_loss"]
+__all__ = [
+    "circular_variance",
+    "cluster_synchrony_loss",
+    "feature_correlation",
+    "order_parameter",
+    "splay_loss",
+]
 
 
 def order_parameter(phases):
@@ -137,6 +144,46 @@ def cluster_synchrony_loss(phases, labels):
     check_consistent_length(theta.movedim(-1, 0), labels)
     member = torch.from_numpy(labels[:, None] == np.unique(labels)).to(theta.dtype)
     return _value(losses.cluster_synchrony_loss(theta, member))
+
+
+def feature_correlation(couplings, X):
+    r"""Correlation of the features of coupled oscillators, C_x (eq. 7).
+
+    .. math::
+        C_x = \frac{\sum_{ij} K_{ij} (x_i - \bar x) \cdot (x_j - \bar x)}
+                   {\sum_{ij} K_{ij} |x_i - \bar x|^2}
+
+    Parameters
+    ----------
+    couplings : array-like of shape (n, n)
+        Couplings K.
+    X : array-like of shape (n, n_features)
+        Features x.
+
+    Returns
+    -------
+    float
+        Near −1 where opposites are coupled; 0 where couplings do not look at the features.
+
+    Raises
+    ------
+    ValueError
+        If the couplings are not a square matrix of as many oscillators as X has rows.
+
+    Examples
+    --------
+    >>> from skkuranet.metrics import feature_correlation
+    >>> feature_correlation([[0.0, 1.0], [1.0, 0.0]], [[-1.0], [1.0]])
+    -1.0
+    """
+    couplings = check_array(couplings, dtype=np.float64, input_name="couplings")
+    X = check_array(X, dtype=np.float64, input_name="X")
+    if couplings.shape != (len(X), len(X)):
+        raise ValueError(
+            f"couplings of shape {couplings.shape} do not fit the {len(X)} oscillators in X."
+        )
+    coupling = DenseCoupling(torch.tensor(couplings))
+    return float(losses.feature_correlation(coupling, torch.tensor(X)))
 
 
 def _phases(phases):

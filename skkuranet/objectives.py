@@ -75,8 +75,8 @@ class Objective(Protocol):
 
         Parameters
         ----------
-        phases : Tensor of shape (B, n)
-            Phases at the limit.
+        phases : Tensor of shape (T, B, n)
+            Phases at the limit, for some time.
         index : Tensor of shape (B, n), int64
             Nodes that each network is made of.
 
@@ -219,8 +219,8 @@ class SynchronyObjective(Objective):
         Phases before t = 0.
     """
 
-    #: Spread of seeded initial phases around synchrony, in radians.
-    noise = 0.5
+    #: Spread of seeded initial phases around a common one, in radians.
+    noise = 0.3
 
     def __init__(
         self,
@@ -239,12 +239,16 @@ class SynchronyObjective(Objective):
         return {"history": self.history} | {k: v[index] for k, v in self.nodes.items()}
 
     def initial_phases(self, index: Tensor, seeded: float, generator: torch.Generator) -> Tensor:
-        """Draw phases at random or, with probability ``seeded``, around synchrony."""
+        """Draw phases at random or, with probability ``seeded``, around a common random phase."""
         dtype = self.frequency.dtype
-        free = 2.0 * math.pi * torch.rand(index.shape, generator=generator, dtype=dtype)
-        near = self.noise * torch.randn(index.shape, generator=generator, dtype=dtype)
-        pick = torch.rand((len(index), 1), generator=generator) < seeded
-        return torch.where(pick, near, free).to(index.device)
+
+        def uniform(n: int) -> Tensor:
+            return torch.rand((len(index), n), generator=generator, dtype=dtype)
+
+        free = 2.0 * math.pi * uniform(index.shape[-1])
+        noise = torch.randn(index.shape, generator=generator, dtype=dtype)
+        near = 2.0 * math.pi * uniform(1) + self.noise * noise
+        return torch.where(uniform(1) < seeded, near, free).to(index.device)
 
     def loss(self, coupling: CouplingOperator, phases: Tensor, index: Tensor) -> Tensor:
         """Return the mean circular variance of the trajectories."""

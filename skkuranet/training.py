@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from skkuranet._curriculum import Curriculum
 from skkuranet.coupling import (
     DEFAULT_MEMORY_BUDGET,
     CouplingNetwork,
@@ -30,121 +31,8 @@ from skkuranet.objectives import Objective
 __all__ = ["Curriculum", "TrainingResult", "train"]
 
 _LIMIT_RESOLUTION = 1e-3
-
-
-@dataclass(frozen=True)
-class Curriculum:
-    """How training proceeds, as a function of progress p from 0 to 1.
-
-    Parameters
-    ----------
-    n_iterations : int, default=600
-        Gradient steps at most.
-    batch_size : int, default=4
-        Networks in each step.
-    network_size : int, default=100
-        Oscillators in each network.
-    step_size : float, default=1.0
-        Euler step, in units of time.
-    n_steps : int, default=100
-        Steps of the longest trajectories. The horizon grows from a tenth of it, as
-        short ones train fast but leave some splay states unstable.
-    learning_rate : float, default=3e-3
-        Peak learning rate of Adam; it falls to 2 % along a cosine.
-    weight_decay : float, default=1.0
-        Decoupled weight decay of the coupling network's perceptron.
-    max_norm : float, default=1.0
-        Gradients are clipped at this norm.
-    tolerance : float, default=1e-4
-        Training stops when ``patience`` checks in a row find a limit loss below it; 0
-        never stops early.
-    patience : int, default=8
-        The limit of a few networks cannot see the last misplaced nodes; further
-        iterations still move the boundaries away from them.
-    check_every : int, default=25
-        Iterations between checks of the limit.
-    limit_time : float, default=200.0
-        Time after which phases count as the limit in checks.
-    final_seeding : float, default=0.0
-        Probability, at the end of training, that a network starts near the wanted state;
-        it falls to this from 1.
-    """
-
-    n_iterations: int = 600
-    batch_size: int = 4
-    network_size: int = 100
-    step_size: float = 1.0
-    n_steps: int = 100
-    learning_rate: float = 3e-3
-    weight_decay: float = 1.0
-    max_norm: float = 1.0
-    tolerance: float = 1e-4
-    patience: int = 8
-    check_every: int = 25
-    limit_time: float = 200.0
-    final_seeding: float = 0.0
-
-    def horizon(self, progress: float) -> int:
-        """Return the steps of a trajectory: a tenth of ``n_steps`` at first, all from p = 0.8.
-
-        Parameters
-        ----------
-        progress : float
-            From 0 to 1.
-
-        Returns
-        -------
-        int
-            Number of steps.
-        """
-        first = max(1, self.n_steps // 10)
-        return round(first + (self.n_steps - first) * min(1.0, 1.25 * progress))
-
-    def window(self, progress: float) -> float:
-        """Return how much of the end of the trajectory is scored: all, a third from p = 0.5.
-
-        Parameters
-        ----------
-        progress : float
-            From 0 to 1.
-
-        Returns
-        -------
-        float
-            Share of the trajectory.
-        """
-        return 1.0 - min(1.0, 2.0 * progress) * 2.0 / 3.0
-
-    def seeded(self, progress: float) -> float:
-        """Return the probability that a network starts near the wanted state.
-
-        Parameters
-        ----------
-        progress : float
-            From 0 to 1.
-
-        Returns
-        -------
-        float
-            Probability.
-        """
-        return 1.0 - (1.0 - self.final_seeding) * progress
-
-    def rate(self, iteration: int) -> float:
-        """Return the learning rate: 20 iterations of warm-up, then a cosine.
-
-        Parameters
-        ----------
-        iteration : int
-            From 0.
-
-        Returns
-        -------
-        float
-            Learning rate of Adam.
-        """
-        cosine = 0.5 * (1.0 + math.cos(math.pi * iteration / self.n_iterations))
-        return self.learning_rate * min(1.0, (iteration + 1) / 20) * (0.02 + 0.98 * cosine)
+# Batches in a row whose gradient may overflow.
+_SKIPS = 20
 
 
 @dataclass
@@ -182,6 +70,7 @@ def train(
     curriculum: Curriculum,
     generator: torch.Generator,
     *,
+    graph: Callable[[Tensor], Tensor] | None = None,
     memory_budget: int = DEFAULT_MEMORY_BUDGET,
     going_on: bool = False,
     on_iteration: Callable[[int, float], bool] | None = None,
@@ -202,8 +91,12 @@ def train(
         How training proceeds.
     generator : torch.Generator
         On the CPU; the only source of randomness.
+    graph : callable, optional
+        ``graph(index)`` returns the edges, (2, n_edges), of networks made of the nodes
+        ``index`` (B, n); see :func:`skkuranet.coupling.couple`. By default all pairs
+        couple.
     memory_budget : int, default=2**30
-        Bytes that the couplings of a batch may take.
+        Bytes that two copies of the couplings of a batch may take.
     going_on : bool, default=False
         Whether the network has been trained before: its weights are then kept unless
         others do better.
@@ -218,8 +111,12 @@ def train(
     ------
     FloatingPointError
         If the loss is not finite.
+    ValueError
+        If a batch of couplings is larger than ``memory_budget``, or nothing can be trained.
     """
-    run = _Run(network, normalization, features, objective, curriculum, generator, memory_budget)
+    run = _Run(
+        network, normalization, features, objective, curriculum, generator, graph, memory_budget
+    )
     result = run.result
     try:
         if going_on:
@@ -266,9 +163,10 @@ class _Run:
         objective: Objective,
         curriculum: Curriculum,
         generator: torch.Generator,
+        graph: Callable[[Tensor], Tensor] | None,
         memory_budget: int,
     ) -> None:
-        self.memory_budget = memory_budget
+        self.graph, self.memory_budget = graph, memory_budget
         self.network, self.normalization, self.features = network, normalization, features
         self.objective, self.curriculum, self.generator = objective, curriculum, generator
         self.parameters = [p for p in network.parameters() if p.requires_grad]
@@ -290,14 +188,16 @@ class _Run:
         )
         self.result = TrainingResult()
         self.best: dict[str, Tensor] | None = None
-        self.lowest, self.below = math.inf, 0
-        self.held_out = self.draw()
+        self.lowest, self.below, self.skipped = math.inf, 0, 0
+        self._check_memory()
+        self.held_out = self.draw(curriculum.n_held_out or curriculum.batch_size)
+        self.held_out_edges = None if graph is None else graph(self.held_out)
         self.held_out_phases = objective.initial_phases(self.held_out, 0.0, generator)
 
-    def draw(self) -> Tensor:
-        """Draw the nodes of a batch of networks, (batch_size, network_size)."""
+    def draw(self, batch: int) -> Tensor:
+        """Draw the nodes of a batch of networks, (batch, network_size)."""
         total = len(self.features)
-        batch, size = self.curriculum.batch_size, min(self.curriculum.network_size, total)
+        size = min(self.curriculum.network_size, total)
         anchors = self.objective.anchors
         if anchors is not None:
             # Half of every network says something about the loss.
@@ -318,15 +218,21 @@ class _Run:
         self.anneal(progress)
         for group in self.optimizer.param_groups:
             group["lr"] = plan.rate(iteration)
-        index = self.draw()
+        index = self.draw(plan.batch_size)
         phases = self.objective.initial_phases(index, plan.seeded(progress), self.generator)
-        coupling = self.couple(index)
+        coupling = self.couple(index, None if self.graph is None else self.graph(index))
         n_steps = plan.horizon(progress)
+        motion = {**self.objective.node_parameters(index), "step_size": plan.step_size}
+        if plan.unseen(progress):
+            before = 1 + int(torch.randint(plan.unseen(progress), (1,), generator=self.generator))
+            with torch.no_grad():
+                phases = integrate(
+                    coupling, phases, **motion, n_steps=before, save_from=before
+                ).phases[0]
         trajectory = integrate(
             coupling,
             phases,
-            **self.objective.node_parameters(index),
-            step_size=plan.step_size,
+            **motion,
             n_steps=n_steps,
             save_from=int(n_steps * (1.0 - plan.window(progress))),
         )
@@ -334,15 +240,35 @@ class _Run:
         self.optimizer.zero_grad()
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.parameters, plan.max_norm)
-        if not bool(torch.isfinite(norm)):
+        # The gradient of a chaotic trajectory may overflow; one such batch says nothing.
+        self.skipped = 0 if bool(torch.isfinite(norm)) else self.skipped + 1
+        if self.skipped == 0:
+            self.optimizer.step()
+        elif self.skipped >= min(_SKIPS, plan.n_iterations):
             return math.nan
-        self.optimizer.step()
         return float(loss.detach())
 
-    def couple(self, index: Tensor) -> CouplingOperator:
-        features = self.features[index]
-        budget = self.memory_budget
-        return couple(self.network, features, self.normalization, memory_budget=budget)
+    def couple(self, index: Tensor, edges: Tensor | None) -> CouplingOperator:
+        return couple(
+            self.network,
+            self.features[index],
+            self.normalization,
+            edges=edges,
+            memory_budget=self.memory_budget,
+        )
+
+    def _check_memory(self) -> None:
+        """Refuse batches that would have to be tiled: recomputing them takes ages."""
+        n_networks = self.curriculum.batch_size
+        n = min(self.curriculum.network_size, len(self.features))
+        needed = 2 * n_networks * n * n * self.parameters[0].element_size()
+        stored = self.graph is None and getattr(self.network, "stores_pairs", True)
+        if stored and needed > self.memory_budget:
+            raise ValueError(
+                f"A batch of {n_networks} networks of {n} nodes needs {needed} bytes, more than "
+                f"memory_budget={self.memory_budget}. Raise memory_budget, or make batch_size or "
+                "network_size smaller."
+            )
 
     @torch.no_grad()
     def check(self) -> bool:
@@ -351,7 +277,7 @@ class _Run:
         annealing = {k: v.clone() for k, v in network.named_buffers()}
         self.anneal(1.0)
         network.eval()
-        coupling = self.couple(self.held_out)
+        coupling = self.couple(self.held_out, self.held_out_edges)
         network.train()
         n_steps = max(1, round(plan.limit_time / plan.step_size))
         limit = integrate(
@@ -360,9 +286,9 @@ class _Run:
             **self.objective.node_parameters(self.held_out),
             step_size=plan.step_size,
             n_steps=n_steps,
-            save_from=n_steps,
+            save_from=n_steps - n_steps // 10,
         ).phases
-        loss = float(self.objective.limit_loss(limit[-1], self.held_out))
+        loss = float(self.objective.limit_loss(limit, self.held_out))
         loss = max(0.0, loss) if math.isfinite(loss) else math.inf
         self.lowest = min(self.lowest, loss)
         # A few networks tell losses apart no better than this; the longer trained weights win.

@@ -14,7 +14,7 @@ import pytest
 import torch
 from sklearn import config_context
 from sklearn.base import clone
-from sklearn.callback import ProgressBar
+from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.datasets import load_digits, make_blobs, make_moons
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
@@ -139,6 +139,26 @@ def test_unlabeled_rows_take_part_without_a_label(blobs):
     assert list(clusterer.classes_) == [0, 1, 2]
     assert clusterer.score(X, y) > 0.95
     assert -1 not in clusterer.labels_
+
+
+@pytest.mark.parametrize(("none", "names"), [("", "abc"), (np.nan, [1.0, 2.0, 4.0]), (-1, "abc")])
+def test_unlabeled_values_of_any_kind(none, names, blobs):
+    X, y = blobs
+    mixed = [none if i % 4 else names[label] for i, label in enumerate(y)]
+    clusterer = KuraNetClusterer(**QUICK, unlabeled=none).fit(X, mixed)
+    assert list(clusterer.classes_) == list(names)
+    assert np.mean(clusterer.predict(X) == np.array(list(names))[y]) > 0.95
+
+
+def test_scores_can_be_monitored(blobs):
+    monitor = ScoringMonitor(scoring="accuracy")
+    plain = KuraNetClusterer(**{**QUICK, "max_iter": 30, "n_init": 2}).fit(*blobs)
+    watched = clone(plain).set_callbacks(monitor).fit(*blobs)
+    scores = [row["accuracy"] for row in monitor.get_logs().data if "accuracy" in row]
+    # Each iteration, each restart and the fit.
+    assert len(scores) == 2 * 30 + 2 + 1
+    assert scores[-1] == watched.score(*blobs)
+    np.testing.assert_array_equal(plain.transform(blobs[0]), watched.transform(blobs[0]))
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -10,11 +10,17 @@ from skkuranet.coupling import DenseCoupling, FactorizedCoupling
 from skkuranet.dynamics import integrate
 
 N = 5
+DEVICE = "cpu"
+
+
+@pytest.fixture(autouse=True)
+def _on_every_device(device, monkeypatch):
+    monkeypatch.setitem(globals(), "DEVICE", device)
 
 
 def normal(*shape, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    return torch.randn(*shape, generator=generator, dtype=torch.float64)
+    return torch.randn(*shape, generator=generator, dtype=torch.float64).to(DEVICE)
 
 
 @pytest.fixture(params=["rotation", "constant"])
@@ -23,7 +29,7 @@ def history(request):
 
 
 def test_gradients_through_delays(history):
-    delay = torch.tensor([0.0, 0.1, 0.3, 0.2, 0.9])
+    delay = torch.tensor([0.0, 0.1, 0.3, 0.2, 0.9], device=DEVICE)
 
     def flow(phases, matrix, frequency, field):
         return integrate(
@@ -44,7 +50,8 @@ def test_gradients_through_delays(history):
 
 
 def test_gradients_of_batched_factors_through_delays():
-    delay = 0.1 * torch.randint(4, (2, N), generator=torch.Generator().manual_seed(1))
+    steps = torch.randint(4, (2, N), generator=torch.Generator().manual_seed(1))
+    delay = 0.1 * steps.to(DEVICE)
 
     def flow(phases, left, right, frequency):
         return integrate(
@@ -78,7 +85,7 @@ def naive(K, theta, omega, lag, step, n_steps, history):
 
 def test_equals_a_naive_integration(history):
     K, theta, omega = normal(N, N), normal(N, seed=1), normal(N, seed=2)
-    lag = torch.tensor([3, 0, 7, 1, 2])
+    lag = torch.tensor([3, 0, 7, 1, 2], device=DEVICE)
     ours = integrate(
         DenseCoupling(K),
         theta,
@@ -88,25 +95,28 @@ def test_equals_a_naive_integration(history):
         step_size=0.05,
         n_steps=40,
     ).phases
-    truth = naive(K.numpy(), theta.numpy(), omega.numpy(), lag.numpy(), 0.05, 40, history)
-    np.testing.assert_allclose(ours, truth, atol=1e-12)
+    arrays = (a.cpu().numpy() for a in (K, theta, omega, lag))
+    truth = naive(*arrays, 0.05, 40, history)
+    np.testing.assert_allclose(ours.cpu(), truth, atol=1e-12)
 
 
 def test_no_delay_is_the_plain_flow():
     K, theta = DenseCoupling(normal(N, N)), normal(N, seed=1)
     plain = integrate(K, theta, n_steps=20).phases
-    torch.testing.assert_close(integrate(K, theta, delay=torch.zeros(N), n_steps=20).phases, plain)
+    torch.testing.assert_close(
+        integrate(K, theta, delay=torch.zeros(N, device=DEVICE), n_steps=20).phases, plain
+    )
 
 
 def test_two_delayed_oscillators_lock_at_the_frequency_of_theory():
     """Two alike oscillators in phase rotate at Ω = ω − K sin(Ω τ) (Schuster and Wagner 1989)."""
     omega, strength, tau, step = 1.0, 0.8, 0.5, 0.001
-    K = DenseCoupling(strength * (1 - torch.eye(2, dtype=torch.float64)))
+    K = DenseCoupling(strength * (1 - torch.eye(2, dtype=torch.float64, device=DEVICE)))
     path = integrate(
         K,
-        torch.tensor([0.0, 0.3], dtype=torch.float64),
-        frequency=torch.full((2,), omega, dtype=torch.float64),
-        delay=torch.full((2,), tau),
+        torch.tensor([0.0, 0.3], dtype=torch.float64, device=DEVICE),
+        frequency=torch.full((2,), omega, dtype=torch.float64, device=DEVICE),
+        delay=torch.full((2,), tau, device=DEVICE),
         step_size=step,
         n_steps=40_000,
         save_from=39_000,
@@ -122,15 +132,20 @@ def test_two_delayed_oscillators_lock_at_the_frequency_of_theory():
 @pytest.mark.parametrize("solver", ["rk4", "dopri5"])
 def test_other_solvers_refuse_delays(solver):
     with pytest.raises(ValueError, match="solver='euler'"):
-        integrate(DenseCoupling(normal(N, N)), normal(N), delay=torch.ones(N), solver=solver)
+        integrate(
+            DenseCoupling(normal(N, N)),
+            normal(N),
+            delay=torch.ones(N, device=DEVICE),
+            solver=solver,
+        )
 
 
 def test_bad_delays_are_named():
     K, theta = DenseCoupling(normal(N, N)), normal(N)
     for bad in (-1.0, math.nan):
         with pytest.raises(ValueError, match="delay must be finite and not negative"):
-            integrate(K, theta, delay=torch.full((N,), bad))
+            integrate(K, theta, delay=torch.full((N,), bad, device=DEVICE))
     with pytest.warns(UserWarning, match="by up to 0.03 units of time"):
-        integrate(K, theta, delay=torch.full((N,), 0.13), n_steps=2)
+        integrate(K, theta, delay=torch.full((N,), 0.13, device=DEVICE), n_steps=2)
     with pytest.raises(ValueError, match="history must be one of"):
         integrate(K, theta, history="random")

@@ -21,24 +21,17 @@ from skkuranet.coupling import (
     TiledCoupling,
     couple,
     couple_driven,
+    product,
 )
-from skkuranet.dynamics import integrate, lock
+from skkuranet.dynamics import follow, integrate, lock, wrap
 
 N = 6
 DEVICE = "cpu"
 
 
-@pytest.fixture(
-    autouse=True,
-    params=[
-        "cpu",
-        pytest.param(
-            "cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-        ),
-    ],
-)
-def _on_every_device(request, monkeypatch):
-    monkeypatch.setitem(globals(), "DEVICE", request.param)
+@pytest.fixture(autouse=True)
+def _on_every_device(device, monkeypatch):
+    monkeypatch.setitem(globals(), "DEVICE", device)
 
 
 def normal(*shape, seed=0):
@@ -217,6 +210,73 @@ def test_sums_of_sparse_couplings_have_the_degree_of_the_sum():
     torch.testing.assert_close(total.dense(), torch.zeros_like(total.dense()))
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "normalization"),
+    [
+        ("pairwise", "sparse", InDegree()),
+        ("pairwise symmetric", "sparse", MeanDegree()),
+        ("nonnegative", "sparse", MeanDegree()),
+        ("pairwise", "tiled", InDegree(2, 0.5)),
+        ("pairwise symmetric", "tiled", MeanDegree()),
+    ],
+)
+def test_operators_of_a_batch_equal_those_of_its_networks(name, kind, normalization):
+    network, x, v = networks()[name], normal(2, N, 2), normal(2, 3, N, seed=1)
+    edges = EDGES.to(DEVICE)
+    both = torch.cat((edges, edges[:, :6] + N), 1)
+    if kind == "sparse":
+        together = couple(network, x, normalization, edges=both)
+    else:
+        together = couple(network, x, normalization, memory_budget=16 * N * N - 1)
+    assert isinstance(together, OPERATORS[kind])
+    cotangent = normal(2, 3, N, seed=2)
+    sums = [0] * len(list(network.parameters()))
+    for i in range(2):
+        alone = couple(
+            network,
+            x[i],
+            normalization,
+            edges=[edges, edges[:, :6]][i] if kind == "sparse" else None,
+            memory_budget=1 << 20,
+        )
+        dense = alone.dense().detach()
+        torch.testing.assert_close(together.dense()[i], dense)
+        torch.testing.assert_close(together.matvec(v)[i], v[i] @ dense.mT)
+        torch.testing.assert_close(together.rmatvec(v)[i], v[i] @ dense)
+        torch.testing.assert_close(together.rows([2, 0])[i], dense[[2, 0]])
+        pulled = torch.autograd.grad(
+            (product(alone, v[i]) * cotangent[i]).sum(), network.parameters()
+        )
+        sums = [total + grad for total, grad in zip(sums, pulled)]
+    pulled = torch.autograd.grad((product(together, v) * cotangent).sum(), network.parameters())
+    for total, grad in zip(sums, pulled, strict=True):
+        torch.testing.assert_close(total, grad)
+
+
+@pytest.mark.parametrize("name", ["nonnegative", "pairwise symmetric"])
+def test_a_complete_graph_couples_as_no_graph_does(name):
+    network, x = networks()[name], normal(N, 2)
+    complete = (torch.ones(N, N) - torch.eye(N)).nonzero().mT.to(DEVICE)
+    along = couple(network, x, MeanDegree(), edges=complete)
+    torch.testing.assert_close(along.dense(), couple(network, x, MeanDegree()).dense())
+
+
+def test_test_oscillators_are_coupled_along_edges():
+    network, reference, x = networks()["pairwise symmetric"], normal(N, 2), normal(2, 2, seed=1)
+    edges = torch.tensor([[0, 0, 1], [3, 4, 5]], device=DEVICE)
+    for normalization in (MeanDegree(), InDegree()):
+        driven = couple_driven(
+            network, x, reference, normalization, edges=edges, reference_edges=EDGES.to(DEVICE)
+        ).dense()
+        assert {tuple(i) for i in driven.nonzero().tolist()} == {(0, 3), (0, 4), (1, 5)}
+
+
+def test_edges_between_networks_of_a_batch_are_named():
+    ends = torch.tensor([0]), torch.tensor([N])
+    with pytest.raises(ValueError, match="must belong to one network"):
+        SparseCoupling(*ends, torch.ones(1), (2, N, N))
+
+
 def test_mean_degree_refuses_signed_factors():
     with pytest.raises(ValueError, match="of form 'nonnegative'"):
         couple(networks()["general"], normal(N, 2), MeanDegree())
@@ -297,6 +357,26 @@ def test_energy_of_symmetric_couplings_never_rises_and_rotations_commute():
     torch.testing.assert_close(turned - 1, path)
 
 
+@pytest.mark.parametrize(("ratio", "expected"), [(0.7, 0.0), (1.3, None), (2.0, None)])
+def test_kuramotos_transition(ratio, expected):
+    """Frequencies of Lorentz's distribution have R = sqrt(1 − ε_c/ε) and ε_c = 2γ (1975)."""
+    n, gamma = 2000, 0.2
+    levels = (torch.arange(n, dtype=torch.float64, device=DEVICE) + 0.5) / n
+    frequency = (gamma * torch.tan(math.pi * (levels - 0.5))).clamp(-20, 20)
+    strength = ratio * 2.0 * gamma
+    ones = torch.ones_like(levels).unsqueeze(-1)
+    path = integrate(
+        FactorizedCoupling(ones * strength / n, ones),
+        3.0 * levels[torch.randperm(n, generator=torch.Generator().manual_seed(0))],
+        frequency=frequency,
+        step_size=0.05,
+        n_steps=3000,
+        save_from=2000,
+    )
+    expected = math.sqrt(1.0 - 1.0 / ratio) if expected is None else expected
+    assert float(path.order_parameter().mean()) == pytest.approx(expected, abs=0.03)
+
+
 def test_locking_in_closed_form_equals_a_long_simulation():
     reference, x = normal(N, 2), normal(3, 2, seed=1)
     network = networks()["block"]
@@ -317,6 +397,35 @@ def test_locking_in_closed_form_equals_a_long_simulation():
     assert (turns - turns.round()).abs().max() < 1e-6
 
 
+def test_locking_to_a_rotating_network_with_delays_is_where_it_is_followed_to():
+    network, reference, x = networks()["nonnegative"], normal(N, 2), normal(3, 2, seed=1)
+    driven = couple_driven(network, x, reference, MeanDegree(4.0))
+    phases, turning, step = 0.1 * normal(N, seed=2), 0.4, 0.01
+    delay = 0.1 * torch.arange(N, device=DEVICE, dtype=torch.float64)
+    frequency = turning + 0.2 * normal(3, seed=3)
+    locking = lock(
+        driven,
+        phases,
+        frequency=frequency,
+        reference_frequency=turning,
+        reference_delay=delay,
+    )
+    assert locking.locked.all()
+    times = step * torch.arange(20_000, device=DEVICE, dtype=torch.float64)
+    acting = phases + turning * (times[:, None] - delay)
+    end = follow(driven, acting, step_size=step, frequency=frequency)
+    apart = wrap(end - turning * step * len(times) - locking.phases)
+    # Euler's steps lag behind a rotating network by a share of a step.
+    assert apart.abs().max() < turning * step
+
+
+def test_wrapped_phases_are_in_the_half_open_turn():
+    phases = torch.tensor([-math.pi, math.pi, 3 * math.pi, 0.5, -7.0], dtype=torch.float64)
+    wrapped = wrap(phases)
+    assert ((wrapped > -math.pi) & (wrapped <= math.pi)).all()
+    torch.testing.assert_close(wrapped.cos(), phases.cos())
+
+
 def test_batched_networks_equal_single_ones():
     network, x, start = networks()["block"], normal(2, N, 2), normal(2, N, seed=1)
     together = integrate(couple(network, x, Balanced()), start, n_steps=5).phases
@@ -332,6 +441,7 @@ def test_batched_networks_equal_single_ones():
         ({"step_size": 0.0}, "step_size must be positive and finite"),
         ({"n_steps": 0}, "n_steps must be at least 1"),
         ({"frequency": torch.zeros(2).double()}, "frequency must have one entry"),
+        ({"frequency": torch.zeros(3, N).double()}, "Repeat the couplings along the batch"),
     ],
 )
 def test_bad_settings_are_named(change, message):

@@ -6,7 +6,12 @@ from matplotlib import pyplot as plt
 from sklearn.datasets import make_blobs
 
 from skkuranet import KuraNetClusterer
-from skkuranet.inspection import CouplingMatrixDisplay, PhaseDisplay, PhaseLandscapeDisplay
+from skkuranet.inspection import (
+    CouplingMatrixDisplay,
+    FanInDisplay,
+    PhaseDisplay,
+    PhaseLandscapeDisplay,
+)
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +62,15 @@ def test_landscape_is_where_new_points_lock(clusterer, data):
     assert display.phases.shape == (20, 20)
     with pytest.raises(ValueError, match="needs X with two features"):
         PhaseLandscapeDisplay.from_estimator(clusterer, np.ones((4, 3)))
+
+
+def test_fan_in_is_averaged_over_bins():
+    class Sender:
+        def fan_in(self, X):
+            return X[:, 0] * 10
+
+    X = np.array([[0.0, 0.0], [0.2, 0.1], [1.0, 1.0]])
+    display = FanInDisplay.from_estimator(Sender(), X, bins=2, names=("p", "q"))
+    np.testing.assert_allclose(display.fan_in, [[1.0, np.nan], [np.nan, 10.0]])
+    assert display.ax_.get_xlabel() == "p"
+    np.testing.assert_allclose(display.edges_y, [0.0, 0.5, 1.0])

@@ -52,8 +52,8 @@ def test_circular_variance():
     assert float(circular_variance(splay_state(4))) == pytest.approx(1, abs=1e-6)
 
 
-def test_losses_are_differentiable():
-    phases = torch.rand(2, 6, dtype=torch.float64, requires_grad=True)
-    membership = torch.eye(3, dtype=torch.float64).repeat(2, 1)
+def test_losses_are_differentiable(device):
+    phases = torch.rand(2, 6, dtype=torch.float64, device=device, requires_grad=True)
+    membership = torch.eye(3, dtype=torch.float64, device=device).repeat(2, 1)
     assert torch.autograd.gradcheck(lambda p: cluster_synchrony_loss(p, membership), phases)
     assert torch.autograd.gradcheck(circular_variance, phases)

@@ -6,6 +6,7 @@ import pytest
 from skkuranet.metrics import (
     circular_variance,
     cluster_synchrony_loss,
+    feature_correlation,
     order_parameter,
     splay_loss,
 )
@@ -36,7 +37,17 @@ def test_cluster_loss_of_table_ii():
     assert cluster_synchrony_loss(splay[shuffled], names[shuffled]) == pytest.approx(0.0, abs=1e-12)
 
 
+def test_feature_correlation_of_known_couplings():
+    X = np.array([[-1.0, 2.0], [-1.0, 2.0], [1.0, -2.0], [1.0, -2.0]])
+    same = np.kron(np.eye(2), np.ones((2, 2)))
+    assert feature_correlation(same, X) == pytest.approx(1.0)
+    assert feature_correlation(1.0 - same, X + 5.0) == pytest.approx(-1.0)
+    assert feature_correlation(np.ones((4, 4)), X) == pytest.approx(0.0)
+
+
 def test_bad_input_is_named():
+    with pytest.raises(ValueError, match="do not fit the 3 oscillators"):
+        feature_correlation(np.eye(2), np.ones((3, 1)))
     with pytest.raises(ValueError, match="Input phases contains NaN"):
         order_parameter([0.0, np.nan])
     with pytest.raises(ValueError, match="minimum of 1 is required"):

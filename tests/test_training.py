@@ -9,13 +9,13 @@ from skkuranet.training import Curriculum, train
 
 
 @pytest.fixture
-def problem():
+def problem(device):
     generator = torch.Generator().manual_seed(0)
     labels = torch.arange(60) % 3
     centres = 4.0 * torch.eye(3)[:, :2]
     x = centres[labels] + 0.3 * torch.randn(60, 2, generator=generator)
     network = FactorizedNetwork(2, (16,), rank=6, generator=generator)
-    return network, x, ClusterObjective(labels, 3), generator
+    return network.to(device), x.to(device), ClusterObjective(labels.to(device), 3), generator
 
 
 def settings(**changes):
@@ -33,7 +33,9 @@ def test_best_weights_are_restored(problem):
         if iteration >= 76:
             with torch.no_grad():
                 for parameter in network.parameters():
-                    parameter.copy_(torch.randn(parameter.shape, generator=generator))
+                    parameter.copy_(
+                        torch.randn(parameter.shape, generator=generator).to(parameter.device)
+                    )
         return False
 
     result = train(network, Balanced(), x, objective, settings(), generator, on_iteration=ruin)
@@ -72,3 +74,24 @@ def test_horizon_and_window_follow_the_curriculum():
     assert plan.window(0.0) == 1.0
     assert plan.window(0.5) == plan.window(1.0) == pytest.approx(1 / 3)
     assert (plan.seeded(0.0), plan.seeded(1.0)) == (1.0, 0.0)
+
+
+def test_batches_whose_gradient_overflows_are_skipped_unless_they_go_on(problem, monkeypatch):
+    network, x, objective, generator = problem
+    whole, calls = torch.nn.utils.clip_grad_norm_, []
+
+    def overflow(bad):
+        def clip(parameters, max_norm):
+            calls.append(1)
+            norm = whole(parameters, max_norm)
+            return norm * float("inf") if bad(len(calls)) else norm
+
+        monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", clip)
+
+    overflow(lambda call: call % 5 == 0)
+    result = train(network, Balanced(), x, objective, settings(), generator)
+    assert result.n_iterations == 100
+    assert result.converged
+    overflow(lambda call: True)
+    with pytest.raises(FloatingPointError, match="gradient after 19 iterations is not finite"):
+        train(network, Balanced(), x, objective, settings(), generator)

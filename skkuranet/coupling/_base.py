@@ -382,8 +382,12 @@ class _Sum(CouplingOperator):
 
 
 def exp_below(logits: Tensor) -> Tensor:
-    """Exponential that cannot overflow float32, as a self-coupling left out later might."""
-    return logits.clamp_max(80.0).exp()
+    """Exponential that cannot overflow float32, as a self-coupling left out later might.
+
+    It overwrites ``logits`` unless their gradient is wanted.
+    """
+    bounded = logits.clamp_max(80.0) if logits.requires_grad else logits.clamp_max_(80.0)
+    return bounded.exp_()
 
 
 def _times(factor: Tensor | None, x: Tensor) -> Tensor:

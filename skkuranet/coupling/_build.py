@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-
 from torch import Tensor, nn
 
 from skkuranet.coupling._base import CouplingOperator
 from skkuranet.coupling._dense import DenseCoupling
 from skkuranet.coupling._networks import CouplingNetwork
 from skkuranet.coupling._normalization import Identity, Normalization
-from skkuranet.coupling._sparse import SparseCoupling
+from skkuranet.coupling._sparse import NonnegativeSparseCoupling, SparseCoupling
 from skkuranet.coupling._tiled import TiledCoupling, tile_side
 
 DEFAULT_MEMORY_BUDGET = 1 << 30
@@ -35,10 +33,12 @@ def couple(
     normalization : Normalization, optional
         By default the raw couplings act.
     edges : Tensor of shape (2, n_edges), int64, optional
-        Targets and sources of the pairs that may couple. By default all pairs do.
+        Targets and sources of the pairs that may couple; in a batch nodes are counted
+        through, i of network b as b n + i. By default all pairs couple.
     memory_budget : int, default=2**30
-        Bytes that stored couplings may take. A dense matrix beyond it is tiled: computed
-        block by block at every product and never stored.
+        Bytes that two copies of a matrix of couplings may take, as normalising it needs
+        both. A larger one is tiled: computed block by block at every product and never
+        stored.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def couple(
     """
     normalization = normalization or Identity()
     if edges is not None:
-        return normalization(_along(network, x, edges))
+        return normalization(_along(network, x, x, edges))
     return normalization(_raw(network, x, x, memory_budget))
 
 
@@ -55,6 +55,9 @@ def couple_driven(
     x: Tensor,
     reference: Tensor,
     normalization: Normalization | None = None,
+    *,
+    edges: Tensor | None = None,
+    reference_edges: Tensor | None = None,
 ) -> CouplingOperator:
     """Couple test oscillators to a reference network on which they do not act back.
 
@@ -68,13 +71,25 @@ def couple_driven(
         Features of the reference network.
     normalization : Normalization, optional
         By default the raw couplings act.
+    edges : Tensor of shape (2, n_edges), int64, optional
+        Test oscillators and reference oscillators of the pairs that may couple. By
+        default all pairs couple.
+    reference_edges : Tensor of shape (2, n_edges), int64, optional
+        Pairs of the reference network that couple. By default all do.
 
     Returns
     -------
     CouplingOperator of shape (m, n)
     """
     normalization = normalization or Identity()
-    return normalization.driven(functools.partial(_operator, network), x, reference)
+
+    def between(a: Tensor, b: Tensor) -> CouplingOperator:
+        pairs = reference_edges if a is reference else edges
+        if a is reference and b is not reference and edges is not None:
+            pairs = edges.flip(0)
+        return _operator(network, a, b) if pairs is None else _along(network, a, b, pairs)
+
+    return normalization.driven(between, x, reference)
 
 
 def _operator(network: nn.Module, x: Tensor, y: Tensor) -> CouplingOperator:
@@ -94,31 +109,27 @@ def _raw(network: nn.Module, x: Tensor, y: Tensor, memory_budget: int) -> Coupli
     n, p = x.shape[-2], y.shape[-2]
     stored = getattr(network, "stores_pairs", True)
     size = next((w.element_size() for w in network.parameters()), x.element_size())
-    if not stored or x.shape[:-2].numel() * n * p * size <= memory_budget:
+    n_networks = x.shape[:-2].numel()
+    if not stored or 2 * n_networks * n * p * size <= memory_budget:
         return _operator(network, x, y)
-    if x.ndim > 2:
-        raise ValueError(
-            f"A batch of {x.shape[:-2].numel()} networks of {n} nodes needs more than "
-            f"memory_budget={memory_budget} bytes. Raise memory_budget, or make batch_size or "
-            "network_size smaller."
-        )
     widest = max([p.shape[0] for p in network.parameters() if p.ndim], default=1)
     # A tile holds a pair's hidden activations of two layers and its coupling.
-    side = tile_side(memory_budget, size * (2 * widest + 2))
+    side = tile_side(memory_budget, n_networks * size * (2 * widest + 2))
 
     def block(rows: slice, columns: slice) -> Tensor:
-        tile: Tensor = network(x[rows], y[columns])
+        tile: Tensor = network(x[..., rows, :], y[..., columns, :])
         return tile
 
     # x and y are one tensor where a network couples its own nodes.
     features = {id(f): f for f in (x, y) if f.requires_grad}
     leaves = (*network.parameters(), *features.values())
-    return TiledCoupling(block, leaves, (n, p), side)
+    return TiledCoupling(block, leaves, (*x.shape[:-2], n, p), side)
 
 
-def _along(network: nn.Module, x: Tensor, edges: Tensor) -> SparseCoupling:
-    if x.ndim != 2:
-        raise ValueError("A graph couples one network; x must have shape (n, n_features).")
+def _along(network: nn.Module, x: Tensor, y: Tensor, edges: Tensor) -> SparseCoupling:
     targets, sources = edges
-    values: Tensor = network(x[targets].unsqueeze(-2), x[sources].unsqueeze(-2))
-    return SparseCoupling(targets, sources, values.flatten(), (len(x), len(x)))
+    ends = x.flatten(0, -2)[targets], y.flatten(0, -2)[sources]
+    values: Tensor = network(*(end.unsqueeze(-2) for end in ends))
+    strengths = getattr(network, "nonnegative", False)
+    kind = NonnegativeSparseCoupling if strengths else SparseCoupling
+    return kind(targets, sources, values.flatten(), (*x.shape[:-1], y.shape[-2]))

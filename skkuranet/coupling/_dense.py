@@ -9,6 +9,8 @@ from torch import Tensor
 
 from skkuranet.coupling._base import CouplingOperator, exp_below
 
+_ROWS_AT_ONCE = 1024
+
 
 class DenseCoupling(CouplingOperator):
     """Couplings stored whole: n² numbers, the fastest choice for small networks.
@@ -55,13 +57,19 @@ class DenseCoupling(CouplingOperator):
 
     def degree(self, order: int) -> Tensor:
         """Return sums of powers of the strengths."""
-        magnitude = self.matrix.abs() if order == 1 else self.matrix.square()
-        return magnitude.sum(-1)
+        if order == 1:
+            return torch.linalg.vector_norm(self.matrix, ord=1, dim=-1)
+        return torch.linalg.vecdot(self.matrix, self.matrix)
 
     def log_mass(self) -> Tensor:
         """Return the logarithm of the sum of exp(K) over distinct pairs."""
-        logits = self.matrix.masked_fill(_diagonal_of(self.matrix), -torch.inf)
-        return logits.flatten(-2).logsumexp(-1)
+        sums = []
+        # Blocks of rows, so that no second matrix is held.
+        for first in range(0, self.shape[-2], _ROWS_AT_ONCE):
+            rows = self.matrix[..., first : first + _ROWS_AT_ONCE, :].clone()
+            rows.diagonal(first, -2, -1).fill_(-torch.inf)
+            sums.append(rows.logsumexp((-2, -1)))
+        return torch.stack(sums).logsumexp(0)
 
     def positive(self, log_mass: Tensor) -> CouplingOperator:
         """Return exp(K - log_mass)."""
@@ -73,7 +81,9 @@ class DenseCoupling(CouplingOperator):
         if left is not None:
             matrix = left.unsqueeze(-1) * matrix
         if right is not None:
-            matrix = matrix * right.unsqueeze(-2)
+            fresh = left is not None and not torch.is_grad_enabled()
+            times = matrix.mul_ if fresh else matrix.mul
+            matrix = times(right.unsqueeze(-2))
         return DenseCoupling(matrix)
 
     def transpose(self) -> CouplingOperator:
@@ -88,8 +98,6 @@ class DenseCoupling(CouplingOperator):
 
     def without_self_coupling(self) -> CouplingOperator:
         """Return K with a zero diagonal."""
-        return DenseCoupling(self.matrix.masked_fill(_diagonal_of(self.matrix), 0.0))
-
-
-def _diagonal_of(matrix: Tensor) -> Tensor:
-    return torch.eye(*matrix.shape[-2:], dtype=torch.bool, device=matrix.device)
+        matrix = self.matrix.clone()
+        matrix.diagonal(0, -2, -1).zero_()
+        return DenseCoupling(matrix)

@@ -44,6 +44,8 @@ class CouplingNetwork(nn.Module):
 
     #: Whether the couplings of n nodes take n² numbers.
     stores_pairs = True
+    #: Whether outputs are strengths that are never negative, or any numbers.
+    nonnegative = False
 
     shift: Tensor
     inverse_scale: Tensor
@@ -156,11 +158,13 @@ class PairwiseNetwork(CouplingNetwork):
         -------
         Tensor of shape (..., n, p)
         """
+        alike = x is y
         x, y = self._scaled(x), self._scaled(y)
         forward = self._blocks(self.target(x), self.source(y))
         if not self.symmetric:
             return forward
-        return 0.5 * (forward + self._blocks(self.target(y), self.source(x)).mT)
+        back = forward if alike else self._blocks(self.target(y), self.source(x))
+        return (forward + back.mT).mul_(0.5)
 
     def _blocks(self, target: Tensor, source: Tensor) -> Tensor:
         if not torch.is_grad_enabled():
@@ -256,6 +260,7 @@ class FactorizedNetwork(CouplingNetwork):
         if rank < 1:
             raise ValueError(f"rank must be at least 1, got {rank}.")
         self.form, self.rank = form, rank
+        self.nonnegative = form == "nonnegative"
         width, interaction = _FORMS[form].width * rank, _FORMS[form].interaction(rank)
         self.layers = _perceptron((n_features, *hidden_layer_sizes, width), activation, generator)
         self.register_parameter(

@@ -5,11 +5,11 @@ Without one, what is learned on 100 oscillators says nothing about 10,000.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from skkuranet.coupling._base import CouplingOperator
@@ -88,14 +88,13 @@ class InDegree(Normalization):
 
     def __call__(self, raw: CouplingOperator) -> CouplingOperator:
         """Normalise the raw couplings of a network."""
+        # One name for every stage, so that two matrices are alive at a time at most.
         raw = raw.without_self_coupling()
         scale = self._density_scale(raw)
         if scale is not None:
             raw = raw.scale(scale, scale)
-        coupling = raw.scale(self._inverse_degree(raw), None)
-        if not self.symmetrize:
-            return coupling
-        return coupling.add(coupling.transpose()).scale(_filled(raw, 0.5), None)
+        raw = raw.scale(self._inverse_degree(raw) * self._share, None)
+        return raw.add(raw.transpose()) if self.symmetrize else raw
 
     def driven(self, between: Between, x: Tensor, reference: Tensor) -> CouplingOperator:
         """Normalise the couplings of test oscillators to a reference network."""
@@ -104,12 +103,17 @@ class InDegree(Normalization):
         scale, own = self._density_scale(network), self._density_scale(raw)
         if scale is not None:
             raw, network = raw.scale(own, scale), network.scale(scale, scale)
-        coupling = raw.scale(self._inverse_degree(raw), None)
+        coupling = raw.scale(self._inverse_degree(raw) * self._share, None)
         if not self.symmetrize:
             return coupling
         reverse = between(reference, x).scale(scale, own)
-        back = reverse.scale(self._inverse_degree(network), None).transpose()
-        return coupling.add(back).scale(_filled(raw, 0.5), None)
+        back = reverse.scale(self._inverse_degree(network) * self._share, None)
+        return coupling.add(back.transpose())
+
+    @property
+    def _share(self) -> float:
+        """What K and its transpose each contribute."""
+        return 0.5 if self.symmetrize else 1.0
 
     def _inverse_degree(self, raw: CouplingOperator) -> Tensor:
         return _inverse(raw.degree(1) if self.order == 1 else _root_mean_degree(raw))
@@ -169,14 +173,16 @@ class MeanDegree(Normalization):
 
     def __call__(self, raw: CouplingOperator) -> CouplingOperator:
         """Normalise the raw couplings of a network."""
-        coupling = raw.positive(raw.log_mass()).without_self_coupling()
-        return coupling.scale(_filled(raw, raw.shape[-2] * self.average_degree), None)
+        total = math.log(raw.shape[-2] * self.average_degree)
+        # One name, so that two matrices are alive at a time at most.
+        raw = raw.positive(raw.log_mass() - total)
+        return raw.without_self_coupling()
 
     def driven(self, between: Between, x: Tensor, reference: Tensor) -> CouplingOperator:
         """Normalise the couplings of test oscillators to a reference network."""
         raw = between(x, reference)
-        coupling = raw.positive(between(reference, reference).log_mass())
-        return coupling.scale(_filled(raw, raw.shape[-1] * self.average_degree), None)
+        total = math.log(raw.shape[-1] * self.average_degree)
+        return raw.positive(between(reference, reference).log_mass() - total)
 
 
 @dataclass(frozen=True)
@@ -190,11 +196,6 @@ class Identity(Normalization):
     def driven(self, between: Between, x: Tensor, reference: Tensor) -> CouplingOperator:
         """Return the raw couplings of test oscillators to a reference network."""
         return between(x, reference)
-
-
-def _filled(raw: CouplingOperator, value: float) -> Tensor:
-    """One row factor for every target."""
-    return torch.full(raw.shape[:-1], value, dtype=raw.dtype, device=raw.device)
 
 
 def _unit_rows(coupling: CouplingOperator) -> CouplingOperator:

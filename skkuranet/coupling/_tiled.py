@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -21,12 +21,12 @@ class TiledCoupling(CouplingOperator):
     Parameters
     ----------
     block : callable
-        ``block(rows, columns)`` returns the tile K[rows, columns] for two slices. It
+        ``block(rows, columns)`` returns the tile K[..., rows, columns] for two slices. It
         must be a differentiable function of ``leaves``.
     tensors : tuple of Tensor
         What the tiles depend on and gradients are returned for.
-    shape : tuple of two int
-        (n_targets, n_sources).
+    shape : tuple of int
+        (..., n_targets, n_sources); leading axes are a batch of networks.
     tile : int
         Side of the square tiles; see :func:`tile_side`.
     leaves : tuple of Tensor, optional
@@ -38,7 +38,7 @@ class TiledCoupling(CouplingOperator):
         self,
         block: Block,
         tensors: tuple[Tensor, ...],
-        shape: tuple[int, int],
+        shape: Sequence[int],
         tile: int,
         leaves: tuple[Tensor, ...] | None = None,
     ) -> None:
@@ -52,7 +52,7 @@ class TiledCoupling(CouplingOperator):
 
     @property
     def shape(self) -> torch.Size:
-        """Shape (n_targets, n_sources)."""
+        """Shape (..., n_targets, n_sources)."""
         return self._shape
 
     @property
@@ -62,36 +62,37 @@ class TiledCoupling(CouplingOperator):
 
     def matvec(self, x: Tensor) -> Tensor:
         """Return K x, tile by tile."""
-        out = x.new_zeros((x.shape[0], self._shape[0]))
+        out = x.new_zeros((*x.shape[:-1], self._shape[-2]))
         with torch.no_grad():
             for rows, columns in self._tiles():
-                out[:, rows].addmm_(x[:, columns], self._block(rows, columns).mT)
+                out[..., rows] += x[..., columns] @ self._block(rows, columns).mT
         return out
 
     def rmatvec(self, x: Tensor) -> Tensor:
         """Return Kᵀ x, tile by tile."""
-        out = x.new_zeros((x.shape[0], self._shape[1]))
+        out = x.new_zeros((*x.shape[:-1], self._shape[-1]))
         with torch.no_grad():
             for rows, columns in self._tiles():
-                out[:, columns].addmm_(x[:, rows], self._block(rows, columns))
+                out[..., columns] += x[..., rows] @ self._block(rows, columns)
         return out
 
     def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
         """Recompute every tile and pull its share of the cotangent back."""
-        return self._pull(lambda rows, columns, _: left[:, rows].mT @ right[:, columns])
+        return self._pull(lambda rows, columns, _: left[..., rows].mT @ right[..., columns])
 
     def rows(self, index: Any) -> Tensor:
         """Return the dense rows K[index]."""
-        picked = torch.arange(self._shape[0])[index]
+        picked = torch.arange(self._shape[-2])[index]
         jumps = (torch.diff(picked) != 1).nonzero().flatten() + 1
         runs = [part for run in torch.tensor_split(picked, jumps) for part in run.split(self._tile)]
         spans = [slice(int(run[0]), int(run[-1]) + 1) for run in runs if len(run)]
         with torch.no_grad():
             return torch.cat(
                 [
-                    torch.cat([self._block(span, columns) for columns in self._spans(1)], -1)
+                    torch.cat([self._block(span, columns) for columns in self._spans(-1)], -1)
                     for span in spans
-                ]
+                ],
+                -2,
             )
 
     def degree(self, order: int) -> Tensor:
@@ -107,7 +108,7 @@ class TiledCoupling(CouplingOperator):
         leaf = log_mass.detach().requires_grad_(log_mass.requires_grad)
 
         def block(rows: slice, columns: slice) -> Tensor:
-            return exp_below(self._block(rows, columns) - leaf)
+            return exp_below(self._block(rows, columns) - leaf[..., None, None])
 
         return self._with(block, (*self._tensors, log_mass), (*self._leaves, leaf))
 
@@ -121,8 +122,8 @@ class TiledCoupling(CouplingOperator):
         def block(rows: slice, columns: slice) -> Tensor:
             tile = self._block(rows, columns)
             if left_leaf is not None:
-                tile = left_leaf[rows].unsqueeze(-1) * tile
-            return tile if right_leaf is None else tile * right_leaf[columns]
+                tile = left_leaf[..., rows].unsqueeze(-1) * tile
+            return tile if right_leaf is None else tile * right_leaf[..., columns].unsqueeze(-2)
 
         return self._with(block, (*self._tensors, *factors), (*self._leaves, *leaves))
 
@@ -142,15 +143,14 @@ class TiledCoupling(CouplingOperator):
     def _with(
         self, block: Block, tensors: tuple[Tensor, ...], leaves: tuple[Tensor, ...]
     ) -> TiledCoupling:
-        n, p = self._shape
-        return TiledCoupling(block, tensors, (n, p), self._tile, leaves)
+        return TiledCoupling(block, tensors, self._shape, self._tile, leaves)
 
     def _spans(self, axis: int) -> list[slice]:
         size = self._shape[axis]
         return [slice(i, min(i + self._tile, size)) for i in range(0, size, self._tile)]
 
     def _tiles(self) -> Iterator[tuple[slice, slice]]:
-        return itertools.product(self._spans(0), self._spans(1))
+        return itertools.product(self._spans(-2), self._spans(-1))
 
     def _pull(
         self, cotangent: Callable[[slice, slice, Tensor], Tensor]
@@ -197,11 +197,11 @@ class _RowPower(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, coupling: TiledCoupling, order: int, *tensors: Tensor) -> Tensor:
         ctx.coupling, ctx.order = coupling, order
-        out = tensors[0].new_zeros(coupling.shape[0])
+        out = tensors[0].new_zeros(coupling.shape[:-1])
         with torch.no_grad():
             for rows, columns in coupling._tiles():
                 tile = coupling._block(rows, columns)
-                out[rows] += (tile.abs() if order == 1 else tile.square()).sum(-1)
+                out[..., rows] += (tile.abs() if order == 1 else tile.square()).sum(-1)
         return out
 
     @staticmethod
@@ -209,7 +209,7 @@ class _RowPower(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
         def cotangent(rows: slice, columns: slice, tile: Tensor) -> Tensor:
             slope = tile.sign() if ctx.order == 1 else 2.0 * tile
-            return grad[rows].unsqueeze(-1) * slope
+            return grad[..., rows].unsqueeze(-1) * slope
 
         return (None, None, *ctx.coupling._pull(cotangent))
 
@@ -219,11 +219,11 @@ class _LogSumExp(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, coupling: TiledCoupling, *tensors: Tensor) -> Tensor:
-        total = torch.full((), -torch.inf, dtype=coupling.dtype, device=coupling.device)
+        total = tensors[0].new_full(coupling.shape[:-2], -torch.inf)
         with torch.no_grad():
             for rows, columns in coupling._tiles():
                 tile = coupling._block(rows, columns)
-                total = torch.logaddexp(total, tile.flatten().logsumexp(0))
+                total = torch.logaddexp(total, tile.flatten(-2).logsumexp(-1))
         ctx.coupling = coupling
         ctx.save_for_backward(total)
         return total
@@ -232,4 +232,5 @@ class _LogSumExp(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
         (total,) = ctx.saved_tensors
+        grad, total = grad[..., None, None], total[..., None, None]
         return (None, *ctx.coupling._pull(lambda i, j, tile: grad * (tile - total).exp()))

@@ -2,13 +2,14 @@
 
 from skkuranet.dynamics._adaptive import Adaptive
 from skkuranet.dynamics._integrate import SOLVERS, integrate
-from skkuranet.dynamics._locking import Locking, lock
+from skkuranet.dynamics._locking import Locking, follow, lock, wrap
 from skkuranet.dynamics._runge_kutta import EULER, RK4, RungeKutta
-from skkuranet.dynamics._system import KuramotoSystem
+from skkuranet.dynamics._system import HISTORIES, KuramotoSystem
 from skkuranet.dynamics._trajectory import Trajectory
 
 __all__ = [
     "EULER",
+    "HISTORIES",
     "RK4",
     "SOLVERS",
     "Adaptive",
@@ -16,6 +17,8 @@ __all__ = [
     "Locking",
     "RungeKutta",
     "Trajectory",
+    "follow",
     "integrate",
     "lock",
+    "wrap",
 ]

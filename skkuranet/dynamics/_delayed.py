@@ -145,9 +145,14 @@ class _DelayedFlow(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
         system, tape = ctx.system, ctx.tape
         costate, adjoints, rotation = ctx.plan.backward(system, tape, grad)
-        stages = (t.unsqueeze(1) for t in (tape.phasors, tape.delayed, adjoints))
-        past = rotation if system.history == "rotation" else None
-        grads = parameter_gradients(system, *stages, ctx.needs_input_grad[3:], past)
+        grads = parameter_gradients(
+            system,
+            tape.phasors.unsqueeze(1),
+            tape.delayed.unsqueeze(1),
+            adjoints.unsqueeze(1),
+            ctx.needs_input_grad[3:],
+            rotation if system.history == "rotation" else None,
+        )
         return (None, None, costate, *grads)
 
 

@@ -1,4 +1,4 @@
-"""Phases of test oscillators in closed form."""
+"""Phases of oscillators that a network drives and on which they do not act back."""
 
 from __future__ import annotations
 
@@ -38,11 +38,12 @@ def lock(
     frequency: Tensor | None = None,
     field: Tensor | None = None,
     reference_frequency: float = 0.0,
+    reference_delay: Tensor | None = None,
 ) -> Locking:
     r"""Find the phases of oscillators driven by a locked network on which they do not act back.
 
     The field of the network at a test oscillator is
-    :math:`Z = \sum_j K_j e^{i\theta_j} - b`. The oscillator locks iff
+    :math:`Z = \sum_j K_j e^{i(\theta_j - \Omega \tau_j)} - b`. The oscillator locks iff
     :math:`|Z| \ge |\omega - \Omega|` and then sits at
     :math:`\arg Z + \arcsin((\omega - \Omega) / |Z|)`.
 
@@ -58,6 +59,8 @@ def lock(
         External field strengths b; the network must then be at rest.
     reference_frequency : float, default=0.0
         Common frequency Ω of the locked network.
+    reference_delay : Tensor of shape (n,), optional
+        Delays τ of the network's oscillators, in units of time.
 
     Returns
     -------
@@ -71,8 +74,9 @@ def lock(
     """
     if field is not None and reference_frequency != 0.0:
         raise ValueError("A network that rotates cannot lock oscillators in an external field.")
-    phasors = torch.stack((reference_phases.cos(), reference_phases.sin()))
-    real, imaginary = product(coupling, phasors).unbind(0)
+    if reference_delay is not None:
+        reference_phases = reference_phases - reference_frequency * reference_delay
+    real, imaginary = product(coupling, _phasors(reference_phases)).unbind(0)
     if field is not None:
         real = real - field
     strength = torch.hypot(real, imaginary)
@@ -81,6 +85,66 @@ def lock(
         return Locking(phases, strength > 0, strength)
     detuning = frequency - reference_frequency
     ratio = detuning / strength.clamp_min(torch.finfo(strength.dtype).tiny)
-    phases = phases + ratio.clamp(-1.0, 1.0).asin()
-    wrapped = torch.remainder(phases + math.pi, 2 * math.pi) - math.pi
-    return Locking(wrapped, detuning.abs() <= strength, strength)
+    phases = wrap(phases + ratio.clamp(-1.0, 1.0).asin())
+    return Locking(phases, detuning.abs() <= strength, strength)
+
+
+def follow(
+    coupling: CouplingOperator,
+    source_phases: Tensor,
+    *,
+    step_size: float,
+    frequency: Tensor | None = None,
+    field: Tensor | None = None,
+) -> Tensor:
+    """Integrate oscillators that a moving network drives and on which they do not act back.
+
+    Euler's method. Each oscillator starts at the angle of the field that first acts on it.
+
+    Parameters
+    ----------
+    coupling : CouplingOperator of shape (m, n)
+        Couplings of the test oscillators to the network.
+    source_phases : Tensor of shape (T, n)
+        Phases with which the network acts at each step: where it has delays, those of
+        the past.
+    step_size : float
+        Step in units of time.
+    frequency : Tensor of shape (m,), optional
+        Natural frequencies of the test oscillators.
+    field : Tensor of shape (m,), optional
+        External field strengths.
+
+    Returns
+    -------
+    Tensor of shape (m,)
+        Phases after T steps, in (−π, π].
+    """
+    drive = coupling.matvec(_phasors(source_phases).flatten(0, 1)).unflatten(0, (-1, 2))
+    real, imaginary = drive.unbind(1)
+    if field is not None:
+        real = real - field
+    phases = torch.atan2(imaginary[0], real[0])
+    for along, across in zip(real, imaginary, strict=True):
+        rate = phases.cos() * across - phases.sin() * along
+        phases = phases + step_size * (rate if frequency is None else rate + frequency)
+    return wrap(phases)
+
+
+def wrap(phases: Tensor) -> Tensor:
+    """Return the same angles in (−π, π].
+
+    Parameters
+    ----------
+    phases : Tensor of any shape
+        In radians.
+
+    Returns
+    -------
+    Tensor of the same shape
+    """
+    return math.pi - torch.remainder(math.pi - phases, 2 * math.pi)
+
+
+def _phasors(phases: Tensor) -> Tensor:
+    return torch.stack((phases.cos(), phases.sin()), -2)

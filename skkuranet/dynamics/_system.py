@@ -49,10 +49,20 @@ class KuramotoSystem:
             raise ValueError(f"history must be one of {HISTORIES}, got {self.history!r}.")
         for name in ("frequency", "field", "lag"):
             value = getattr(self, name)
-            if value is not None and value.shape[-1] != n:
+            if value is None:
+                continue
+            if value.shape[-1:] != (n,):
                 raise ValueError(
                     f"{name} must have one entry for each of {n} oscillators, got shape "
                     f"{tuple(value.shape)}."
+                )
+            batch = self.coupling.shape[:-1]
+            if len(value.shape) > len(batch) or any(
+                size not in (1, whole) for size, whole in zip(value.shape[::-1], batch[::-1])
+            ):
+                raise ValueError(
+                    f"{name} of shape {tuple(value.shape)} does not fit the couplings, which "
+                    f"make networks of shape {tuple(batch)}. Repeat the couplings along the batch."
                 )
 
     @property

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -42,6 +44,58 @@ class Trajectory(Generic[Array]):
         if isinstance(self.phases, Tensor):
             return mean_field(self.phases).abs()
         return np.hypot(np.cos(self.phases).mean(-1), np.sin(self.phases).mean(-1))
+
+    def effective_frequency(self) -> Array:
+        r"""Return how fast each oscillator has turned on average, :math:`\Delta\theta/\Delta t`.
+
+        Returns
+        -------
+        Tensor or ndarray of shape (..., n)
+            In radians per unit of time, over all the times that were kept.
+
+        Raises
+        ------
+        ValueError
+            If only one time was kept.
+        """
+        if len(self.times) < 2:
+            raise ValueError("An effective frequency needs two times; lower save_from.")
+        turned: Array = self.phases[-1] - self.phases[0]
+        return turned / float(self.times[-1] - self.times[0])
+
+    def locked(self, tolerance: float = 0.1) -> Array:
+        r"""Tell the oscillators that turn with the mean field from those that drift.
+
+        Parameters
+        ----------
+        tolerance : float, default=0.1
+            Angle in radians by which a locked oscillator may have moved against the mean
+            field over all the times that were kept. One that drifts slips by whole turns.
+
+        Returns
+        -------
+        Tensor or ndarray of shape (..., n), bool
+            Whether each oscillator is locked.
+        """
+        against = self.phases - self.mean_phase()[..., None]
+        turned: Array = against[-1] - against[0]
+        return abs(turned) <= tolerance
+
+    def mean_phase(self) -> Array:
+        """Return the phase of the mean field through time, not wrapped.
+
+        Returns
+        -------
+        Tensor or ndarray of shape (T, ...)
+            In radians.
+        """
+        if isinstance(self.phases, Tensor):
+            angle = mean_field(self.phases).angle()
+            steps = torch.remainder(angle.diff(dim=0) + math.pi, 2 * math.pi) - math.pi
+            return torch.cat((angle[:1], angle[:1] + steps.cumsum(0)))
+        return np.unwrap(
+            np.arctan2(np.sin(self.phases).mean(-1), np.cos(self.phases).mean(-1)), axis=0
+        )
 
     def numpy(self) -> Trajectory[NDArray[Any]]:
         """Return the same trajectory in NumPy arrays.

@@ -1,7 +1,8 @@
 """Pictures of couplings and phases (these need matplotlib: ``pip install skkuranet[plot]``)."""
 
 from skkuranet.inspection._coupling_matrix import CouplingMatrixDisplay
+from skkuranet.inspection._fan_in import FanInDisplay
 from skkuranet.inspection._phase import PhaseDisplay
 from skkuranet.inspection._phase_landscape import PhaseLandscapeDisplay
 
-__all__ = ["CouplingMatrixDisplay", "PhaseDisplay", "PhaseLandscapeDisplay"]
+__all__ = ["CouplingMatrixDisplay", "FanInDisplay", "PhaseDisplay", "PhaseLandscapeDisplay"]

@@ -1,0 +1,111 @@
+"""How low the circular variance can get: bounds for Table I.
+
+Case I: for given phases, the least budget of couplings K >= 0 that holds them is a linear
+program; of the phases sign(w) |w|^p c, those that a mean degree of 1 can hold and that vary
+least are found. Cases II and III: a free matrix K is optimised for one realisation of 100
+oscillators, from the couplings that KuraNet has learned, and verified over 5,000 steps.
+
+    python benchmarks/synchrony_limits.py
+"""
+
+import math
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from _common import NETWORK, write
+from global_synchrony import ROLES, by, final_variance, nodes_of
+from scipy.optimize import brentq, linprog
+
+from skkuranet import KuraNetSynchronizer
+from skkuranet.coupling import DenseCoupling, MeanDegree
+from skkuranet.datasets import make_disorder
+from skkuranet.dynamics import integrate
+from skkuranet.losses import circular_variance
+
+N_QUANTILES = 160
+N_ITERATIONS, RATE, N_STARTS = 600, 0.03, 4
+
+
+def budget(frequency, phases):
+    """Least mean degree of symmetric couplings K >= 0 that hold these phases."""
+    n = len(frequency)
+    i, j = np.triu_indices(n, 1)
+    pull = np.sin(phases[j] - phases[i])
+    pairs = np.arange(len(i))
+    entries = np.concatenate((pull, -pull)), (np.concatenate((i, j)), np.concatenate((pairs,) * 2))
+    balance = sp.coo_array(entries, shape=(n, len(i))).tocsr()
+    found = linprog(np.full(len(i), 2.0 / n), A_eq=balance, b_eq=-frequency, method="highs")
+    return found.fun if found.success else math.inf
+
+
+def bound_of_case_one():
+    """Least V of n oscillators at the quantiles of U(-1, 1)."""
+    frequency = (2.0 * np.arange(N_QUANTILES) + 1.0) / N_QUANTILES - 1.0
+    found = []
+    for power in (0.25, 0.3, 1 / 3, 0.37, 0.4, 0.5):
+        shape = np.sign(frequency) * np.abs(frequency) ** power
+        scale = brentq(lambda c, s=shape: budget(frequency, c * s) - 1.0, 0.2, 0.6, xtol=1e-4)
+        variance = 1.0 - np.cos(scale * shape).mean()
+        found.append({"power": power, "scale": scale, "variance": variance})
+        print(f"case I, phases ~ |w|^{power:.2f}: V = {variance:.4f}", flush=True)
+    return min(found, key=lambda f: f["variance"])
+
+
+def optimised(case, seed=0):
+    """V of a learned and of an optimised K for one realisation."""
+    train = make_disorder(case, 10_000, random_state=seed)
+    model = KuraNetSynchronizer(random_state=seed, **ROLES[case]).fit(train)
+    x = torch.as_tensor(make_disorder(case, NETWORK, random_state=seed + 100)).unsqueeze(0)
+    generator = torch.Generator().manual_seed(seed)
+    learned = by(model.coupling_, MeanDegree())(x)
+    logits = learned.dense().clamp_min(1e-6).log().requires_grad_()
+    optimizer = torch.optim.Adam([logits], lr=RATE)
+    many = x.expand(N_STARTS, -1, -1)
+    step, horizon = (0.1, 300) if case == "III" else (0.5, 120)
+
+    def coupled(n):
+        matrix = 0.5 * (logits + logits.mT)
+        return MeanDegree()(DenseCoupling(matrix.expand(n, -1, -1)))
+
+    for iteration in range(N_ITERATIONS):
+        cosine = 0.5 * (1.0 + math.cos(math.pi * iteration / N_ITERATIONS))
+        optimizer.param_groups[0]["lr"] = RATE * cosine
+        common = 2.0 * math.pi * torch.rand((N_STARTS, 1), generator=generator)
+        start = common + 0.3 * torch.randn((N_STARTS, NETWORK), generator=generator)
+        phases = integrate(
+            coupled(N_STARTS),
+            start,
+            **nodes_of(case, many),
+            step_size=step,
+            n_steps=horizon,
+            save_from=horizon // 2,
+        ).phases
+        optimizer.zero_grad()
+        circular_variance(phases).mean().backward()
+        torch.nn.utils.clip_grad_norm_([logits], 0.01)
+        optimizer.step()
+    with torch.no_grad():
+        free = coupled(1)
+    return {
+        "case": case,
+        "learned": float(final_variance(case, learned, x, generator)),
+        "free": float(final_variance(case, free, x, generator)),
+    }
+
+
+def main():
+    rows = {"case_one": bound_of_case_one(), "free": []}
+    for case in ("I", "II", "III"):
+        rows["free"].append(optimised(case))
+        found = rows["free"][-1]
+        print(
+            f"case {case}, one network of {NETWORK}: V = {found['learned']:.4f} learned, "
+            f"{found['free']:.4f} with a free K",
+            flush=True,
+        )
+    write("synchrony_limits", rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""What training does when: horizon, window, seeding and learning rate."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Curriculum:
+    """How training proceeds, as a function of progress p from 0 to 1.
+
+    Parameters
+    ----------
+    n_iterations : int, default=600
+        Gradient steps at most.
+    batch_size : int, default=4
+        Networks in each step.
+    network_size : int, default=100
+        Oscillators in each network.
+    step_size : float, default=1.0
+        Euler step, in units of time.
+    n_steps : int, default=100
+        Steps of the longest trajectories. The horizon grows from a tenth of it, as
+        short ones train fast but leave some splay states unstable.
+    learning_rate : float, default=3e-3
+        Peak learning rate of Adam; it falls to 2 % along a cosine.
+    weight_decay : float, default=1.0
+        Decoupled weight decay of the coupling network's perceptron.
+    max_norm : float, default=1.0
+        Gradients are clipped at this norm.
+    tolerance : float, default=1e-4
+        Training stops when ``patience`` checks in a row find a limit loss below it; 0
+        never stops early.
+    patience : int, default=8
+        The limit of a few networks cannot see the last misplaced nodes; further
+        iterations still move the boundaries away from them.
+    check_every : int, default=25
+        Iterations between checks of the limit.
+    limit_time : float, default=200.0
+        Time after which phases count as the limit in checks. The last tenth is scored.
+    n_held_out : int, default=None
+        Networks whose limit is scored in checks; None for ``batch_size``.
+    final_seeding : float, default=0.0
+        Probability, at the end of training, that a network starts near the wanted state;
+        it falls to this from 1.
+    burn_in : int, default=0
+        Steps, at most and once the horizon is whole, that a network is integrated before
+        the trajectory that gradients see; their number is drawn anew each time. Without
+        them, states that take long to reach are never scored.
+    """
+
+    n_iterations: int = 600
+    batch_size: int = 4
+    network_size: int = 100
+    step_size: float = 1.0
+    n_steps: int = 100
+    learning_rate: float = 3e-3
+    weight_decay: float = 1.0
+    max_norm: float = 1.0
+    tolerance: float = 1e-4
+    patience: int = 8
+    check_every: int = 25
+    limit_time: float = 200.0
+    n_held_out: int | None = None
+    final_seeding: float = 0.0
+    burn_in: int = 0
+
+    def horizon(self, progress: float) -> int:
+        """Return the steps of a trajectory: a tenth of ``n_steps`` at first, all from p = 0.8.
+
+        Parameters
+        ----------
+        progress : float
+            From 0 to 1.
+
+        Returns
+        -------
+        int
+            Number of steps.
+        """
+        first = max(1, self.n_steps // 10)
+        return round(first + (self.n_steps - first) * min(1.0, 1.25 * progress))
+
+    def unseen(self, progress: float) -> int:
+        """Return the largest number of steps before a trajectory: 0 at first, all from p = 0.8.
+
+        Parameters
+        ----------
+        progress : float
+            From 0 to 1.
+
+        Returns
+        -------
+        int
+            Number of steps.
+        """
+        return round(self.burn_in * min(1.0, 1.25 * progress))
+
+    def window(self, progress: float) -> float:
+        """Return how much of the end of the trajectory is scored: all, a third from p = 0.5.
+
+        Parameters
+        ----------
+        progress : float
+            From 0 to 1.
+
+        Returns
+        -------
+        float
+            Share of the trajectory.
+        """
+        return 1.0 - min(1.0, 2.0 * progress) * 2.0 / 3.0
+
+    def seeded(self, progress: float) -> float:
+        """Return the probability that a network starts near the wanted state.
+
+        Parameters
+        ----------
+        progress : float
+            From 0 to 1.
+
+        Returns
+        -------
+        float
+            Probability.
+        """
+        return 1.0 - (1.0 - self.final_seeding) * progress
+
+    def rate(self, iteration: int) -> float:
+        """Return the learning rate: 20 iterations of warm-up, then a cosine.
+
+        Parameters
+        ----------
+        iteration : int
+            From 0.
+
+        Returns
+        -------
+        float
+            Learning rate of Adam.
+        """
+        cosine = 0.5 * (1.0 + math.cos(math.pi * iteration / self.n_iterations))
+        return self.learning_rate * min(1.0, (iteration + 1) / 20) * (0.02 + 0.98 * cosine)

@@ -1,0 +1,197 @@
+"""What can be asked of a network made of rows: its motion, order, couplings and fan-in."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+import torch
+
+from skkuranet._columns import node_parameters
+from skkuranet._graph import DrawnGraph, FixedGraph, edges_of, warn_if_apart
+from skkuranet._simulation import SimulationMixin, limit_steps
+from skkuranet._tools import resolve_device
+from skkuranet.losses import feature_correlation
+
+# The last part of a trajectory over which order is averaged: 200 steps of 0.1, as in Table I.
+_SCORED_TIME = 20.0
+
+
+class OscillatorMixin(SimulationMixin):
+    """Networks of disordered oscillators under the couplings that fit has learned."""
+
+    def score(self, X, y=None, *, connectivity=None, random_state=None):
+        r"""Return the order parameter R of the network made of these rows, at the limit.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Oscillators; one network is made of all rows.
+        y : None
+            Not used.
+        connectivity : array-like, sparse matrix or callable, default=None
+            Graph of this network; None takes the estimator's.
+        random_state : int, RandomState instance or None, default=None
+            Source of the initial phases; None takes the estimator's.
+
+        Returns
+        -------
+        float
+            Mean of R over the last 20 of 500 units of time, from random initial phases; 1 for
+            perfect synchrony.
+        """
+        last = limit_steps(self.step_size)
+        path = self.simulate(
+            X,
+            save_from=max(0, last - round(_SCORED_TIME / self.step_size)),
+            connectivity=connectivity,
+            random_state=random_state,
+        )
+        return float(path.order_parameter().mean())
+
+    def simulate(
+        self,
+        X,
+        *,
+        n_steps=None,
+        save_from=0,
+        step_size=None,
+        initial_phases=None,
+        connectivity=None,
+        random_state=None,
+    ):
+        """Integrate the mutual dynamics of these rows alone.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Oscillators; one network is made of all rows.
+        n_steps : int, default=None
+            Number of steps; None for 500 units of time.
+        save_from : int, default=0
+            First step that is kept; ``n_steps`` keeps the limit alone.
+        step_size : float, default=None
+            Euler step in units of time; None takes the estimator's.
+        initial_phases : array-like of shape (n_samples,), default=None
+            In radians; None draws them at random.
+        connectivity : array-like, sparse matrix or callable, default=None
+            Graph of this network; None takes the estimator's.
+        random_state : int, RandomState instance or None, default=None
+            Source of the initial phases; None takes the estimator's.
+
+        Returns
+        -------
+        Trajectory
+            ``times`` (T,) and ``phases`` (T, n_samples); its methods tell which oscillators drift
+            and how fast.
+        """
+        X = self._check(X)
+        return self._simulate(
+            X,
+            n_steps=n_steps,
+            save_from=save_from,
+            step_size=step_size,
+            initial_phases=initial_phases,
+            random_state=random_state,
+            edges=self._edges(X, connectivity),
+        )
+
+    def coupling_matrix(self, X, Y=None, *, connectivity=None):
+        """Return couplings as a matrix.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Targets.
+        Y : array-like of shape (n_sources, n_features), default=None
+            A network that drives the rows of X and on which they do not act back; None couples
+            the rows of X with one another.
+        connectivity : array-like, sparse matrix or callable, default=None
+            Graph of the network made of X; None takes the estimator's.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_samples) or (n_samples, n_sources)
+            K[i, j] is the strength with which source j acts on target i.
+        """
+        X = self._check(X)
+        if Y is not None:
+            return self._coupling_matrix(X, self._check(Y))
+        return self._coupling_matrix(X, None, self._edges(X, connectivity))
+
+    def feature_correlation(self, X, *, connectivity=None):
+        r"""Return the correlation of the features of coupled oscillators, C_x (eq. 7).
+
+        .. math::
+            C_x = \frac{\sum_{ij} K_{ij} (x_i - \bar x) \cdot (x_j - \bar x)}
+                       {\sum_{ij} K_{ij} |x_i - \bar x|^2}
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Oscillators; one network is made of all rows.
+        connectivity : array-like, sparse matrix or callable, default=None
+            Graph of this network; None takes the estimator's.
+
+        Returns
+        -------
+        float
+            From −1, where opposites are coupled, to 1.
+        """
+        X = self._check(X)
+        with self._operator(X, connectivity) as coupling:
+            features = torch.as_tensor(X, dtype=coupling.dtype, device=coupling.device)
+            return float(feature_correlation(coupling, features))
+
+    def fan_in(self, X, *, connectivity=None):
+        r"""Return the mean coupling of each oscillator as a source, times their number.
+
+        The paper's :math:`\langle k_j \rangle = \frac1n \sum_i K_{ij}`, times n so that it does
+        not depend on n: its mean is ``average_degree``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Oscillators; one network is made of all rows.
+        connectivity : array-like, sparse matrix or callable, default=None
+            Graph of this network; None takes the estimator's.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Sum of the couplings of each source.
+        """
+        X = self._check(X)
+        with self._operator(X, connectivity) as coupling:
+            ones = torch.ones((1, len(X)), dtype=coupling.dtype, device=coupling.device)
+            return coupling.rmatvec(ones)[0].cpu().numpy()
+
+    @contextmanager
+    def _operator(self, X, connectivity):
+        """The couplings of the network made of X, in single precision."""
+        device = resolve_device(self.device)
+        edges = self._edges(X, connectivity)
+        with torch.no_grad():
+            yield self._couple(X, self._network_on(device, torch.float32), device, edges)
+
+    def _integrate(self, *network, **options):
+        return super()._integrate(*network, **options, history=self.history)
+
+    def _nodes(self, X):
+        return node_parameters(X, self.columns_)
+
+    def _edges(self, X, connectivity=None):
+        """Edges of the network made of X; None where all pairs couple."""
+        graph = self.connectivity if connectivity is None else connectivity
+        if graph is None:
+            return None
+        return edges_of(graph(X) if callable(graph) else graph, len(X))
+
+    def _graph_of(self, X):
+        """Edges of the network of all rows, and the edges of networks drawn in training."""
+        if self.connectivity is None:
+            return None, None
+        if callable(self.connectivity):
+            return None, DrawnGraph(self.connectivity, X)
+        edges = edges_of(self.connectivity, len(X))
+        warn_if_apart(edges, len(X))
+        return edges, FixedGraph(edges)

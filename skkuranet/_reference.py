@@ -1,0 +1,88 @@
+"""What the motion of a reference network amounts to: its rhythm, and who keeps it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skkuranet.dynamics import Trajectory
+
+# What is watched of the network once it has settled, in units of time.
+_WATCHED_TIME = 100.0
+# A network that turns by less than this angle meanwhile is at rest in its field.
+_CREEP = 0.05
+
+
+def watched_steps(step_size):
+    """Return the number of steps at the end of a trajectory that are watched.
+
+    Parameters
+    ----------
+    step_size : float
+        In units of time.
+
+    Returns
+    -------
+    int
+    """
+    return max(1, round(_WATCHED_TIME / step_size))
+
+
+def delays_in_steps(X, columns, step_size):
+    """Return the delay of each oscillator in steps.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, n_features)
+        Oscillators.
+    columns : dict
+        Which column is the delay, if any.
+    step_size : float
+        In units of time.
+
+    Returns
+    -------
+    ndarray of shape (n,), int
+    """
+    if "delay" not in columns:
+        return np.zeros(len(X), dtype=int)
+    return np.rint(X[:, columns["delay"]] / step_size).astype(int)
+
+
+def settled(path, lag, *, in_field):
+    """Return the fitted attributes that follow from the motion of a reference network.
+
+    Parameters
+    ----------
+    path : Trajectory
+        Its motion, from the longest delay before it is watched.
+    lag : ndarray of shape (n,), int
+        Delay of each oscillator in steps.
+    in_field : bool
+        Whether an external field acts on it.
+
+    Returns
+    -------
+    dict
+        Phases, the frequency of the mean field, effective frequencies and which oscillators are
+        locked; the phases with which they act at each step, where some are not.
+    """
+    reach = int(lag.max())
+    watched = Trajectory(path.times[reach:], path.phases[reach:])
+    turned = float(np.diff(watched.mean_phase()[[0, -1]])[0])
+    frequency = turned / float(watched.times[-1] - watched.times[0])
+    locked = watched.locked()
+    if in_field:
+        # A network that creeps in its field has no fixed angle to it.
+        locked &= abs(turned) < _CREEP
+        frequency = 0.0 if locked.all() else frequency
+    acting = None
+    if not locked.all():
+        step = np.arange(reach, len(path.phases) - 1)
+        acting = path.phases[step[:, None] - lag, np.arange(len(lag))]
+    return {
+        "reference_phases_": watched.phases[-1],
+        "reference_frequency_": frequency,
+        "effective_frequencies_": watched.effective_frequency(),
+        "locked_": locked,
+        "_acting_phases": acting,
+    }

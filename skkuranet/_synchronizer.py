@@ -1,0 +1,438 @@
+"""KuraNetSynchronizer: couplings that synchronise disordered oscillators."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import functools
+import warnings
+from numbers import Real
+
+import numpy as np
+import torch
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import validate_data
+
+from skkuranet._base import KuraNetBase, Lesson
+from skkuranet._columns import node_parameters, resolve_columns
+from skkuranet._curriculum import Curriculum
+from skkuranet._graph import edges_of
+from skkuranet._oscillators import OscillatorMixin
+from skkuranet._readout import phasors
+from skkuranet._recipes import SYNCHRONY
+from skkuranet._reference import delays_in_steps, settled, watched_steps
+from skkuranet._simulation import limit_steps
+from skkuranet.coupling import MeanDegree
+from skkuranet.dynamics import HISTORIES, follow, lock, wrap
+from skkuranet.losses import mean_field
+from skkuranet.objectives import SynchronyObjective
+
+# Spread of the initial phases of the reference network, which starts close to synchrony.
+_NOISE = 0.1
+# Oscillators of the networks that the best weights are chosen by; few networks hardly hold one
+# that fails.
+_HELD_OUT = 6400
+
+
+@dataclasses.dataclass(frozen=True)
+class _Pace:
+    """Steps of training in steps of the estimator, and how many of them."""
+
+    stride: int
+    n_steps: int
+    burn_in: int
+    limit_time: float
+
+
+# What synchronises at coarse steps does so at fine ones; delays need the fine ones.
+_FREE = _Pace(stride=5, n_steps=60, burn_in=300, limit_time=500.0)
+_DELAYED = _Pace(stride=1, n_steps=150, burn_in=0, limit_time=200.0)
+
+
+class KuraNetSynchronizer(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, OscillatorMixin, KuraNetBase
+):
+    r"""Learn the couplings under which disordered oscillators synchronise.
+
+    Every row of X is an oscillator; some columns are its natural frequency ω, the strength
+    b of an external field and its transmission delay τ. A neural network maps the rows of two
+    oscillators to their coupling; it is trained so that, under
+
+    .. math::
+        \dot\theta_i = \omega_i + \sum_j K_\mu(x_i, x_j) \sin(\theta_j(t - \tau_j) - \theta_i)
+                       + b_i \sin\theta_i ,
+
+    all phases come together (Ricci et al. 2021, section III.A). Couplings are symmetric,
+    not negative, and a scarce resource: their mean degree
+    :math:`\langle d \rangle = \frac1n \sum_{ij} K_{ij}` is fixed, at any number of
+    oscillators.
+
+    :meth:`simulate` and :meth:`score` run the mutual dynamics of the rows they are given.
+    :meth:`predict` and :meth:`transform` answer for each row alone: where it comes to rest
+    when it is driven by a *reference network* of training rows.
+
+    Parameters
+    ----------
+    frequency : int, str or None, default=0
+        Column of the natural frequencies ω, in radians per unit of time; None for 0.
+    field : int, str or None, default=None
+        Column of the external field strengths b; None for no field.
+    delay : int, str or None, default=None
+        Column of the delays τ, in units of time; each is that of the oscillator as a source
+        and is rounded to steps. None for no delays.
+    average_degree : float, default=1.0
+        Mean degree :math:`\langle d \rangle` of the couplings.
+    coupling : {"factorized", "pairwise"} or torch.nn.Module, default="factorized"
+        The coupling network. ``"factorized"``: :math:`a(x_i)^T b(x_j) + b(x_i)^T a(x_j)`, linear
+        in the number of oscillators. ``"pairwise"``: the paper's perceptron on both rows,
+        quadratic. Or a module whose outputs are the logarithms of couplings; see
+        :class:`skkuranet.coupling.CouplingNetwork` for what it must provide.
+    connectivity : array-like, sparse matrix or callable, default=None
+        Graph whose edges alone may couple: a matrix (n_samples, n_samples) that is nonzero
+        where two rows may, or a callable from rows to such a matrix, for instance
+        ``functools.partial(kneighbors_graph, n_neighbors=5)``. It is made symmetric. Training
+        draws networks of ``network_size`` rows and calls it for each; with a matrix it trains
+        on the one network of all rows. None couples all pairs.
+    hidden_layer_sizes : array-like of int, default=(128, 128)
+        Widths of the hidden layers.
+    rank : int, default=None
+        Length of the vectors a and b of the factorised network; None for 32.
+    history : {"rotation", "constant"}, default="rotation"
+        Phases before t = 0, which delays reach back to: those of free rotation at the natural
+        frequencies, or the initial ones.
+    network_size : int, default=100
+        Oscillators in each network drawn for training.
+    batch_size : int, default=16
+        Networks drawn for each iteration.
+    max_iter : int, default=1000
+        Iterations of training; its whole schedule scales with it.
+    learning_rate_init : float, default=3e-3
+        Peak learning rate of Adam.
+    weight_decay : float, default=0.0
+        Decoupled weight decay.
+    step_size : float, default=0.1
+        Euler step, in units of time; delays should be multiples of it. It should be small against
+        1 / ω, 1 / b and 1 / ⟨d⟩. Without delays, training takes five times this step.
+    n_steps : int, default=None
+        Steps of the longest trajectories of training; None for 60 without delays and 150
+        with them.
+    tol : float, default=0.0
+        Training stops early when the circular variance at the limit stays below it for eight
+        checks, 25 iterations apart; 0 never stops early.
+    n_init : int, default=1
+        Number of networks trained; the best is kept. A module passed as ``coupling``
+        starts every one of them with its own weights.
+    n_jobs : int, default=None
+        Number of jobs for ``n_init``. It does not change results.
+    warm_start : bool, default=False
+        Start from the couplings of the last fit. The schedule of training begins anew,
+        but the old couplings stay unless new ones do better at the limit.
+    n_reference : int, default=1000
+        Number of training rows in the reference network, at most. With a connectivity
+        matrix it is the network of all rows.
+    memory_budget : int, default=2**30
+        Bytes that stored couplings may take, two copies of them. A larger network is simulated
+        in tiles that are never stored; batches of training beyond it are refused.
+    device : str or torch.device, default="auto"
+        "auto" uses a CUDA device where there is one. Fitted attributes stay on the CPU.
+    random_state : int, RandomState instance or None, default=None
+        Source of initial weights, networks and phases.
+    verbose : bool or int, default=0
+        Print the loss every 50 iterations.
+
+    Attributes
+    ----------
+    coupling_ : torch.nn.Module
+        The trained coupling network, on the CPU.
+    normalization_ : MeanDegree
+        What fixes the mean degree.
+    columns_ : dict
+        Index of the column of X that is the frequency, field and delay, where there is one.
+    reference_features_ : ndarray of shape (n_reference, n_features)
+        Rows of the reference network.
+    reference_phases_ : ndarray of shape (n_reference,)
+        Their phases at the limit, in radians.
+    reference_frequency_ : float
+        Frequency Ω of their mean field.
+    effective_frequencies_ : ndarray of shape (n_reference,)
+        Mean dθ/dt of each of them at the limit.
+    locked_ : ndarray of shape (n_reference,), bool
+        Which of them turn with the mean field; the others drift.
+    loss_curve_ : list of float
+        Training loss of every iteration.
+    limit_loss_ : float
+        Circular variance of training networks at the limit.
+    n_iter_ : int
+        Number of iterations done.
+    n_features_in_ : int
+        Number of features seen in fit.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, where X had names.
+
+    See Also
+    --------
+    KuraNetClusterer : Oscillators that synchronise into classes.
+    skkuranet.dynamics.integrate : The dynamics alone, with couplings of your own.
+
+    References
+    ----------
+    M. Ricci et al., "KuraNet: Systems of Coupled Oscillators that Learn to Synchronize",
+    arXiv:2105.02838, 2021.
+
+    Examples
+    --------
+    >>> from skkuranet import KuraNetSynchronizer
+    >>> from skkuranet.datasets import make_disorder
+    >>> X = make_disorder("I", 500, random_state=0)
+    >>> synchronizer = KuraNetSynchronizer(max_iter=100, random_state=0).fit(X)
+    >>> new = make_disorder("I", 2000, random_state=1)
+    >>> bool(synchronizer.score(new) > 0.9)
+    True
+    """
+
+    _recipes = SYNCHRONY
+
+    _parameter_constraints: dict = {
+        **KuraNetBase._parameter_constraints,
+        "frequency": "no_validation",
+        "field": "no_validation",
+        "delay": "no_validation",
+        "average_degree": [Interval(Real, 0, None, closed="neither")],
+        "connectivity": ["array-like", "sparse matrix", callable, None],
+        "history": [StrOptions(set(HISTORIES))],
+        "n_steps": [*KuraNetBase._parameter_constraints["n_steps"], None],
+    }
+
+    def __init__(
+        self,
+        frequency=0,
+        *,
+        field=None,
+        delay=None,
+        average_degree=1.0,
+        coupling="factorized",
+        connectivity=None,
+        hidden_layer_sizes=(128, 128),
+        rank=None,
+        history="rotation",
+        network_size=100,
+        batch_size=16,
+        max_iter=1000,
+        learning_rate_init=3e-3,
+        weight_decay=0.0,
+        step_size=0.1,
+        n_steps=None,
+        tol=0.0,
+        n_init=1,
+        n_jobs=None,
+        warm_start=False,
+        n_reference=1000,
+        memory_budget=2**30,
+        device="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        self.frequency = frequency
+        self.field = field
+        self.delay = delay
+        self.average_degree = average_degree
+        self.coupling = coupling
+        self.connectivity = connectivity
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.rank = rank
+        self.history = history
+        self.network_size = network_size
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.learning_rate_init = learning_rate_init
+        self.weight_decay = weight_decay
+        self.step_size = step_size
+        self.n_steps = n_steps
+        self.tol = tol
+        self.n_init = n_init
+        self.n_jobs = n_jobs
+        self.warm_start = warm_start
+        self.n_reference = n_reference
+        self.memory_budget = memory_budget
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn couplings under which networks of rows of X synchronise.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Oscillators: natural frequencies, fields, delays and whatever else tells them
+            apart.
+        y : None
+            Not used.
+
+        Returns
+        -------
+        KuraNetSynchronizer
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X or a parameter cannot be used; the message says why.
+        FloatingPointError
+            If the loss is not finite.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If training networks do not synchronise, or if oscillators of the reference network
+            drift.
+        """
+        X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
+        names = getattr(self, "feature_names_in_", None)
+        roles = {"frequency": self.frequency, "field": self.field, "delay": self.delay}
+        columns = resolve_columns(roles, X.shape[1], names)
+        nodes = node_parameters(X, columns)
+        normalization = MeanDegree(self.average_degree)
+        edges, graph = self._graph_of(X)
+        result = self._learn(
+            Lesson(
+                X,
+                None,
+                1,
+                objective=functools.partial(_objective, nodes, self.history),
+                complete=functools.partial(self._complete, normalization, columns, X, edges),
+                normalization=normalization,
+                weight_decay=self.weight_decay,
+                edges=edges,
+                graph=graph,
+            )
+        )
+        if not result.converged and not result.interrupted:
+            warnings.warn(
+                "The oscillators do not synchronise (circular variance "
+                f"{result.limit_loss:.3f} at the limit). Raise average_degree or max_iter.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        elif not self.locked_.all():
+            warnings.warn(
+                f"{np.count_nonzero(~self.locked_)} of {len(self.locked_)} oscillators of the "
+                "reference network drift, or the network turns in its field. predict and "
+                "transform integrate new rows against its motion; their phases are those of one "
+                "moment. Raise average_degree or max_iter for a network that locks.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        return self
+
+    def predict(self, X):
+        r"""Return the phases at which rows lock to the reference network.
+
+        In closed form, :math:`\arg Z + \arcsin((\omega - \Omega) / |Z|)` with
+        :math:`Z = \sum_j K(x, x_j) e^{i(\theta_j - \Omega\tau_j)} - b`, where the reference
+        network is locked; else by integrating each row against its motion for 100 units
+        of time. A row that cannot lock gets the phase at which it is slowest.
+
+        A graph says nothing about new rows: with ``connectivity`` they are coupled to all of the
+        reference network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Oscillators; each row's answer depends on that row alone.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Phases relative to the mean field, in (−π, π].
+        """
+        return self._lock(self._check(X))
+
+    def transform(self, X):
+        """Return the phasors (cos θ, sin θ) of the phases that ``predict`` returns.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Oscillators.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+            Points of the unit circle.
+        """
+        return phasors(self._lock(self._check(X)))
+
+    def _curriculum(self, lesson: Lesson) -> Curriculum:
+        pace = _FREE if self.delay is None else _DELAYED
+        size = len(lesson.X) if lesson.edges is not None else self.network_size
+        return dataclasses.replace(
+            super()._curriculum(lesson),
+            # A graph of all rows has no networks within it that would be like it.
+            network_size=size,
+            step_size=pace.stride * self.step_size,
+            n_steps=self.n_steps or pace.n_steps,
+            burn_in=pace.burn_in,
+            limit_time=pace.limit_time,
+            n_held_out=max(1, _HELD_OUT // size),
+            check_every=max(25, self.max_iter // 20),
+            # The few networks that turn or fail have gradients that would drown all others.
+            max_norm=0.1,
+            # Some networks start near synchrony to the end: it must stay where it has been found.
+            final_seeding=0.8,
+        )
+
+    def _complete(self, normalization, columns, X, edges, network, seed):
+        """Let a network of training rows settle, and watch how it turns."""
+        rng = np.random.RandomState(seed)
+        chosen = np.arange(len(X))
+        if edges is None:
+            chosen = np.sort(rng.permutation(len(X))[: self.n_reference])
+        made = {
+            "coupling_": network,
+            "normalization_": normalization,
+            "columns_": columns,
+            "_n_features_out": 2,
+        }
+        # A copy integrates, so that this estimator changes only when all is done.
+        trained = copy.copy(self)
+        vars(trained).update(made)
+        if edges is None and self.connectivity is not None:
+            edges = edges_of(self.connectivity(X[chosen]), len(chosen))
+        start = _NOISE * rng.standard_normal(len(chosen))
+        lag = delays_in_steps(X[chosen], columns, self.step_size)
+        kept = watched_steps(self.step_size) + int(lag.max())
+        last = max(kept, limit_steps(self.step_size))
+        path = trained._integrate(X[chosen], start, last, last - kept, edges=edges)
+        made |= {"reference_features_": X[chosen], "_acting_step": self.step_size}
+        return made | settled(path, lag, in_field="field" in columns)
+
+    def _rest(self, coupling, X):
+        """Phases of rows driven by the reference network, relative to its mean field."""
+        double = functools.partial(torch.tensor, dtype=torch.float64, device=coupling.device)
+        nodes = {name: double(value) for name, value in self._nodes(X).items() if name != "delay"}
+        reference = double(self.reference_phases_)
+        if self._acting_phases is not None:
+            acting = double(self._acting_phases)
+            phases = follow(coupling, acting, step_size=self._acting_step, **nodes)
+        else:
+            delay = self._nodes(self.reference_features_).get("delay")
+            phases = lock(
+                coupling,
+                reference,
+                **nodes,
+                reference_frequency=self.reference_frequency_,
+                reference_delay=None if delay is None else double(delay),
+            ).phases
+        return wrap(phases - mean_field(reference).angle())
+
+
+def _objective(nodes, history, device):
+    on_device = {
+        name: torch.tensor(value, dtype=torch.float32, device=device)
+        for name, value in nodes.items()
+    }
+    return SynchronyObjective(history=history, **on_device)

@@ -1,0 +1,103 @@
+"""How strongly oscillators act on others, over the plane of their features."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.stats import binned_statistic_2d
+
+from skkuranet.inspection._base import axes_of
+
+
+class FanInDisplay:
+    """Mean fan-in of the oscillators in each bin of two features (Fig. 2C).
+
+    Make one with :meth:`from_estimator`.
+
+    Parameters
+    ----------
+    fan_in : ndarray of shape (h, w)
+        Mean fan-in of each bin; NaN where it holds no oscillator.
+    edges_x : ndarray of shape (w + 1,)
+        Edges of the bins of the first feature.
+    edges_y : ndarray of shape (h + 1,)
+        Edges of the bins of the second feature.
+    names : tuple of str, default=("", "")
+        Names of the two features.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes of the last plot.
+    figure_ : matplotlib Figure
+        Figure of the last plot.
+    mesh_ : matplotlib QuadMesh
+        Bins of the last plot.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skkuranet.inspection import FanInDisplay
+    >>> edges = np.array([0.0, 1.0, 2.0])
+    >>> display = FanInDisplay(np.ones((2, 2)), edges, edges).plot()
+    """
+
+    def __init__(self, fan_in, edges_x, edges_y, *, names=("", "")):
+        self.fan_in = fan_in
+        self.edges_x = edges_x
+        self.edges_y = edges_y
+        self.names = names
+
+    @classmethod
+    def from_estimator(
+        cls, estimator, X, *, features=(0, 1), names=("", ""), bins=30, ax=None, **pcolormesh_kwargs
+    ):
+        """Bin the fan-in of the network made of these rows, and plot it.
+
+        Parameters
+        ----------
+        estimator : KuraNetSynchronizer
+            A fitted estimator.
+        X : array-like of shape (n_samples, n_features)
+            Oscillators; one network is made of all rows.
+        features : tuple of two int, default=(0, 1)
+            Columns of X to bin over.
+        names : tuple of two str, default=("", "")
+            Names of the two features, for the axes.
+        bins : int or tuple of two int, default=30
+            Number of bins of each feature.
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None makes a new figure.
+        **pcolormesh_kwargs : dict
+            Passed to ``Axes.pcolormesh``.
+
+        Returns
+        -------
+        FanInDisplay
+            The display, plotted.
+        """
+        x, y = (np.asarray(X)[:, column] for column in features)
+        binned = binned_statistic_2d(x, y, estimator.fan_in(X), bins=bins)
+        display = cls(binned.statistic.T, binned.x_edge, binned.y_edge, names=names)
+        return display.plot(ax=ax, **pcolormesh_kwargs)
+
+    def plot(self, *, ax=None, **pcolormesh_kwargs):
+        """Plot the map.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None makes a new figure.
+        **pcolormesh_kwargs : dict
+            Passed to ``Axes.pcolormesh``.
+
+        Returns
+        -------
+        FanInDisplay
+            The display itself.
+        """
+        ax = axes_of(self, ax)
+        settings = {"cmap": "viridis", "rasterized": True, **pcolormesh_kwargs}
+        self.mesh_ = ax.pcolormesh(self.edges_x, self.edges_y, self.fan_in, **settings)
+        ax.figure.colorbar(self.mesh_, ax=ax, label="mean fan-in")
+        ax.set(xlabel=self.names[0], ylabel=self.names[1])
+        return self

@@ -1,0 +1,286 @@
+"""KuraNetSynchronizer as its users meet it."""
+
+import functools
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import scipy.sparse as sp
+import torch
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import kneighbors_graph
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skkuranet import KuraNetSynchronizer
+from skkuranet.coupling import DenseCoupling
+from skkuranet.datasets import make_disorder
+from skkuranet.dynamics import integrate
+
+QUICK = {"max_iter": 150, "hidden_layer_sizes": (32, 32), "batch_size": 4, "random_state": 0}
+ROLES = {"I": {}, "II": {"field": 1}, "III": {"delay": 1}}
+
+
+# The checks use frequencies that no coupling of mean degree 1 holds together.
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:.*SCIPY_ARRAY_API")
+@parametrize_with_checks(
+    [
+        KuraNetSynchronizer(max_iter=20, n_reference=50, step_size=0.3),
+        KuraNetSynchronizer(
+            coupling="pairwise", hidden_layer_sizes=(8,), max_iter=5, batch_size=2, n_reference=20
+        ),
+    ]
+)
+def test_scikit_learn_contract(estimator, check):
+    check(estimator)
+
+
+def disorder(case, n=1000, seed=0):
+    return make_disorder(case, n, random_state=seed)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return KuraNetSynchronizer(**QUICK).fit(disorder("I"))
+
+
+@pytest.fixture(scope="module", params=["I", "II", "III"])
+def of_every_case(request):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = KuraNetSynchronizer(**ROLES[request.param], **QUICK).fit(disorder(request.param))
+    return request.param, model
+
+
+def test_synchronises_what_uniform_couplings_do_not(of_every_case):
+    case, model = of_every_case
+    X = disorder(case, 300, seed=1)
+    alike = np.full((len(X), len(X)), 1.0 / (len(X) - 1))
+    np.fill_diagonal(alike, 0.0)
+    start = torch.linspace(0.0, 6.0, len(X), dtype=torch.float64)
+    nodes = {"frequency": X[:, 0]} | {role: X[:, c] for role, c in ROLES[case].items()}
+    control = integrate(
+        DenseCoupling(torch.from_numpy(alike)),
+        start,
+        **{k: torch.from_numpy(v) for k, v in nodes.items()},
+        n_steps=5000,
+        save_from=4800,
+    )
+    assert model.score(X) > float(control.order_parameter().mean()) + 0.2
+
+
+def test_couplings_are_symmetric_positive_and_of_the_mean_degree_at_any_size(of_every_case):
+    case, model = of_every_case
+    for n in (2, 50, 400):
+        K = model.coupling_matrix(disorder(case, n, seed=2))
+        assert K.min() >= -1e-12
+        np.testing.assert_allclose(K, K.T, atol=1e-12)
+        np.testing.assert_allclose(K.sum() / n, 1.0)
+        assert np.abs(np.diag(K)).max() < 1e-12
+    X = disorder(case, 5000, seed=3)
+    assert model.fan_in(X).mean() == pytest.approx(1.0, abs=1e-4)
+
+
+@pytest.mark.parametrize("coupling", ["factorized", "pairwise"])
+def test_average_degree(coupling):
+    settings = {**QUICK, "max_iter": 5, "batch_size": 1, "hidden_layer_sizes": (8,)}
+    model = KuraNetSynchronizer(average_degree=3.0, coupling=coupling, **settings)
+    K = model.fit(disorder("I", 200)).coupling_matrix(disorder("I", 60, seed=1))
+    assert K.sum() / 60 == pytest.approx(3.0)
+    np.testing.assert_allclose(K, K.T, atol=1e-7)
+
+
+def test_locked_phases_in_closed_form_are_those_of_a_long_simulation(fitted):
+    x = np.array([[0.7]])
+    K = fitted.coupling_matrix(x, fitted.reference_features_)[0]
+    theta, t = 0.0, 0.0
+    for _ in range(20_000):
+        others = fitted.reference_phases_ + fitted.reference_frequency_ * t
+        theta += 0.05 * (x[0, 0] + np.sum(K * np.sin(others - theta)))
+        t += 0.05
+    mean_field = np.angle(np.exp(1j * fitted.reference_phases_).mean())
+    settled = theta - fitted.reference_frequency_ * t - mean_field
+    assert fitted.predict(x)[0] == pytest.approx(settled, abs=1e-3)
+    assert fitted.locked_.all()
+    np.testing.assert_allclose(
+        fitted.transform(x), [[np.cos(fitted.predict(x)[0]), np.sin(fitted.predict(x)[0])]]
+    )
+
+
+def test_rows_of_the_reference_network_lock_where_they_are(of_every_case):
+    case, model = of_every_case
+    if case == "II":
+        pytest.skip("a network that turns in its field has no oscillator at rest")
+    rest = model.reference_phases_ - np.angle(np.exp(1j * model.reference_phases_).mean())
+    predicted = model.predict(model.reference_features_)
+    apart = np.abs(np.angle(np.exp(1j * (predicted - rest))))[model.locked_]
+    assert np.median(apart) < 0.1
+
+
+def test_a_reference_network_that_drifts_is_reported_and_integrated():
+    X = np.linspace(-5.0, 5.0, 60)[:, None]
+    with pytest.warns(ConvergenceWarning, match=r"do not synchronise|reference network drift"):
+        model = KuraNetSynchronizer(**{**QUICK, "max_iter": 5}).fit(X)
+    assert not model.locked_.all()
+    assert np.abs(model.effective_frequencies_).max() > 1.0
+    phases = model.predict(X)
+    assert np.all(np.abs(phases) <= np.pi)
+    np.testing.assert_array_equal(model.predict(X[10:20]), phases[10:20])
+
+
+def test_delays_longer_than_any_of_training_work():
+    X = disorder("III", 200)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = KuraNetSynchronizer(delay=1, **{**QUICK, "max_iter": 5}).fit(X)
+    longer = np.vstack((X, [[3.0, 30.0]]))
+    path = model.simulate(longer, n_steps=400)
+    assert np.isfinite(path.phases).all()
+    assert np.isfinite(model.predict(longer)).all()
+
+
+def test_columns_by_name():
+    X = disorder("II", 300)
+    table = {"b": X[:, 1], "size": np.ones(300), "omega": X[:, 0]}
+    settings = {**QUICK, "max_iter": 5}
+    fits = []
+    for frame in (pd.DataFrame(table), pl.DataFrame(table)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model = KuraNetSynchronizer("omega", field="b", **settings).fit(frame)
+        assert model.columns_ == {"frequency": 2, "field": 0}
+        fits.append(model.predict(frame))
+    np.testing.assert_array_equal(*fits)
+    output = model.set_output(transform="pandas").transform(frame)
+    assert [*output.columns] == ["kuranetsynchronizer0", "kuranetsynchronizer1"]
+
+
+BAD = {
+    "no such name": ({"frequency": "omega"}, "frequency='omega' is a name"),
+    "no such index": ({"delay": 2}, "delay=2 is not a column of X, which has 2"),
+    "two roles": ({"field": 0}, "frequency and field both name column 0"),
+    "two roles, negative": ({"field": -2}, "both name column"),
+    "degree": ({"average_degree": 0.0}, "The 'average_degree' parameter"),
+    "history": ({"history": "random"}, "The 'history' parameter"),
+    "graph": ({"connectivity": np.eye(3)}, "connectivity has shape"),
+    "no edges": ({"connectivity": np.eye(50)}, "connectivity has no edges"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_settings_are_named(case):
+    settings, message = BAD[case]
+    with pytest.raises(ValueError, match=message):
+        KuraNetSynchronizer(**settings).fit(disorder("II", 50))
+
+
+def test_bad_delays_are_named():
+    X = disorder("III", 50)
+    with pytest.raises(ValueError, match="negative delay, -1"):
+        KuraNetSynchronizer(delay=1).fit(np.where(np.arange(2) == 1, -1.0, X))
+    with pytest.raises(ValueError, match="contains NaN"):
+        KuraNetSynchronizer(delay=1).fit(np.where(np.arange(2) == 1, np.nan, X))
+    rounded = r"rounded to multiples of step_size=0.1, by up to 0.03"
+    with pytest.warns(ConvergenceWarning), pytest.warns(UserWarning, match=rounded):
+        KuraNetSynchronizer(delay=1, **{**QUICK, "max_iter": 2}).fit(X + np.array([0.0, 0.03]))
+    model = KuraNetSynchronizer(delay=1, **{**QUICK, "max_iter": 2})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X)
+    with pytest.raises(ValueError, match="negative delay"):
+        model.simulate(-X)
+
+
+def ring(n):
+    return sp.diags_array([1.0, 1.0], offsets=[1, n - 1], shape=(n, n))
+
+
+def test_a_fixed_graph_is_kept_to():
+    X = disorder("I", 60)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = KuraNetSynchronizer(
+            connectivity=ring(60), average_degree=4.0, **{**QUICK, "max_iter": 20}
+        ).fit(X)
+    K = model.coupling_matrix(X)
+    assert np.count_nonzero(K) == 120
+    np.testing.assert_allclose(K, K.T)
+    assert K.sum() / 60 == pytest.approx(4.0)
+    with pytest.raises(ValueError, match="there are 30 oscillators"):
+        model.simulate(X[:30])
+    assert model.simulate(X[:30], connectivity=ring(30), n_steps=3).phases.shape == (4, 30)
+    assert model.predict(X[:5]).shape == (5,)
+    assert model.reference_features_.shape == X.shape
+
+
+def test_graphs_made_by_a_callable():
+    X = disorder("I", 300)
+    near = functools.partial(kneighbors_graph, n_neighbors=5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = KuraNetSynchronizer(connectivity=near, **{**QUICK, "max_iter": 5}).fit(X)
+    K = model.coupling_matrix(X)
+    linked = near(X) + near(X).T
+    assert np.all(K[linked.toarray() == 0] == 0)
+    assert -1.0 <= model.feature_correlation(X) <= 1.0
+
+
+def test_graphs_that_fall_apart_are_reported_and_do_no_harm():
+    graph = sp.block_diag((np.ones((20, 20)), np.ones((20, 20)), np.zeros((1, 1))))
+    model = KuraNetSynchronizer(connectivity=graph, **{**QUICK, "max_iter": 2})
+    parts = "falls into 3 parts, 1 of them isolated"
+    with pytest.warns(ConvergenceWarning), pytest.warns(UserWarning, match=parts):
+        model.fit(disorder("I", 41))
+    assert np.isfinite(model.simulate(disorder("I", 41), n_steps=5).phases).all()
+
+
+def test_opposites_are_coupled_in_case_one(fitted):
+    assert fitted.feature_correlation(disorder("I", 500, seed=1)) < -0.5
+
+
+def test_effective_frequencies_tell_who_drifts(fitted):
+    X = np.vstack((disorder("I", 300, seed=1), [[40.0]]))
+    path = fitted.simulate(X, save_from=4000)
+    locked = path.locked()
+    assert not locked[-1]
+    assert path.effective_frequency()[-1] == pytest.approx(40.0, abs=1.0)
+    assert path.effective_frequency().shape == (301,)
+    with pytest.raises(ValueError, match="lower save_from"):
+        fitted.simulate(X, n_steps=5, save_from=5).effective_frequency()
+
+
+def test_restarts_pickles_pipelines_and_searches(fitted):
+    X = disorder("I", 200, seed=1)
+    again = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(again.predict(X), fitted.predict(X))
+    assert not hasattr(clone(fitted), "coupling_")
+    settings = {**QUICK, "max_iter": 10, "n_init": 2, "n_reference": 50}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        one, two = (KuraNetSynchronizer(n_jobs=j, **settings).fit(X) for j in (1, 2))
+        np.testing.assert_array_equal(one.loss_curve_, two.loss_curve_)
+        pipeline = make_pipeline(FunctionTransformer(), KuraNetSynchronizer(**settings))
+        assert 0.0 <= pipeline.fit(X).score(X) <= 1.0
+        search = GridSearchCV(KuraNetSynchronizer(**settings), {"average_degree": [0.5, 2.0]}, cv=2)
+        assert search.fit(X).best_params_ == {"average_degree": 2.0}
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("case", ROLES)
+def test_cuda_agrees_with_the_cpu(case):
+    X = disorder(case, 300)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = KuraNetSynchronizer(device="cuda", **ROLES[case], **QUICK).fit(X)
+    expected = model.predict(X), model.coupling_matrix(X)
+    model.set_params(device="cpu")
+    np.testing.assert_allclose(model.coupling_matrix(X), expected[1], atol=1e-9)
+    if model.locked_.all():
+        np.testing.assert_allclose(model.predict(X), expected[0], atol=1e-9)
