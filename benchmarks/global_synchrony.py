@@ -123,7 +123,9 @@ def row(case, seed):
         "case": case,
         "seed": seed,
         "fit_s": seconds,
-        "variance": regimes(case, by(model.coupling_, MeanDegree()), train, test, generator),
+        "variance": regimes(
+            case, by(model.coupling_, model.normalization_), train, test, generator
+        ),
         "untrained_factorized": regimes(
             case, by(untrained["factorized"], MeanDegree()), train, test, generator
         ),

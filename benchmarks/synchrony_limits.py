@@ -58,7 +58,7 @@ def optimised(case, seed=0):
     model = KuraNetSynchronizer(random_state=seed, **ROLES[case]).fit(train)
     x = torch.as_tensor(make_disorder(case, NETWORK, random_state=seed + 100)).unsqueeze(0)
     generator = torch.Generator().manual_seed(seed)
-    learned = by(model.coupling_, MeanDegree())(x)
+    learned = by(model.coupling_, model.normalization_)(x)
     logits = learned.dense().clamp_min(1e-6).log().requires_grad_()
     optimizer = torch.optim.Adam([logits], lr=RATE)
     many = x.expand(N_STARTS, -1, -1)

@@ -31,6 +31,8 @@ from skkuranet.objectives import SynchronyObjective
 
 # Spread of the initial phases of the reference network, which starts close to synchrony.
 _NOISE = 0.1
+# Evens out how many partners the oscillators of a small network happen to have.
+_DENSITY_EXPONENT = 0.5
 # Oscillators of the networks that the best weights are chosen by; few networks hardly hold one
 # that fails.
 _HELD_OUT = 6400
@@ -295,7 +297,7 @@ class KuraNetSynchronizer(
         roles = {"frequency": self.frequency, "field": self.field, "delay": self.delay}
         columns = resolve_columns(roles, X.shape[1], names)
         nodes = node_parameters(X, columns)
-        normalization = MeanDegree(self.average_degree)
+        normalization = MeanDegree(self.average_degree, _DENSITY_EXPONENT)
         edges, graph = self._graph_of(X)
         result = self._learn(
             Lesson(

@@ -1,5 +1,6 @@
 """Gradients, convergence, invariants and closed forms of the torch core."""
 
+import itertools
 import math
 
 import numpy as np
@@ -72,6 +73,10 @@ CASES = [
     ("general", "factorised", Identity()),
     ("general", "factorised", InDegree(order=2)),
     ("nonnegative", "factorised", MeanDegree(2.0)),
+    ("nonnegative", "factorised", MeanDegree(2.0, 0.4)),
+    ("nonnegative", "sparse", MeanDegree(1.0, 0.4)),
+    ("pairwise symmetric", "dense", MeanDegree(1.0, 0.4)),
+    ("pairwise symmetric", "tiled", MeanDegree(1.0, 0.4)),
 ]
 
 
@@ -193,8 +198,9 @@ def test_in_degree_and_mean_degree_are_what_they_say():
     x = normal(N, 2)
     row_normalised = couple(networks()["pairwise"], x, InDegree(symmetrize=False)).dense()
     torch.testing.assert_close(row_normalised.abs().sum(1), torch.ones_like(x[:, 0]))
-    for name in ("pairwise symmetric", "nonnegative"):
-        matrix = couple(networks()[name], x, MeanDegree(1.5)).dense().detach()
+    names = ("pairwise symmetric", "nonnegative")
+    for name, exponent in itertools.product(names, (0.0, 0.4)):
+        matrix = couple(networks()[name], x, MeanDegree(1.5, exponent)).dense().detach()
         assert (matrix >= -1e-12).all()
         assert torch.allclose(matrix, matrix.mT)
         assert matrix.sum() / N == pytest.approx(1.5)
@@ -259,6 +265,19 @@ def test_a_complete_graph_couples_as_no_graph_does(name):
     complete = (torch.ones(N, N) - torch.eye(N)).nonzero().mT.to(DEVICE)
     along = couple(network, x, MeanDegree(), edges=complete)
     torch.testing.assert_close(along.dense(), couple(network, x, MeanDegree()).dense())
+
+
+@pytest.mark.parametrize("normalization", [MeanDegree(), MeanDegree(2.0, 0.4)])
+def test_a_row_of_the_network_is_driven_as_it_is_coupled(normalization):
+    network, x = networks()["nonnegative"], normal(N, 2)
+    driven = couple_driven(network, x, x, normalization).dense()
+    inside = couple(network, x, normalization).dense()
+    apart = ~torch.eye(N, dtype=torch.bool, device=DEVICE)
+    if normalization.density_exponent == 0.0:
+        torch.testing.assert_close(driven[apart], inside[apart])
+    # A row alone counts itself among its partners.
+    own = (driven / inside)[apart].view(N, N - 1)
+    torch.testing.assert_close(own, own[:, :1].expand_as(own))
 
 
 def test_test_oscillators_are_coupled_along_edges():

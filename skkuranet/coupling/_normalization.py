@@ -10,9 +10,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from skkuranet.coupling._base import CouplingOperator
+from skkuranet.coupling._base import CouplingOperator, product
 
 Between = Callable[[Tensor, Tensor], CouplingOperator]
 
@@ -163,9 +164,15 @@ class MeanDegree(Normalization):
     ----------
     average_degree : float, default=1.0
         The mean degree :math:`\langle d \rangle`.
+    density_exponent : float, default=0.0
+        Power α of the degrees of both nodes by which each coupling is divided first,
+        :math:`K_{ij} / (d_i d_j)^\alpha`. A node of a small network has more or fewer
+        partners than it would have in a large one; this evens that out. 1/2 is the
+        symmetric normalisation of spectral clustering.
     """
 
     average_degree: float = 1.0
+    density_exponent: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.average_degree > 0.0:
@@ -176,13 +183,29 @@ class MeanDegree(Normalization):
         total = math.log(raw.shape[-2] * self.average_degree)
         # One name, so that two matrices are alive at a time at most.
         raw = raw.positive(raw.log_mass() - total)
-        return raw.without_self_coupling()
+        raw = raw.without_self_coupling()
+        if self.density_exponent == 0.0:
+            return raw
+        evened, factor = self._evened(raw)
+        return raw.scale(evened * factor, evened)
 
     def driven(self, between: Between, x: Tensor, reference: Tensor) -> CouplingOperator:
         """Normalise the couplings of test oscillators to a reference network."""
-        raw = between(x, reference)
-        total = math.log(raw.shape[-1] * self.average_degree)
-        return raw.positive(between(reference, reference).log_mass() - total)
+        raw, network = between(x, reference), between(reference, reference)
+        log_mass = network.log_mass() - math.log(network.shape[-2] * self.average_degree)
+        raw = raw.positive(log_mass)
+        if self.density_exponent == 0.0:
+            return raw
+        evened, factor = self._evened(network.positive(log_mass).without_self_coupling())
+        own = _sum_of_rows(raw).clamp_min(_TINY) ** -self.density_exponent
+        return raw.scale(own * factor, evened)
+
+    def _evened(self, coupling: CouplingOperator) -> tuple[Tensor, Tensor]:
+        """Factors of the nodes, and of all couplings to restore their mean degree."""
+        degree = _sum_of_rows(coupling).clamp_min(_TINY)
+        evened = degree**-self.density_exponent
+        total = (evened * product(coupling, evened.unsqueeze(-2)).squeeze(-2)).sum(-1, keepdim=True)
+        return evened, coupling.shape[-2] * self.average_degree / total
 
 
 @dataclass(frozen=True)
@@ -196,6 +219,13 @@ class Identity(Normalization):
     def driven(self, between: Between, x: Tensor, reference: Tensor) -> CouplingOperator:
         """Return the raw couplings of test oscillators to a reference network."""
         return between(x, reference)
+
+
+def _sum_of_rows(coupling: CouplingOperator) -> Tensor:
+    """In-degree of couplings that are not negative."""
+    *batch, _, p = coupling.shape
+    ones = torch.ones((*batch, 1, p), dtype=coupling.dtype, device=coupling.device)
+    return product(coupling, ones).squeeze(-2)
 
 
 def _unit_rows(coupling: CouplingOperator) -> CouplingOperator:
