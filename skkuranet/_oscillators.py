@@ -139,7 +139,9 @@ class OscillatorMixin(SimulationMixin):
         """
         X = self._check(X)
         with self._operator(X, connectivity) as coupling:
-            features = torch.as_tensor(X, dtype=coupling.dtype, device=coupling.device)
+            # Centred in double precision: features may vary little around a large value.
+            centred = X - X.mean(axis=0, dtype=float)
+            features = torch.as_tensor(centred, dtype=coupling.dtype, device=coupling.device)
             return float(feature_correlation(coupling, features))
 
     def fan_in(self, X, *, connectivity=None):

@@ -25,32 +25,36 @@ from skkuranet._recipes import SYNCHRONY
 from skkuranet._reference import delays_in_steps, settled, watched_steps
 from skkuranet._simulation import limit_steps
 from skkuranet.coupling import MeanDegree
-from skkuranet.dynamics import HISTORIES, follow, lock, wrap
+from skkuranet.dynamics import HISTORIES, delay_in_steps, follow, lock, wrap
 from skkuranet.losses import mean_field
 from skkuranet.objectives import SynchronyObjective
 
 # Spread of the initial phases of the reference network, which starts close to synchrony.
 _NOISE = 0.1
-# Evens out how many partners the oscillators of a small network happen to have.
-_DENSITY_EXPONENT = 0.5
 # Oscillators of the networks that the best weights are chosen by; few networks hardly hold one
 # that fails.
 _HELD_OUT = 6400
 
 
 @dataclasses.dataclass(frozen=True)
-class _Pace:
-    """Steps of training in steps of the estimator, and how many of them."""
+class _Regime:
+    """What differs between oscillators with and without delays.
+
+    ``stride`` is the step of training in steps of the estimator.
+    """
 
     stride: int
     n_steps: int
     burn_in: int
     limit_time: float
+    density_exponent: float
 
 
-# What synchronises at coarse steps does so at fine ones; delays need the fine ones.
-_FREE = _Pace(stride=5, n_steps=60, burn_in=300, limit_time=500.0)
-_DELAYED = _Pace(stride=1, n_steps=150, burn_in=0, limit_time=200.0)
+# What synchronises at coarse steps does so at fine ones. Degrees are evened out, as oscillators
+# of a small network have more or fewer partners than they would have in a large one.
+_PROMPT = _Regime(stride=5, n_steps=60, burn_in=300, limit_time=500.0, density_exponent=0.5)
+# Delays need the fine steps, and a few oscillators that all others listen to.
+_DELAYED = _Regime(stride=1, n_steps=150, burn_in=0, limit_time=200.0, density_exponent=0.0)
 
 
 class KuraNetSynchronizer(
@@ -89,8 +93,8 @@ class KuraNetSynchronizer(
     coupling : {"factorized", "pairwise"} or torch.nn.Module, default="factorized"
         The coupling network. ``"factorized"``: :math:`a(x_i)^T b(x_j) + b(x_i)^T a(x_j)`, linear
         in the number of oscillators. ``"pairwise"``: the paper's perceptron on both rows,
-        quadratic. Or a module whose outputs are the logarithms of couplings; see
-        :class:`skkuranet.coupling.CouplingNetwork` for what it must provide.
+        quadratic. Or a module whose outputs are the logarithms of couplings, symmetric if the
+        couplings are to be; see :class:`skkuranet.coupling.CouplingNetwork`.
     connectivity : array-like, sparse matrix or callable, default=None
         Graph whose edges alone may couple: a matrix (n_samples, n_samples) that is nonzero
         where two rows may, or a callable from rows to such a matrix, for instance
@@ -297,14 +301,18 @@ class KuraNetSynchronizer(
         roles = {"frequency": self.frequency, "field": self.field, "delay": self.delay}
         columns = resolve_columns(roles, X.shape[1], names)
         nodes = node_parameters(X, columns)
-        normalization = MeanDegree(self.average_degree, _DENSITY_EXPONENT)
+        if "delay" in nodes:
+            # Once, with a warning if that changes them, and not in every step of training.
+            steps = delay_in_steps(torch.tensor(nodes["delay"]), self.step_size)
+            nodes["delay"] = steps.numpy() * self.step_size
+        normalization = MeanDegree(self.average_degree, self._regime().density_exponent)
         edges, graph = self._graph_of(X)
         result = self._learn(
             Lesson(
                 X,
                 None,
                 1,
-                objective=functools.partial(_objective, nodes, self.history),
+                objective=functools.partial(_objective, len(X), nodes, self.history),
                 complete=functools.partial(self._complete, normalization, columns, X, edges),
                 normalization=normalization,
                 weight_decay=self.weight_decay,
@@ -368,17 +376,20 @@ class KuraNetSynchronizer(
         """
         return phasors(self._lock(self._check(X)))
 
+    def _regime(self) -> _Regime:
+        return _PROMPT if self.delay is None else _DELAYED
+
     def _curriculum(self, lesson: Lesson) -> Curriculum:
-        pace = _FREE if self.delay is None else _DELAYED
+        regime = self._regime()
         size = len(lesson.X) if lesson.edges is not None else self.network_size
         return dataclasses.replace(
             super()._curriculum(lesson),
             # A graph of all rows has no networks within it that would be like it.
             network_size=size,
-            step_size=pace.stride * self.step_size,
-            n_steps=self.n_steps or pace.n_steps,
-            burn_in=pace.burn_in,
-            limit_time=pace.limit_time,
+            step_size=regime.stride * self.step_size,
+            n_steps=self.n_steps or regime.n_steps,
+            burn_in=regime.burn_in,
+            limit_time=regime.limit_time,
             n_held_out=max(1, _HELD_OUT // size),
             check_every=max(25, self.max_iter // 20),
             # The few networks that turn or fail have gradients that would drown all others.
@@ -408,7 +419,9 @@ class KuraNetSynchronizer(
         lag = delays_in_steps(X[chosen], columns, self.step_size)
         kept = watched_steps(self.step_size) + int(lag.max())
         last = max(kept, limit_steps(self.step_size))
-        path = trained._integrate(X[chosen], start, last, last - kept, edges=edges)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Delays are rounded")
+            path = trained._integrate(X[chosen], start, last, last - kept, edges=edges)
         made |= {"reference_features_": X[chosen], "_acting_step": self.step_size}
         return made | settled(path, lag, in_field="field" in columns)
 
@@ -432,9 +445,9 @@ class KuraNetSynchronizer(
         return wrap(phases - mean_field(reference).angle())
 
 
-def _objective(nodes, history, device):
+def _objective(n, nodes, history, device):
     on_device = {
         name: torch.tensor(value, dtype=torch.float32, device=device)
-        for name, value in nodes.items()
+        for name, value in {"frequency": np.zeros(n), **nodes}.items()
     }
     return SynchronyObjective(history=history, **on_device)

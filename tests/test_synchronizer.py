@@ -181,6 +181,16 @@ def test_bad_settings_are_named(case):
         KuraNetSynchronizer(**settings).fit(disorder("II", 50))
 
 
+def test_delays_alone_are_disorder_enough():
+    X = disorder("III", 200)[:, 1:]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = KuraNetSynchronizer(None, delay=0, **{**QUICK, "max_iter": 5}).fit(X)
+    assert model.columns_ == {"delay": 0}
+    assert np.isfinite(model.predict(X)).all()
+    assert 0.0 <= model.score(X) <= 1.0
+
+
 def test_bad_delays_are_named():
     X = disorder("III", 50)
     with pytest.raises(ValueError, match="negative delay, -1"):
@@ -188,8 +198,9 @@ def test_bad_delays_are_named():
     with pytest.raises(ValueError, match="contains NaN"):
         KuraNetSynchronizer(delay=1).fit(np.where(np.arange(2) == 1, np.nan, X))
     rounded = r"rounded to multiples of step_size=0.1, by up to 0.03"
-    with pytest.warns(ConvergenceWarning), pytest.warns(UserWarning, match=rounded):
+    with pytest.warns(ConvergenceWarning), pytest.warns(UserWarning, match=rounded) as caught:
         KuraNetSynchronizer(delay=1, **{**QUICK, "max_iter": 2}).fit(X + np.array([0.0, 0.03]))
+    assert sum("rounded" in str(w.message) for w in caught) == 1
     model = KuraNetSynchronizer(delay=1, **{**QUICK, "max_iter": 2})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from skkuranet.coupling._base import CouplingOperator
@@ -12,6 +13,8 @@ from skkuranet.coupling._sparse import NonnegativeSparseCoupling, SparseCoupling
 from skkuranet.coupling._tiled import TiledCoupling, tile_side
 
 DEFAULT_MEMORY_BUDGET = 1 << 30
+
+_EDGES_AT_ONCE = 1 << 16
 
 
 def couple(
@@ -127,9 +130,14 @@ def _raw(network: nn.Module, x: Tensor, y: Tensor, memory_budget: int) -> Coupli
 
 
 def _along(network: nn.Module, x: Tensor, y: Tensor, edges: Tensor) -> SparseCoupling:
-    targets, sources = edges
-    ends = x.flatten(0, -2)[targets], y.flatten(0, -2)[sources]
-    values: Tensor = network(*(end.unsqueeze(-2) for end in ends))
+    x_nodes, y_nodes = x.flatten(0, -2), y.flatten(0, -2)
+    # Without gradients, so many edges at a time that their hidden activations stay small.
+    at_once = edges.shape[1] if torch.is_grad_enabled() else _EDGES_AT_ONCE
+    values = [
+        network(x_nodes[i].unsqueeze(-2), y_nodes[j].unsqueeze(-2)).flatten()
+        for i, j in (part.unbind() for part in edges.split(max(1, at_once), 1))
+    ]
     strengths = getattr(network, "nonnegative", False)
     kind = NonnegativeSparseCoupling if strengths else SparseCoupling
-    return kind(targets, sources, values.flatten(), (*x.shape[:-1], y.shape[-2]))
+    targets, sources = edges
+    return kind(targets, sources, torch.cat(values), (*x.shape[:-1], y.shape[-2]))

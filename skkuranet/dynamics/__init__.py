@@ -1,7 +1,7 @@
 """Coupling operators and node parameters to phases (torch only)."""
 
 from skkuranet.dynamics._adaptive import Adaptive
-from skkuranet.dynamics._integrate import SOLVERS, integrate
+from skkuranet.dynamics._integrate import SOLVERS, delay_in_steps, integrate
 from skkuranet.dynamics._locking import Locking, follow, lock, wrap
 from skkuranet.dynamics._runge_kutta import EULER, RK4, RungeKutta
 from skkuranet.dynamics._system import HISTORIES, KuramotoSystem
@@ -17,6 +17,7 @@ __all__ = [
     "Locking",
     "RungeKutta",
     "Trajectory",
+    "delay_in_steps",
     "follow",
     "integrate",
     "lock",

@@ -54,7 +54,7 @@ def lock(
     reference_phases : Tensor of shape (n,)
         Phases of the locked network.
     frequency : Tensor of shape (m,), optional
-        Natural frequencies ω of the test oscillators.
+        Natural frequencies ω of the test oscillators; 0 by default.
     field : Tensor of shape (m,), optional
         External field strengths b; the network must then be at rest.
     reference_frequency : float, default=0.0
@@ -82,11 +82,12 @@ def lock(
     strength = torch.hypot(real, imaginary)
     phases = torch.atan2(imaginary, real)
     if frequency is None:
-        return Locking(phases, strength > 0, strength)
+        frequency = torch.zeros_like(strength)
     detuning = frequency - reference_frequency
     ratio = detuning / strength.clamp_min(torch.finfo(strength.dtype).tiny)
     phases = wrap(phases + ratio.clamp(-1.0, 1.0).asin())
-    return Locking(phases, detuning.abs() <= strength, strength)
+    # Where nothing pulls at all, no phase is any better than another.
+    return Locking(phases, (detuning.abs() <= strength) & (strength > 0), strength)
 
 
 def follow(
