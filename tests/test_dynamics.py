@@ -194,6 +194,13 @@ def test_factorised_equals_dense(normalization):
     torch.testing.assert_close(factorised.dense(), dense.dense(), rtol=1e-10, atol=1e-12)
 
 
+def test_large_dense_couplings_multiply_like_small_ones():
+    matrix, x = normal(2100, 2100), normal(2, 2100, seed=1)
+    expected = torch.cat([x @ rows.mT for rows in matrix.split(100)], 1)
+    torch.testing.assert_close(DenseCoupling(matrix).matvec(x), expected)
+    torch.testing.assert_close(DenseCoupling(matrix.mT).matvec(x), x @ matrix)
+
+
 def test_in_degree_and_mean_degree_are_what_they_say():
     x = normal(N, 2)
     row_normalised = couple(networks()["pairwise"], x, InDegree(symmetrize=False)).dense()

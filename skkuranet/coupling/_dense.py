@@ -10,6 +10,8 @@ from torch import Tensor
 from skkuranet.coupling._base import CouplingOperator, exp_below
 
 _ROWS_AT_ONCE = 1024
+# From this size on memory is the limit, and columns read the matrix faster than rows do.
+_LARGE = 1 << 22
 
 
 class DenseCoupling(CouplingOperator):
@@ -41,7 +43,10 @@ class DenseCoupling(CouplingOperator):
 
     def matvec(self, x: Tensor) -> Tensor:
         """Return K x."""
-        return x @ self.matrix.mT
+        matrix = self.matrix
+        if matrix.ndim == 2 and matrix.numel() >= _LARGE and matrix.is_contiguous():
+            return (matrix @ x.mT).mT
+        return x @ matrix.mT
 
     def rmatvec(self, x: Tensor) -> Tensor:
         """Return Kᵀ x."""
