@@ -58,12 +58,9 @@ plt.show()
 
 # %%
 # A single new oscillator that is driven by the trained network locks where its frequency says, in
-# closed form. The optimum that theory has for a narrow band of couplings between opposites is
-# a cube root.
+# closed form.
 omega = np.linspace(-1, 1, 201)[:, None]
 figure, ax = plt.subplots(layout="constrained")
-ax.plot(omega, synchronizer.predict(omega), label="predict")
-ax.plot(omega, 0.3 * np.cbrt(omega), "--", color="0.5", label="0.3 ω^(1/3)")
+ax.plot(omega, synchronizer.predict(omega))
 ax.set(xlabel="natural frequency", ylabel="locking phase")
-ax.legend()
 plt.show()

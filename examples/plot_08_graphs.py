@@ -17,7 +17,7 @@ from skkuranet.coupling import SparseCoupling
 from skkuranet.dynamics import integrate
 
 rng = np.random.RandomState(0)
-side = 15
+side = 12
 graphs = {
     "lattice": grid_to_graph(side, side),
     "scale-free": nx.to_scipy_sparse_array(nx.barabasi_albert_graph(side**2, 2, seed=0)),
@@ -38,7 +38,7 @@ def control(graph, frequency, degree, start):
     return integrate(coupling, torch.as_tensor(start), frequency=omega, n_steps=3000).numpy()
 
 
-degree = 3.0
+degree, models = 6.0, {}
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained", sharey=True)
 for ax, (name, graph) in zip(axes, graphs.items(), strict=True):
     neighbours = np.diff(graph.tocsr().indptr)
@@ -46,6 +46,7 @@ for ax, (name, graph) in zip(axes, graphs.items(), strict=True):
     model = KuraNetSynchronizer(
         connectivity=graph, average_degree=degree, max_iter=300, batch_size=4, random_state=0
     ).fit(X)
+    models[name] = model, X
     path = model.simulate(X, n_steps=3000)
     alike = control(graph, X[:, 0], degree, path.phases[0])
     for label, shown in {"learned": path, "uniform": alike}.items():
@@ -59,14 +60,7 @@ plt.show()
 # %%
 # On the lattice: the learned coupling of the nodes, as the sum over their edges, beside their
 # frequencies. Frequent disagreement with the neighbours needs a strong hold.
-X = np.column_stack((rng.uniform(-1, 1, side**2), np.diff(graphs["lattice"].tocsr().indptr)))
-model = KuraNetSynchronizer(
-    connectivity=graphs["lattice"],
-    average_degree=degree,
-    max_iter=300,
-    batch_size=4,
-    random_state=0,
-).fit(X)
+model, X = models["lattice"]
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
 for ax, values, title in zip(
     axes, (X[:, 0], model.fan_in(X)), ("natural frequency", "sum of couplings"), strict=True

@@ -40,7 +40,7 @@ _HELD_OUT = 6400
 class _Regime:
     """What differs between oscillators with and without delays.
 
-    ``stride`` is the step of training in steps of the estimator.
+    ``stride`` is the step of training in steps of the estimator, at most.
     """
 
     stride: int
@@ -50,6 +50,8 @@ class _Regime:
     density_exponent: float
 
 
+# Largest step of training, times the mean degree, that is longer than the estimator's.
+_STABLE = 0.5
 # What synchronises at coarse steps does so at fine ones. Degrees are evened out, as oscillators
 # of a small network have more or fewer partners than they would have in a large one.
 _PROMPT = _Regime(stride=5, n_steps=60, burn_in=300, limit_time=500.0, density_exponent=0.5)
@@ -120,7 +122,7 @@ class KuraNetSynchronizer(
         Decoupled weight decay.
     step_size : float, default=0.1
         Euler step, in units of time; delays should be multiples of it. It should be small against
-        1 / ω, 1 / b and 1 / ⟨d⟩. Without delays, training takes five times this step.
+        1 / ω, 1 / b and 1 / ⟨d⟩. Without delays, training takes up to five times this step.
     n_steps : int, default=None
         Steps of the longest trajectories of training; None for 60 without delays and 150
         with them.
@@ -381,12 +383,15 @@ class KuraNetSynchronizer(
 
     def _curriculum(self, lesson: Lesson) -> Curriculum:
         regime = self._regime()
+        # Strong couplings are stable at small steps only.
+        stable = _STABLE / (self.step_size * max(1.0, self.average_degree))
+        stride = max(1, min(regime.stride, int(stable + 1e-9)))
         size = len(lesson.X) if lesson.edges is not None else self.network_size
         return dataclasses.replace(
             super()._curriculum(lesson),
             # A graph of all rows has no networks within it that would be like it.
             network_size=size,
-            step_size=regime.stride * self.step_size,
+            step_size=stride * self.step_size,
             n_steps=self.n_steps or regime.n_steps,
             burn_in=regime.burn_in,
             limit_time=regime.limit_time,
