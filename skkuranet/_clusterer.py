@@ -23,7 +23,7 @@ from sklearn.utils.validation import check_is_fitted
 from skkuranet._base import KuraNetBase, Lesson
 from skkuranet._readout import PhaseReadout, phasors
 from skkuranet._recipes import CLUSTERING, CLUSTERING_NORMALIZATIONS
-from skkuranet._simulation import limit_steps
+from skkuranet._simulation import LIMIT_TIME, steps_in
 from skkuranet._targets import check_classes, check_labelled
 from skkuranet._tools import random_source
 from skkuranet.coupling import Normalization
@@ -427,7 +427,7 @@ class KuraNetClusterer(
         # The wanted state is known here; a little noise keeps it from resting on a saddle.
         start = 2.0 * np.pi * codes / len(classes) + 0.1 * rng.standard_normal(len(codes))
         start[codes < 0] = rng.uniform(0.0, 2.0 * np.pi, np.count_nonzero(codes < 0))
-        n_steps = limit_steps(self.step_size)
+        n_steps = steps_in(LIMIT_TIME, self.step_size)
         # A copy integrates, so that this estimator changes only when all is done.
         trained = copy.copy(self)
         vars(trained).update(made)

@@ -8,7 +8,7 @@ import torch
 
 from skkuranet._columns import node_parameters
 from skkuranet._graph import DrawnGraph, FixedGraph, edges_of, warn_if_apart
-from skkuranet._simulation import SimulationMixin, limit_steps
+from skkuranet._simulation import LIMIT_TIME, SimulationMixin, steps_in
 from skkuranet._tools import resolve_device
 from skkuranet.losses import feature_correlation
 
@@ -39,10 +39,10 @@ class OscillatorMixin(SimulationMixin):
             Mean of R over the last 20 of 500 units of time, from random initial phases; 1 for
             perfect synchrony.
         """
-        last = limit_steps(self.step_size)
+        last = steps_in(LIMIT_TIME, self.step_size)
         path = self.simulate(
             X,
-            save_from=max(0, last - round(_SCORED_TIME / self.step_size)),
+            save_from=max(0, last - steps_in(_SCORED_TIME, self.step_size)),
             connectivity=connectivity,
             random_state=random_state,
         )

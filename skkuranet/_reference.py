@@ -6,46 +6,10 @@ import numpy as np
 
 from skkuranet.dynamics import Trajectory
 
-# What is watched of the network once it has settled, in units of time.
-_WATCHED_TIME = 100.0
+#: How long the network is watched once it has settled, in units of time.
+WATCHED_TIME = 100.0
 # A network that turns by less than this angle meanwhile is at rest in its field.
 _CREEP = 0.05
-
-
-def watched_steps(step_size):
-    """Return the number of steps at the end of a trajectory that are watched.
-
-    Parameters
-    ----------
-    step_size : float
-        In units of time.
-
-    Returns
-    -------
-    int
-    """
-    return max(1, round(_WATCHED_TIME / step_size))
-
-
-def delays_in_steps(X, columns, step_size):
-    """Return the delay of each oscillator in steps.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, n_features)
-        Oscillators.
-    columns : dict
-        Which column is the delay, if any.
-    step_size : float
-        In units of time.
-
-    Returns
-    -------
-    ndarray of shape (n,), int
-    """
-    if "delay" not in columns:
-        return np.zeros(len(X), dtype=int)
-    return np.rint(X[:, columns["delay"]] / step_size).astype(int)
 
 
 def settled(path, lag, *, in_field):

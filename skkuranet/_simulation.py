@@ -21,19 +21,21 @@ LIMIT_TIME = 500.0
 _PAIRS_PER_BATCH = 1 << 22
 
 
-def limit_steps(step_size: float) -> int:
-    """Number of steps after which phases count as the limit.
+def steps_in(time: float, step_size: float) -> int:
+    """Number of steps that a time takes, one at least.
 
     Parameters
     ----------
+    time : float
+        For instance ``LIMIT_TIME``, after which phases count as the limit.
     step_size : float
-        In units of time.
+        In the same units.
 
     Returns
     -------
     int
     """
-    return max(1, round(LIMIT_TIME / step_size))
+    return max(1, round(time / step_size))
 
 
 class SimulationMixin:
@@ -96,7 +98,7 @@ class SimulationMixin:
             )
         if not np.all(np.isfinite(initial_phases)):
             raise ValueError("initial_phases must be finite.")
-        n_steps = limit_steps(step_size) if n_steps is None else n_steps
+        n_steps = steps_in(LIMIT_TIME, step_size) if n_steps is None else n_steps
         check_scalar(n_steps, "n_steps", Integral, min_val=1)
         check_scalar(save_from, "save_from", Integral, min_val=0, max_val=n_steps)
         return self._integrate(X, initial_phases, n_steps, save_from, step_size, edges)
@@ -143,7 +145,7 @@ class SimulationMixin:
 
     def _limit(self, X, rng):
         """Phases of the mutual dynamics at the limit of random initial phases."""
-        n_steps = limit_steps(self.step_size)
+        n_steps = steps_in(LIMIT_TIME, self.step_size)
         start = rng.uniform(0.0, 2.0 * np.pi, len(X)).astype(np.float32)
         return self._integrate(X, start, n_steps, n_steps).phases[0]
 

@@ -22,8 +22,8 @@ from skkuranet._graph import edges_of
 from skkuranet._oscillators import OscillatorMixin
 from skkuranet._readout import phasors
 from skkuranet._recipes import SYNCHRONY
-from skkuranet._reference import delays_in_steps, settled, watched_steps
-from skkuranet._simulation import limit_steps
+from skkuranet._reference import WATCHED_TIME, settled
+from skkuranet._simulation import LIMIT_TIME, steps_in
 from skkuranet.coupling import MeanDegree
 from skkuranet.dynamics import HISTORIES, delay_in_steps, follow, lock, wrap
 from skkuranet.losses import mean_field
@@ -421,11 +421,13 @@ class KuraNetSynchronizer(
         if edges is None and self.connectivity is not None:
             edges = edges_of(self.connectivity(X[chosen]), len(chosen))
         start = _NOISE * rng.standard_normal(len(chosen))
-        lag = delays_in_steps(X[chosen], columns, self.step_size)
-        kept = watched_steps(self.step_size) + int(lag.max())
-        last = max(kept, limit_steps(self.step_size))
+        delay = node_parameters(X[chosen], columns).get("delay", np.zeros(len(chosen)))
         with warnings.catch_warnings():
+            # fit has said so already.
             warnings.filterwarnings("ignore", message="Delays are rounded")
+            lag = delay_in_steps(torch.tensor(delay), self.step_size).numpy()
+            kept = steps_in(WATCHED_TIME, self.step_size) + int(lag.max())
+            last = max(kept, steps_in(LIMIT_TIME, self.step_size))
             path = trained._integrate(X[chosen], start, last, last - kept, edges=edges)
         made |= {"reference_features_": X[chosen], "_acting_step": self.step_size}
         return made | settled(path, lag, in_field="field" in columns)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -11,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from skkuranet.dynamics._locking import wrap
 from skkuranet.losses import mean_field
 
 Array = TypeVar("Array", Tensor, NDArray[Any])
@@ -91,8 +91,7 @@ class Trajectory(Generic[Array]):
         """
         if isinstance(self.phases, Tensor):
             angle = mean_field(self.phases).angle()
-            steps = torch.remainder(angle.diff(dim=0) + math.pi, 2 * math.pi) - math.pi
-            return torch.cat((angle[:1], angle[:1] + steps.cumsum(0)))
+            return torch.cat((angle[:1], angle[:1] + wrap(angle.diff(dim=0)).cumsum(0)))
         return np.unwrap(
             np.arctan2(np.sin(self.phases).mean(-1), np.cos(self.phases).mean(-1)), axis=0
         )
