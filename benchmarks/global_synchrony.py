@@ -189,7 +189,7 @@ def main():
                 f"{case:4s}{seed:5d}{rows[-1]['fit_s']:8.1f}  "
                 + "".join(f"{c:>27s}" for c in cells)
             )
-            write("global_synchrony", {"rows": rows, "relation": relations})
+            write("global_synchrony", {"paper": PAPER, "rows": rows, "relation": relations})
         relations.append(relation(case, options.seeds[0]))
         found = relations[-1]
         print(
@@ -197,7 +197,7 @@ def main():
             f"{found['r2_trained']:.2f} among networks of the trained model",
             flush=True,
         )
-        write("global_synchrony", {"rows": rows, "relation": relations})
+        write("global_synchrony", {"paper": PAPER, "rows": rows, "relation": relations})
     summary(rows)
 
 

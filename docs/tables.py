@@ -13,11 +13,6 @@ PAPER = {
     "Spirals": (0.0182, 0.0096, 0.0094),
     "mean of GMM2 to GMM10": (0.0144, 0.0069, 0.0073),
 }
-PAPER_SYNCHRONY = {
-    "I": (0.0667, 0.0681, 0.0682),
-    "II": (0.1527, 0.1823, 0.1890),
-    "III": (0.3800, 0.7026, 0.6855),
-}
 RINGS = [f"GMM{k}" for k in range(2, 11)]
 GROUPS = {
     **{name: [name] for name in ("Moons", "Circles", "Spirals")},
@@ -101,14 +96,14 @@ def prediction(rows):
 CASES = ("I", "II", "III")
 
 
-def synchrony(rows):
-    body = []
+def synchrony(content):
+    rows, body = content["rows"], []
     for case in CASES:
         own = [r["variance"] for r in rows if r["case"] == case]
         cells = []
         for place, regime in enumerate(REGIMES):
             values = [r[regime] for r in own]
-            median, paper = statistics.median(values), PAPER_SYNCHRONY[case][place]
+            median, paper = statistics.median(values), content["paper"][case][place]
             cells += [f"{median:.4f} ({max(values):.4f})", f"{paper:.4f}"]
         body.append([f"Case {case}", *cells])
     header = ["", "Data", "paper", "Size", "paper", "Data+Size", "paper"]
@@ -142,20 +137,24 @@ def synchrony_relation(content):
 
 
 def synchrony_limits(content):
-    bound = content["case_one"]
     body = [
         [f"Case {r['case']}", f"{r['learned']:.4f}", f"{r['free']:.4f}", "–"]
         for r in content["free"]
     ]
-    body[0][-1] = f"{bound['variance']:.4f}"
-    header = ["", "learned K, one network", "free K, the same network", "bound"]
+    body[0][-1] = f"{content['case_one']['variance']:.4f}"
+    header = ["", "learned K, one network", "free K, the same network", "lowest of linear programs"]
     return csv_table("Circular variance", header, body)
 
 
 def synchrony_scale(rows):
+    names = {
+        "training": "training",
+        "factorized": "one network, factorised",
+        "pairwise": "one network, pairwise",
+    }
     body = [
         [
-            f"Case {r['case']}, {r['coupling']}",
+            f"Case {r['case']}, {names[r['what']]}",
             f"{r['seconds']:.1f}",
             f"{r['gigabytes_above_input']:.2f}",
         ]
@@ -181,12 +180,12 @@ TABLES = {
     "controls": ("controls", controls),
     "unseen": ("unseen", unseen),
     "prediction": ("prediction", prediction),
-    "synchrony": ("global_synchrony", synchrony),
     "synchrony_controls": ("global_synchrony", synchrony_controls),
     "synchrony_scale": ("synchrony_scale", synchrony_scale),
 }
 # The same, of the whole content of a JSON file.
 WHOLE = {
+    "synchrony": ("global_synchrony", synchrony),
     "synchrony_relation": ("global_synchrony", synchrony_relation),
     "synchrony_limits": ("synchrony_limits", synchrony_limits),
 }

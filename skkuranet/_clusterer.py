@@ -95,8 +95,9 @@ class KuraNetClusterer(
     n_jobs : int, default=None
         Number of jobs for ``n_init``. It does not change results.
     warm_start : bool, default=False
-        Start from the couplings of the last fit. The schedule of training begins anew,
-        but the old couplings stay unless new ones do better at the limit.
+        Start from the couplings of the last fit, whatever ``coupling``, ``hidden_layer_sizes``
+        and ``rank`` say by now. The schedule of training begins anew, but the old couplings
+        stay unless new ones do better at the limit.
     unlabeled : object, default=None
         Value in y of rows whose class is not known, for instance -1, "" or NaN. They take
         part in the dynamics and not in the loss.

@@ -58,7 +58,8 @@ def _index(role, column, n_features, feature_names):
                 f"{role}={column!r} is not a column of X; its columns are {[*feature_names]}."
             )
         return int(places[0])
-    if not isinstance(column, Integral) or not -n_features <= column < n_features:
+    whole = isinstance(column, Integral) and not isinstance(column, bool)
+    if not whole or not -n_features <= column < n_features:
         raise ValueError(
             f"{role}={column!r} is not a column of X, which has {n_features}; use an index from 0 "
             f"to {n_features - 1}, a name, or None."

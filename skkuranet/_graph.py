@@ -34,6 +34,11 @@ def edges_of(connectivity: object, n_nodes: int) -> np.ndarray:
     ValueError
         If the matrix does not fit the nodes or has no edges.
     """
+    if not sp.issparse(connectivity) and np.ndim(connectivity) != 2:
+        raise ValueError(
+            "connectivity must be a matrix of shape (n_samples, n_samples) or a callable that "
+            f"returns one, got {type(connectivity).__name__} of {np.ndim(connectivity)} axes."
+        )
     matrix = check_array(
         connectivity,
         accept_sparse="csr",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 
 from skkuranet._columns import node_parameters
@@ -46,7 +48,8 @@ class OscillatorMixin(SimulationMixin):
             connectivity=connectivity,
             random_state=random_state,
         )
-        return float(path.order_parameter().mean())
+        # Rounding may leave perfect synchrony just above 1.
+        return min(1.0, float(path.order_parameter().mean()))
 
     def simulate(
         self,
@@ -85,6 +88,9 @@ class OscillatorMixin(SimulationMixin):
             and how fast.
         """
         X = self._check(X)
+        edges = self._edges(X, connectivity)
+        if edges is not None:
+            warn_if_apart(edges, len(X))
         return self._simulate(
             X,
             n_steps=n_steps,
@@ -92,7 +98,7 @@ class OscillatorMixin(SimulationMixin):
             step_size=step_size,
             initial_phases=initial_phases,
             random_state=random_state,
-            edges=self._edges(X, connectivity),
+            edges=edges,
         )
 
     def coupling_matrix(self, X, Y=None, *, connectivity=None):
@@ -115,8 +121,16 @@ class OscillatorMixin(SimulationMixin):
         """
         X = self._check(X)
         if Y is not None:
+            if connectivity is not None:
+                raise ValueError(
+                    "connectivity says how the rows of X couple with one another; leave it out "
+                    "where Y drives them."
+                )
             return self._coupling_matrix(X, self._check(Y))
-        return self._coupling_matrix(X, None, self._edges(X, connectivity))
+        couplings = self._coupling_matrix(X, None, self._edges(X, connectivity))
+        # Factors leave rounding errors there.
+        np.fill_diagonal(couplings, 0.0)
+        return couplings
 
     def feature_correlation(self, X, *, connectivity=None):
         r"""Return the correlation of the features of coupled oscillators, C_x (eq. 7).
@@ -135,7 +149,7 @@ class OscillatorMixin(SimulationMixin):
         Returns
         -------
         float
-            From −1, where opposites are coupled, to 1.
+            From −1, where opposites are coupled, to 1; 0 where features do not vary.
         """
         X = self._check(X)
         with self._operator(X, connectivity) as coupling:
@@ -175,8 +189,38 @@ class OscillatorMixin(SimulationMixin):
         with torch.no_grad():
             yield self._couple(X, self._network_on(device, torch.float32), device, edges)
 
-    def _integrate(self, *network, **options):
-        return super()._integrate(*network, **options, history=self.history)
+    def _integrate(self, X, start, n_steps, save_from, step_size=None, edges=None):
+        step_size = self.step_size if step_size is None else step_size
+        delay = self._nodes(X).get("delay")
+        if delay is not None:
+            self._check_ring(delay / step_size, len(X), step_size)
+        return super()._integrate(
+            X, start, n_steps, save_from, step_size, edges, history=self.history
+        )
+
+    def _check_step(self, coupling, step_size):
+        """Warn where Euler's method would overshoot even among oscillators at rest."""
+        ones = torch.ones((1, coupling.shape[-1]), dtype=coupling.dtype, device=coupling.device)
+        degree = float(coupling.matvec(ones).max())
+        if step_size * degree > 2.0:
+            warnings.warn(
+                f"step_size={step_size:g} is too large for couplings of in-degree {degree:.3g}: "
+                "Euler's method overshoots, and the motion is its own and not that of the "
+                f"oscillators. Set step_size to {1.0 / degree:.2g} or less.",
+                UserWarning,
+                stacklevel=2,
+            )
+
+    def _check_ring(self, lag, n_oscillators, step_size):
+        """Refuse delays whose past would not fit into memory."""
+        # Two single-precision phasors for each oscillator and step.
+        needed = int(8 * n_oscillators * (np.max(lag) + 1))
+        if needed > self.memory_budget:
+            raise ValueError(
+                f"The column delay of X reaches {np.max(lag) * step_size:.6g} units of time; to "
+                f"remember that takes {needed} bytes, more than memory_budget="
+                f"{self.memory_budget}. Raise memory_budget or step_size, or mend the column."
+            )
 
     def _nodes(self, X):
         return node_parameters(X, self.columns_)

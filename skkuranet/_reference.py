@@ -28,21 +28,25 @@ def settled(path, lag, *, in_field):
     -------
     dict
         Phases, the frequency of the mean field, effective frequencies and which oscillators are
-        locked; the phases with which they act at each step, where some are not.
+        locked; the phases with which they act at each step, where they have no fixed angle to
+        one another and to the field.
     """
     reach = int(lag.max())
     watched = Trajectory(path.times[reach:], path.phases[reach:])
     turned = float(np.diff(watched.mean_phase()[[0, -1]])[0])
     frequency = turned / float(watched.times[-1] - watched.times[0])
     locked = watched.locked()
-    if in_field:
-        # A network that creeps in its field has no fixed angle to it.
-        locked &= abs(turned) < _CREEP
-        frequency = 0.0 if locked.all() else frequency
+    # A network that creeps in its field has no fixed angle to it.
+    fixed = locked.all() and not (in_field and abs(turned) >= _CREEP)
+    if in_field and fixed:
+        frequency = 0.0
     acting = None
-    if not locked.all():
+    if not fixed:
         step = np.arange(reach, len(path.phases) - 1)
-        acting = path.phases[step[:, None] - lag, np.arange(len(lag))]
+        # Wrapped, single precision does for angles.
+        acting = np.remainder(
+            path.phases[step[:, None] - lag, np.arange(len(lag))], 2.0 * np.pi
+        ).astype(np.float32)
     return {
         "reference_phases_": watched.phases[-1],
         "reference_frequency_": frequency,

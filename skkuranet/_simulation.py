@@ -38,6 +38,27 @@ def steps_in(time: float, step_size: float) -> int:
     return max(1, round(time / step_size))
 
 
+def node_tensor(
+    name: str, value: np.ndarray, dtype: torch.dtype, device: torch.device
+) -> torch.Tensor:
+    """A parameter of the nodes as a tensor for :func:`skkuranet.dynamics.integrate`.
+
+    Parameters
+    ----------
+    name : {"frequency", "field", "delay"}
+    value : ndarray of shape (n,)
+        May be a read-only memory map.
+    dtype : torch.dtype
+        Of the phases. Delays stay in double precision, whose rounding to steps is that of fit.
+    device : torch.device
+
+    Returns
+    -------
+    Tensor of shape (n,)
+    """
+    return torch.tensor(value, dtype=torch.float64 if name == "delay" else dtype, device=device)
+
+
 class SimulationMixin:
     """Dynamics of networks made of new rows, under the couplings that fit has learned."""
 
@@ -149,6 +170,9 @@ class SimulationMixin:
         start = rng.uniform(0.0, 2.0 * np.pi, len(X)).astype(np.float32)
         return self._integrate(X, start, n_steps, n_steps).phases[0]
 
+    def _check_step(self, coupling: CouplingOperator, step_size: float) -> None:
+        """Hook to warn of couplings that are too strong for the step."""
+
     def _nodes(self, X) -> dict[str, np.ndarray]:
         """What rows bring into the dynamics besides couplings: frequency, field, delay."""
         return {}
@@ -158,20 +182,22 @@ class SimulationMixin:
     ) -> Trajectory:
         """Integrate the network made of X, in the floating-point type of ``start``."""
         device = resolve_device(self.device)
+        step_size = self.step_size if step_size is None else step_size
         phases = torch.as_tensor(start, device=device)
         with torch.no_grad():
             network = self._network_on(device, phases.dtype)
             nodes = {
-                # A copy: X may be a read-only memory map.
-                name: torch.tensor(value, dtype=phases.dtype, device=device)
+                name: node_tensor(name, value, phases.dtype, device)
                 for name, value in self._nodes(X).items()
             }
+            coupling = self._couple(X, network, device, edges)
+            self._check_step(coupling, step_size)
             return integrate(
-                self._couple(X, network, device, edges),
+                coupling,
                 phases,
                 **nodes,
                 **options,
-                step_size=self.step_size if step_size is None else step_size,
+                step_size=step_size,
                 n_steps=n_steps,
                 save_from=save_from,
             ).numpy()
@@ -223,6 +249,7 @@ class SimulationMixin:
             to_tensor(X, network, device),
             to_tensor(reference, network, device),
             self.normalization_,
+            memory_budget=self.memory_budget,
         )
 
     def _network_on(self, device: torch.device, dtype: torch.dtype) -> nn.Module:

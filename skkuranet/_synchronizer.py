@@ -18,12 +18,13 @@ from sklearn.utils.validation import validate_data
 from skkuranet._base import KuraNetBase, Lesson
 from skkuranet._columns import node_parameters, resolve_columns
 from skkuranet._curriculum import Curriculum
-from skkuranet._graph import edges_of
+from skkuranet._graph import edges_of, warn_if_apart
 from skkuranet._oscillators import OscillatorMixin
 from skkuranet._readout import phasors
 from skkuranet._recipes import SYNCHRONY
 from skkuranet._reference import WATCHED_TIME, settled
-from skkuranet._simulation import LIMIT_TIME, steps_in
+from skkuranet._regimes import DELAYED, PROMPT, Regime
+from skkuranet._simulation import LIMIT_TIME, node_tensor, steps_in
 from skkuranet.coupling import MeanDegree
 from skkuranet.dynamics import HISTORIES, delay_in_steps, follow, lock, wrap
 from skkuranet.losses import mean_field
@@ -31,32 +32,6 @@ from skkuranet.objectives import SynchronyObjective
 
 # Spread of the initial phases of the reference network, which starts close to synchrony.
 _NOISE = 0.1
-# Oscillators of the networks that the best weights are chosen by; few networks hardly hold one
-# that fails.
-_HELD_OUT = 6400
-
-
-@dataclasses.dataclass(frozen=True)
-class _Regime:
-    """What differs between oscillators with and without delays.
-
-    ``stride`` is the step of training in steps of the estimator, at most.
-    """
-
-    stride: int
-    n_steps: int
-    burn_in: int
-    limit_time: float
-    density_exponent: float
-
-
-# Largest step of training, times the mean degree, that is longer than the estimator's.
-_STABLE = 0.5
-# What synchronises at coarse steps does so at fine ones. Degrees are evened out, as oscillators
-# of a small network have more or fewer partners than they would have in a large one.
-_PROMPT = _Regime(stride=5, n_steps=60, burn_in=300, limit_time=500.0, density_exponent=0.5)
-# Delays need the fine steps, and a few oscillators that all others listen to.
-_DELAYED = _Regime(stride=1, n_steps=150, burn_in=0, limit_time=200.0, density_exponent=0.0)
 
 
 class KuraNetSynchronizer(
@@ -135,11 +110,13 @@ class KuraNetSynchronizer(
     n_jobs : int, default=None
         Number of jobs for ``n_init``. It does not change results.
     warm_start : bool, default=False
-        Start from the couplings of the last fit. The schedule of training begins anew,
-        but the old couplings stay unless new ones do better at the limit.
+        Start from the couplings of the last fit, whatever ``coupling``, ``hidden_layer_sizes``
+        and ``rank`` say by now. The schedule of training begins anew, but the old couplings
+        stay unless new ones do better at the limit.
     n_reference : int, default=1000
         Number of training rows in the reference network, at most. With a connectivity
-        matrix it is the network of all rows.
+        matrix it is the network of all rows. One that does not lock is remembered in motion,
+        100 units of time at 4 bytes for each oscillator and step.
     memory_budget : int, default=2**30
         Bytes that stored couplings may take, two copies of them. A larger network is simulated
         in tiles that are never stored; batches of training beyond it are refused.
@@ -305,8 +282,10 @@ class KuraNetSynchronizer(
         nodes = node_parameters(X, columns)
         if "delay" in nodes:
             # Once, with a warning if that changes them, and not in every step of training.
-            steps = delay_in_steps(torch.tensor(nodes["delay"]), self.step_size)
-            nodes["delay"] = steps.numpy() * self.step_size
+            steps = delay_in_steps(torch.tensor(nodes["delay"]), self.step_size).numpy()
+            size = max(self.batch_size * self.network_size, min(len(X), self.n_reference))
+            self._check_ring(steps, size, self.step_size)
+            nodes["delay"] = steps * self.step_size
         normalization = MeanDegree(self.average_degree, self._regime().density_exponent)
         edges, graph = self._graph_of(X)
         result = self._learn(
@@ -329,12 +308,17 @@ class KuraNetSynchronizer(
                 ConvergenceWarning,
                 stacklevel=2,
             )
-        elif not self.locked_.all():
+        elif self._acting_phases is not None:
+            drifting = np.count_nonzero(~self.locked_)
+            what = (
+                f"{drifting} of {len(self.locked_)} oscillators of the reference network drift."
+                if drifting
+                else "The reference network turns in its field."
+            )
             warnings.warn(
-                f"{np.count_nonzero(~self.locked_)} of {len(self.locked_)} oscillators of the "
-                "reference network drift, or the network turns in its field. predict and "
-                "transform integrate new rows against its motion; their phases are those of one "
-                "moment. Raise average_degree or max_iter for a network that locks.",
+                f"{what} predict and transform integrate new rows against its motion; their "
+                "phases are those of one moment. Raise average_degree or max_iter for a network "
+                "that locks.",
                 ConvergenceWarning,
                 stacklevel=2,
             )
@@ -378,29 +362,16 @@ class KuraNetSynchronizer(
         """
         return phasors(self._lock(self._check(X)))
 
-    def _regime(self) -> _Regime:
-        return _PROMPT if self.delay is None else _DELAYED
+    def _regime(self) -> Regime:
+        return PROMPT if self.delay is None else DELAYED
 
     def _curriculum(self, lesson: Lesson) -> Curriculum:
-        regime = self._regime()
-        # Strong couplings are stable at small steps only.
-        stable = _STABLE / (self.step_size * max(1.0, self.average_degree))
-        stride = max(1, min(regime.stride, int(stable + 1e-9)))
-        size = len(lesson.X) if lesson.edges is not None else self.network_size
-        return dataclasses.replace(
-            super()._curriculum(lesson),
+        curriculum = super()._curriculum(lesson)
+        if lesson.edges is not None:
             # A graph of all rows has no networks within it that would be like it.
-            network_size=size,
-            step_size=stride * self.step_size,
-            n_steps=self.n_steps or regime.n_steps,
-            burn_in=regime.burn_in,
-            limit_time=regime.limit_time,
-            n_held_out=max(1, _HELD_OUT // size),
-            check_every=max(25, self.max_iter // 20),
-            # The few networks that turn or fail have gradients that would drown all others.
-            max_norm=0.1,
-            # Some networks start near synchrony to the end: it must stay where it has been found.
-            final_seeding=0.8,
+            curriculum = dataclasses.replace(curriculum, network_size=len(lesson.X))
+        return self._regime().adapt(
+            curriculum, n_steps=self.n_steps, average_degree=self.average_degree
         )
 
     def _complete(self, normalization, columns, X, edges, network, seed):
@@ -420,6 +391,7 @@ class KuraNetSynchronizer(
         vars(trained).update(made)
         if edges is None and self.connectivity is not None:
             edges = edges_of(self.connectivity(X[chosen]), len(chosen))
+            warn_if_apart(edges, len(chosen))
         start = _NOISE * rng.standard_normal(len(chosen))
         delay = node_parameters(X[chosen], columns).get("delay", np.zeros(len(chosen)))
         with warnings.catch_warnings():
@@ -429,7 +401,11 @@ class KuraNetSynchronizer(
             kept = steps_in(WATCHED_TIME, self.step_size) + int(lag.max())
             last = max(kept, steps_in(LIMIT_TIME, self.step_size))
             path = trained._integrate(X[chosen], start, last, last - kept, edges=edges)
-        made |= {"reference_features_": X[chosen], "_acting_step": self.step_size}
+        made |= {
+            "reference_features_": X[chosen],
+            "_reference_delay": lag * self.step_size,
+            "_acting_step": self.step_size,
+        }
         return made | settled(path, lag, in_field="field" in columns)
 
     def _rest(self, coupling, X):
@@ -441,20 +417,20 @@ class KuraNetSynchronizer(
             acting = double(self._acting_phases)
             phases = follow(coupling, acting, step_size=self._acting_step, **nodes)
         else:
-            delay = self._nodes(self.reference_features_).get("delay")
             phases = lock(
                 coupling,
                 reference,
                 **nodes,
                 reference_frequency=self.reference_frequency_,
-                reference_delay=None if delay is None else double(delay),
+                # As it was rounded when the network was integrated.
+                reference_delay=double(self._reference_delay),
             ).phases
         return wrap(phases - mean_field(reference).angle())
 
 
 def _objective(n, nodes, history, device):
     on_device = {
-        name: torch.tensor(value, dtype=torch.float32, device=device)
+        name: node_tensor(name, value, torch.float32, device)
         for name, value in {"frequency": np.zeros(n), **nodes}.items()
     }
     return SynchronyObjective(history=history, **on_device)

@@ -146,12 +146,14 @@ def feature_correlation(coupling: CouplingOperator, features: Tensor) -> Tensor:
     Returns
     -------
     Tensor of shape (...)
-        Near −1 where opposites are coupled; 0 where couplings do not look at the features.
+        Near −1 where opposites are coupled; 0 where couplings do not look at the features, and
+        where features do not vary.
     """
     centred = features - features.mean(-2, keepdim=True)
     received = product(coupling, centred.mT).mT
     degree = product(coupling, torch.ones_like(centred[..., :1]).mT).mT
-    return (centred * received).sum((-2, -1)) / (degree * centred.square()).sum((-2, -1))
+    spread = (degree * centred.square()).sum((-2, -1))
+    return (centred * received).sum((-2, -1)) / spread.masked_fill(spread == 0.0, 1.0)
 
 
 def _splay(cosine: Tensor, sine: Tensor, present: Tensor, k: int) -> Tensor:

@@ -124,9 +124,7 @@ def train(
         for iteration in range(curriculum.n_iterations):
             loss = run.step(iteration)
             if not math.isfinite(loss):
-                raise _not_finite(
-                    f"The loss or its gradient after {iteration} iterations", curriculum
-                )
+                raise _not_finite(f"The loss or its gradient after {iteration} iterations")
             result.loss_curve.append(loss)
             stop = on_iteration is not None and on_iteration(iteration, loss)
             last = iteration + 1 == curriculum.n_iterations
@@ -139,16 +137,15 @@ def train(
         if run.best is None:
             run.check()
     if run.best is None:
-        raise _not_finite("The limit of the trained network", curriculum)
+        raise _not_finite("The limit of the trained network")
     run.restore()
     return result
 
 
-def _not_finite(what: str, curriculum: Curriculum) -> FloatingPointError:
+def _not_finite(what: str) -> FloatingPointError:
     return FloatingPointError(
-        f"{what} is not finite. Lower step_size (now {curriculum.step_size:g}) or "
-        f"learning_rate_init (now {curriculum.learning_rate:g}), or choose a normalization that "
-        "bounds the couplings."
+        f"{what} is not finite. Lower step_size or learning_rate_init, or bound what acts: "
+        "couplings by their normalization, frequencies and fields by their units."
     )
 
 

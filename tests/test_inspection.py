@@ -66,7 +66,7 @@ def test_landscape_is_where_new_points_lock(clusterer, data):
 
 def test_fan_in_is_averaged_over_bins():
     class Sender:
-        def fan_in(self, X):
+        def fan_in(self, X, *, connectivity=None):
             return X[:, 0] * 10
 
     X = np.array([[0.0, 0.0], [0.2, 0.1], [1.0, 1.0]])

@@ -19,6 +19,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skkuranet import KuraNetSynchronizer
+from skkuranet._graph import FixedGraph, edges_of
 from skkuranet.coupling import DenseCoupling
 from skkuranet.datasets import make_disorder
 from skkuranet.dynamics import integrate
@@ -140,7 +141,7 @@ def test_delays_longer_than_any_of_training_work():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = KuraNetSynchronizer(delay=1, **{**QUICK, "max_iter": 5}).fit(X)
-    longer = np.vstack((X, [[3.0, 30.0]]))
+    longer = np.vstack((X, [[3.0, 12.0]]))
     path = model.simulate(longer, n_steps=400)
     assert np.isfinite(path.phases).all()
     assert np.isfinite(model.predict(longer)).all()
@@ -162,11 +163,139 @@ def test_columns_by_name():
     assert [*output.columns] == ["kuranetsynchronizer0", "kuranetsynchronizer1"]
 
 
+def long_simulation(model, x, sources):
+    """Phases of driven oscillators after 2,000 steps, by Euler's method in two loops."""
+    K = model.coupling_matrix(x, model.reference_features_)
+    h, omega, field = 0.05, x[:, 0], np.zeros(len(x))
+    if "field" in model.columns_:
+        field = x[:, model.columns_["field"]]
+    theta = np.zeros(len(x))
+    for step in range(4000):
+        others = sources(step * h)
+        pull = (K * np.sin(others[None, :] - theta[:, None])).sum(axis=1)
+        theta = theta + h * (omega + pull + field * np.sin(theta))
+    return theta, 4000 * h
+
+
+@pytest.mark.parametrize("off_the_grid", [0.0, 0.04])
+def test_rows_lock_to_a_rotating_network_with_delays_as_in_a_long_simulation(off_the_grid):
+    rng = np.random.RandomState(0)
+    X = np.column_stack((rng.uniform(2.9, 3.1, 300), 0.1 * rng.randint(0, 6, 300) + off_the_grid))
+    settings = {**QUICK, "max_iter": 100, "n_reference": 200}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        model = KuraNetSynchronizer(delay=1, average_degree=3.0, **settings).fit(X)
+    assert model.locked_.all()
+    assert model.reference_frequency_ > 1.0
+    phases, frequency = model.reference_phases_, model.reference_frequency_
+    # Delays act as they were rounded: those off the grid by 0.04 as if they were on it.
+    delay = np.round(model.reference_features_[:, 1] / 0.1) * 0.1
+    theta, t = long_simulation(model, X[:20], lambda t: phases + frequency * (t - delay))
+    settled = theta - frequency * t - np.angle(np.exp(1j * phases).mean())
+    apart = np.angle(np.exp(1j * (model.predict(X[:20]) - settled)))
+    np.testing.assert_allclose(apart, 0.0, atol=1e-6)
+    # The network itself is at rest where its own rows are put; only self-couplings differ.
+    own = model.predict(model.reference_features_) + np.angle(np.exp(1j * phases).mean())
+    assert np.median(np.abs(np.angle(np.exp(1j * (own - phases))))) < 0.01
+
+
+def test_rows_lock_to_a_network_at_rest_in_a_field_as_in_a_long_simulation():
+    rng = np.random.RandomState(0)
+    X = np.column_stack((rng.uniform(-0.05, 0.05, 300), rng.uniform(0.2, 0.3, 300)))
+    model = KuraNetSynchronizer(field=1, **{**QUICK, "max_iter": 60}).fit(X)
+    assert model.locked_.all()
+    assert model.reference_frequency_ == 0.0
+    theta, _ = long_simulation(model, X[:20], lambda t: model.reference_phases_)
+    settled = theta - np.angle(np.exp(1j * model.reference_phases_).mean())
+    apart = np.angle(np.exp(1j * (model.predict(X[:20]) - settled)))
+    np.testing.assert_allclose(apart, 0.0, atol=1e-6)
+
+
+def test_a_network_that_turns_in_its_field_is_locked_but_has_no_fixed_angle_to_it():
+    rng = np.random.RandomState(0)
+    X = np.column_stack((rng.uniform(0.2, 0.3, 200), rng.uniform(-0.05, 0.05, 200)))
+    with pytest.warns(ConvergenceWarning, match="turns in its field"):
+        model = KuraNetSynchronizer(field=1, **{**QUICK, "max_iter": 60}).fit(X)
+    assert model.locked_.all()
+    assert model.reference_frequency_ == pytest.approx(0.25, abs=0.02)
+
+
+def test_a_common_frequency_changes_nothing_but_the_frequency(fitted):
+    X = disorder("I") + 40.0
+    shifted = KuraNetSynchronizer(**QUICK).fit(X)
+    assert shifted.reference_frequency_ == pytest.approx(
+        40.0 + fitted.reference_frequency_, abs=1e-3
+    )
+    assert shifted.locked_.all()
+    np.testing.assert_allclose(shifted.predict(X), fitted.predict(X - 40.0), atol=1e-2)
+
+
+@pytest.mark.parametrize("history", ["rotation", "constant"])
+def test_simulate_is_the_motion_under_the_coupling_matrix(history):
+    X = disorder("III", 60)
+    settings = {**QUICK, "max_iter": 5, "history": history}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = KuraNetSynchronizer(delay=1, **settings).fit(X)
+    start = np.linspace(0.0, 6.0, 60)
+    expected = integrate(
+        DenseCoupling(torch.from_numpy(model.coupling_matrix(X))),
+        torch.from_numpy(start),
+        frequency=torch.from_numpy(X[:, 0]),
+        delay=torch.from_numpy(X[:, 1]),
+        history=history,
+        n_steps=40,
+    ).phases
+    path = model.simulate(X, n_steps=40, initial_phases=start)
+    np.testing.assert_allclose(path.phases, expected, atol=1e-4)
+
+
+def test_training_has_the_history_of_the_estimator():
+    X = disorder("III", 60)
+    curves = []
+    for history in ("rotation", "constant"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            settings = {**QUICK, "max_iter": 3, "history": history}
+            curves.append(KuraNetSynchronizer(delay=1, **settings).fit(X).loss_curve_)
+    assert curves[0] != curves[1]
+
+
+def test_score_is_the_order_of_the_last_twenty_units_of_time(fitted):
+    X = disorder("I", 80, seed=4)
+    late = fitted.simulate(X, save_from=4800, random_state=3).order_parameter()
+    assert fitted.score(X, random_state=3) == pytest.approx(late.mean(), abs=1e-6)
+    alike = np.zeros((50, 1))
+    assert 1.0 - 1e-6 < fitted.score(alike) <= 1.0
+
+
+def test_strong_couplings_are_trained_at_smaller_steps_and_overshooting_is_reported():
+    X = disorder("I", 300)
+    model = KuraNetSynchronizer(average_degree=10.0, **{**QUICK, "max_iter": 60}).fit(X)
+    assert model.score(X) > 0.99
+    with pytest.warns(UserWarning, match=r"step_size=0.5 is too large for couplings of in-degree"):
+        model.simulate(X, step_size=0.5, n_steps=3)
+
+
+def test_a_lone_oscillator_rotates_freely(of_every_case):
+    case, model = of_every_case
+    x = disorder(case, 1, seed=1)
+    assert model.coupling_matrix(x) == [[0.0]]
+    assert model.fan_in(x) == [0.0]
+    assert model.score(x) == pytest.approx(1.0)
+    assert model.feature_correlation(x) == 0.0
+    path = model.simulate(x, n_steps=2, initial_phases=[np.pi])
+    assert path.phases[1, 0] - np.pi == pytest.approx(0.1 * x[0, 0], abs=1e-4)
+
+
 BAD = {
+    "no column": ({"frequency": True}, "frequency=True is not a column"),
+    "absurd delay": ({"delay": 2}, "column delay of X reaches 1e"),
+    "graph is a string": ({"connectivity": lambda X: "grid"}, "connectivity must be a matrix"),
     "no such name": ({"frequency": "omega"}, "frequency='omega' is a name"),
-    "no such index": ({"delay": 2}, "delay=2 is not a column of X, which has 2"),
+    "no such index": ({"delay": 3}, "delay=3 is not a column of X, which has 3"),
     "two roles": ({"field": 0}, "frequency and field both name column 0"),
-    "two roles, negative": ({"field": -2}, "both name column"),
+    "two roles, negative": ({"field": -3}, "both name column"),
     "degree": ({"average_degree": 0.0}, "The 'average_degree' parameter"),
     "history": ({"history": "random"}, "The 'history' parameter"),
     "graph": ({"connectivity": np.eye(3)}, "connectivity has shape"),
@@ -177,8 +306,10 @@ BAD = {
 @pytest.mark.parametrize("case", BAD)
 def test_bad_settings_are_named(case):
     settings, message = BAD[case]
+    X = disorder("II", 50)
+    X = np.column_stack((X, np.full(50, 1e6)))
     with pytest.raises(ValueError, match=message):
-        KuraNetSynchronizer(**settings).fit(disorder("II", 50))
+        KuraNetSynchronizer(**settings).fit(X)
 
 
 def test_delays_alone_are_disorder_enough():
@@ -233,7 +364,7 @@ def test_a_fixed_graph_is_kept_to():
 
 def test_graphs_made_by_a_callable():
     X = disorder("I", 300)
-    near = functools.partial(kneighbors_graph, n_neighbors=5)
+    near = functools.partial(kneighbors_graph, n_neighbors=20)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = KuraNetSynchronizer(connectivity=near, **{**QUICK, "max_iter": 5}).fit(X)
@@ -249,7 +380,35 @@ def test_graphs_that_fall_apart_are_reported_and_do_no_harm():
     parts = "falls into 3 parts, 1 of them isolated"
     with pytest.warns(ConvergenceWarning), pytest.warns(UserWarning, match=parts):
         model.fit(disorder("I", 41))
-    assert np.isfinite(model.simulate(disorder("I", 41), n_steps=5).phases).all()
+    with pytest.warns(UserWarning, match=parts):
+        path = model.simulate(disorder("I", 41), n_steps=5)
+    assert np.isfinite(path.phases).all()
+    model.set_params(connectivity=lambda X: graph)
+    with pytest.warns(ConvergenceWarning), pytest.warns(UserWarning, match=parts):
+        model.fit(disorder("I", 41))
+
+
+def test_edges_of_a_fixed_graph_follow_its_nodes():
+    edges = edges_of(ring(6), 6)
+    index = torch.stack(
+        [torch.randperm(6, generator=torch.Generator().manual_seed(s)) for s in (0, 1)]
+    )
+    drawn = FixedGraph(edges)(index)
+    nodes = index.flatten()[drawn].view(2, 2, -1)
+    for network in nodes.unbind(1):
+        assert {*map(tuple, network.T.tolist())} == {*map(tuple, edges.T.tolist())}
+
+
+def test_memory_of_prediction_is_bounded_on_a_graph():
+    X = disorder("I", 400)
+    settings = {**QUICK, "max_iter": 2, "hidden_layer_sizes": (8,), "coupling": "pairwise"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = KuraNetSynchronizer(connectivity=ring(400), **settings).fit(X)
+    whole = model.predict(X[:20])
+    np.testing.assert_allclose(model.set_params(memory_budget=2**18).predict(X[:20]), whole)
+    with pytest.raises(ValueError, match="leave it out where Y drives"):
+        model.coupling_matrix(X[:3], X[:3], connectivity=ring(3))
 
 
 def test_opposites_are_coupled_in_case_one(fitted):

@@ -61,6 +61,7 @@ def couple_driven(
     *,
     edges: Tensor | None = None,
     reference_edges: Tensor | None = None,
+    memory_budget: int = DEFAULT_MEMORY_BUDGET,
 ) -> CouplingOperator:
     """Couple test oscillators to a reference network on which they do not act back.
 
@@ -79,6 +80,8 @@ def couple_driven(
         default all pairs couple.
     reference_edges : Tensor of shape (2, n_edges), int64, optional
         Pairs of the reference network that couple. By default all do.
+    memory_budget : int, default=2**30
+        Bytes that two copies of a matrix of couplings may take; larger ones are tiled.
 
     Returns
     -------
@@ -90,7 +93,7 @@ def couple_driven(
         pairs = reference_edges if a is reference else edges
         if a is reference and b is not reference and edges is not None:
             pairs = edges.flip(0)
-        return _operator(network, a, b) if pairs is None else _along(network, a, b, pairs)
+        return _raw(network, a, b, memory_budget) if pairs is None else _along(network, a, b, pairs)
 
     return normalization.driven(between, x, reference)
 

@@ -180,6 +180,10 @@ class MeanDegree(Normalization):
 
     def __call__(self, raw: CouplingOperator) -> CouplingOperator:
         """Normalise the raw couplings of a network."""
+        if raw.shape[-2] < 2:
+            # A lone node has no pairs to share out a degree to.
+            alone = torch.zeros(raw.shape[:-1], dtype=raw.dtype, device=raw.device)
+            return raw.scale(alone, None)
         total = math.log(raw.shape[-2] * self.average_degree)
         # One name, so that two matrices are alive at a time at most.
         raw = raw.positive(raw.log_mass() - total)

@@ -10,6 +10,9 @@ from torch import Tensor
 
 from skkuranet.coupling import CouplingOperator, product
 
+# Products with many moments at once are fast; all of them would not fit into memory.
+_MOMENTS_AT_ONCE = 64
+
 
 @dataclass(frozen=True)
 class Locking:
@@ -121,14 +124,18 @@ def follow(
     Tensor of shape (m,)
         Phases after T steps, in (−π, π].
     """
-    drive = coupling.matvec(_phasors(source_phases).flatten(0, 1)).unflatten(0, (-1, 2))
-    real, imaginary = drive.unbind(1)
-    if field is not None:
-        real = real - field
-    phases = torch.atan2(imaginary[0], real[0])
-    for along, across in zip(real, imaginary, strict=True):
-        rate = phases.cos() * across - phases.sin() * along
-        phases = phases + step_size * (rate if frequency is None else rate + frequency)
+    phases = None
+    for moments in source_phases.split(_MOMENTS_AT_ONCE):
+        drive = coupling.matvec(_phasors(moments).flatten(0, 1)).unflatten(0, (-1, 2))
+        real, imaginary = drive.unbind(1)
+        if field is not None:
+            real = real - field
+        if phases is None:
+            phases = torch.atan2(imaginary[0], real[0])
+        for along, across in zip(real, imaginary, strict=True):
+            rate = phases.cos() * across - phases.sin() * along
+            phases = phases + step_size * (rate if frequency is None else rate + frequency)
+    assert phases is not None
     return wrap(phases)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import binned_statistic_2d
 
+from skkuranet._columns import resolve_columns
 from skkuranet.inspection._base import axes_of
 
 
@@ -49,7 +50,16 @@ class FanInDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, *, features=(0, 1), names=("", ""), bins=30, ax=None, **pcolormesh_kwargs
+        cls,
+        estimator,
+        X,
+        *,
+        features=(0, 1),
+        names=None,
+        bins=30,
+        connectivity=None,
+        ax=None,
+        **pcolormesh_kwargs,
     ):
         """Bin the fan-in of the network made of these rows, and plot it.
 
@@ -59,12 +69,14 @@ class FanInDisplay:
             A fitted estimator.
         X : array-like of shape (n_samples, n_features)
             Oscillators; one network is made of all rows.
-        features : tuple of two int, default=(0, 1)
-            Columns of X to bin over.
-        names : tuple of two str, default=("", "")
-            Names of the two features, for the axes.
+        features : tuple of two int or str, default=(0, 1)
+            Columns of X to bin over, as indices or names.
+        names : tuple of two str, default=None
+            Names of the two features, for the axes; None takes those of the columns.
         bins : int or tuple of two int, default=30
             Number of bins of each feature.
+        connectivity : array-like, sparse matrix or callable, default=None
+            Graph of the network made of X; None takes the estimator's.
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a new figure.
         **pcolormesh_kwargs : dict
@@ -75,8 +87,15 @@ class FanInDisplay:
         FanInDisplay
             The display, plotted.
         """
-        x, y = (np.asarray(X)[:, column] for column in features)
-        binned = binned_statistic_2d(x, y, estimator.fan_in(X), bins=bins)
+        known = getattr(estimator, "feature_names_in_", None)
+        columns = resolve_columns(
+            dict(zip(("features[0]", "features[1]"), features, strict=True)), np.shape(X)[1], known
+        ).values()
+        if names is None:
+            names = ("", "") if known is None else tuple(known[c] for c in columns)
+        x, y = (np.asarray(X)[:, column] for column in columns)
+        fan_in = estimator.fan_in(X, connectivity=connectivity)
+        binned = binned_statistic_2d(x, y, fan_in, bins=bins)
         display = cls(binned.statistic.T, binned.x_edge, binned.y_edge, names=names)
         return display.plot(ax=ax, **pcolormesh_kwargs)
 
