@@ -3,6 +3,7 @@
 from importlib.metadata import PackageNotFoundError, version
 
 from skkuranet._clusterer import KuraNetClusterer
+from skkuranet._segmenter import KuraNetSegmenter
 from skkuranet._synchronizer import KuraNetSynchronizer
 
 try:
@@ -10,4 +11,4 @@ try:
 except PackageNotFoundError:  # a source tree that is not installed
     __version__ = "0.0.0"
 
-__all__ = ["KuraNetClusterer", "KuraNetSynchronizer"]
+__all__ = ["KuraNetClusterer", "KuraNetSegmenter", "KuraNetSynchronizer"]

@@ -50,6 +50,8 @@ class Lesson:
         Of the network of all rows, where there is but one.
     graph : callable, optional
         From the nodes of drawn networks to their edges; None couples all pairs.
+    encoding : callable, optional
+        ``encoding(generator)`` returns what coupling networks see features through.
     """
 
     X: np.ndarray
@@ -61,6 +63,7 @@ class Lesson:
     weight_decay: float = 0.0
     edges: np.ndarray | None = None
     graph: Callable[[Tensor], Tensor] | None = None
+    encoding: Callable[[torch.Generator], nn.Module] | None = None
 
 
 class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
@@ -115,8 +118,9 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
             tolerance=self.tol,
         )
 
-    def _new_network(self, X: np.ndarray, n_groups: int, seed: int) -> nn.Module:
+    def _new_network(self, lesson: Lesson, seed: int) -> nn.Module:
         """A network with fresh weights, or a copy of the one to go on with."""
+        X = lesson.X
         if self.warm_start and hasattr(self, "coupling_"):
             before = getattr(self.coupling_, "n_features", X.shape[1])
             if before != X.shape[1]:
@@ -128,7 +132,7 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
         if isinstance(self.coupling, nn.Module):
             return copy.deepcopy(self.coupling).float()
         generator = torch.Generator().manual_seed(seed)
-        network = self._recipes[self.coupling].build(self, X.shape[1], n_groups, generator)
+        network = self._recipes[self.coupling].build(self, lesson, generator)
         if isinstance(network, CouplingNetwork):
             mean, scale = X.mean(axis=0, dtype=float), X.std(axis=0, dtype=float)
             # A feature whose spread is rounding error is constant.
@@ -222,7 +226,7 @@ def _train_once(
     # Modules of the user may draw from torch's global generator, as dropout does.
     with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = estimator._new_network(lesson.X, lesson.n_groups, seed).to(device)
+        network = estimator._new_network(lesson, seed).to(device)
         try:
             result = train(
                 network,

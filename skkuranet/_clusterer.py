@@ -2,40 +2,28 @@
 
 from __future__ import annotations
 
-import copy
-import functools
-import warnings
 from numbers import Integral
 
 import numpy as np
-import torch
 from sklearn.base import (
     ClassifierMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     _fit_context,
 )
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skkuranet._base import KuraNetBase, Lesson
-from skkuranet._readout import PhaseReadout, phasors
-from skkuranet._recipes import CLUSTERING, CLUSTERING_NORMALIZATIONS
-from skkuranet._simulation import LIMIT_TIME, steps_in
+from skkuranet._clustering import ClusteringBase
+from skkuranet._readout import phasors
 from skkuranet._targets import check_classes, check_labelled
 from skkuranet._tools import random_source
-from skkuranet.coupling import Normalization
-from skkuranet.losses import cluster_synchrony_loss
-from skkuranet.objectives import ClusterObjective
 
 # Labelled rows from which on regularisation is what weight_decay says.
 _ROWS = 1000
 
 
 class KuraNetClusterer(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, KuraNetBase
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, ClusteringBase
 ):
     r"""Classify data by oscillators that learn to synchronise into clusters.
 
@@ -160,11 +148,8 @@ class KuraNetClusterer(
     True
     """
 
-    _recipes = CLUSTERING
-
     _parameter_constraints: dict = {
-        **KuraNetBase._parameter_constraints,
-        "normalization": [StrOptions({"auto", "balanced", "in_degree", "none"}), Normalization],
+        **ClusteringBase._parameter_constraints,
         "unlabeled": "no_validation",
     }
 
@@ -240,33 +225,15 @@ class KuraNetClusterer(
         """
         X, y, classes, codes = check_labelled(self, X, y, reset=True, ensure_min_samples=2)
         check_classes(X, classes, codes, self.network_size)
-        going_on = self.warm_start and hasattr(self, "classes_")
-        if going_on and not np.array_equal(classes, self.classes_):
-            raise ValueError(
-                f"warm_start=True goes on with the classes {self.classes_}, but y has "
-                f"{classes}. Set warm_start=False to start anew."
-            )
-        normalization = self._normalization()
-        result = self._learn(
-            Lesson(
-                X,
-                y,
-                len(classes),
-                objective=functools.partial(_objective, codes, len(classes)),
-                complete=functools.partial(self._complete, normalization, X, codes, classes),
-                normalization=normalization,
-                # Few rows cannot outweigh a prior as many do.
-                weight_decay=self.weight_decay * np.clip(_ROWS / np.sum(codes >= 0), 1.0, 10.0),
-            )
+        self._learn_classes(
+            X,
+            y,
+            codes,
+            classes,
+            "y",
+            # Few rows cannot outweigh a prior as many do.
+            weight_decay=self.weight_decay * np.clip(_ROWS / np.sum(codes >= 0), 1.0, 10.0),
         )
-        if not result.converged and not result.interrupted:
-            warnings.warn(
-                "The class phases are merged at the limit (cluster synchrony loss "
-                f"{result.limit_loss:.3f}). Raise max_iter or n_init, or look whether the "
-                "classes can be told apart by these features.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
         self.labels_ = self._labels(X)
         return self
 
@@ -365,9 +332,7 @@ class KuraNetClusterer(
                 f"{n_clusters!r}."
             )
         seed = self.random_state if random_state is None else random_state
-        rng = random_source(seed)
-        kmeans = KMeans(n_clusters, n_init=10, random_state=rng)
-        return kmeans.fit_predict(phasors(self._limit(X, rng)))
+        return self._clusters(X, n_clusters, random_source(seed))
 
     def synchrony_loss(self, X, y, *, random_state=None):
         """Return the cluster synchrony loss of the mutual dynamics at the limit (Table II).
@@ -388,59 +353,5 @@ class KuraNetClusterer(
         """
         check_is_fitted(self)
         X, _, classes, codes = check_labelled(self, X, y, reset=False)
-        membership = torch.from_numpy(codes[:, None] == np.arange(len(classes)))
         seed = self.random_state if random_state is None else random_state
-        limit = torch.from_numpy(self._limit(X, random_source(seed)))
-        return float(cluster_synchrony_loss(limit.double(), membership.double()))
-
-    def _labels(self, X):
-        points = phasors(self._lock(X))
-        return self.classes_[self._readout.codes(points)]
-
-    def _normalization(self) -> Normalization:
-        if isinstance(self.normalization, Normalization):
-            return self.normalization
-        if isinstance(self.coupling, str):
-            known = self._recipes[self.coupling].normalizations
-        else:
-            known = CLUSTERING_NORMALIZATIONS
-        if self.normalization not in known:
-            raise ValueError(
-                f"normalization={self.normalization!r} does not go with coupling="
-                f"{self.coupling!r}; use one of {sorted(known)}."
-            )
-        return known[self.normalization]
-
-    def _complete(self, normalization, X, codes, classes, network, seed):
-        """Let a network of training rows come to rest, and cluster its phases."""
-        made = {
-            "coupling_": network,
-            "normalization_": normalization,
-            "classes_": classes,
-            "_n_features_out": 2,
-        }
-        rng = np.random.RandomState(seed)
-        order = rng.permutation(len(X))
-        chosen = order[: self.n_reference]
-        first = [order[np.argmax(codes[order] == c)] for c in range(len(classes))]
-        chosen = np.union1d(chosen, first)
-        codes = codes[chosen]
-        # The wanted state is known here; a little noise keeps it from resting on a saddle.
-        start = 2.0 * np.pi * codes / len(classes) + 0.1 * rng.standard_normal(len(codes))
-        start[codes < 0] = rng.uniform(0.0, 2.0 * np.pi, np.count_nonzero(codes < 0))
-        n_steps = steps_in(LIMIT_TIME, self.step_size)
-        # A copy integrates, so that this estimator changes only when all is done.
-        trained = copy.copy(self)
-        vars(trained).update(made)
-        phases = trained._integrate(X[chosen], start, n_steps, n_steps).phases[0]
-        readout = PhaseReadout(phasors(phases), codes, len(classes))
-        return made | {
-            "reference_features_": X[chosen],
-            "reference_phases_": phases,
-            "_readout": readout,
-            "cluster_centers_": readout.centers,
-        }
-
-
-def _objective(codes, n_classes, device):
-    return ClusterObjective(torch.as_tensor(codes, device=device), n_classes)
+        return self._limit_loss(X, codes, len(classes), random_source(seed))

@@ -10,6 +10,9 @@ from scipy.special import log_softmax, softmax
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
+# Turns of the splay state within which k-means starts from it.
+_TURNS = 4
+
 
 def phasors(phases: np.ndarray) -> np.ndarray:
     """Points (cos θ, sin θ) of the unit circle.
@@ -24,6 +27,41 @@ def phasors(phases: np.ndarray) -> np.ndarray:
     ndarray of shape (n, 2)
     """
     return np.column_stack((np.cos(phases), np.sin(phases)))
+
+
+def cluster_phases(phases: np.ndarray, n_clusters: int, rng: np.random.RandomState) -> np.ndarray:
+    """k-means on the circle, of phases whose clusters have no names.
+
+    Beside scikit-learn's starts, evenly spaced centres are tried: the splay state, which keeps rare
+    clusters apart.
+
+    Parameters
+    ----------
+    phases : ndarray of shape (n,)
+        In radians.
+    n_clusters : int
+    rng : RandomState
+
+    Returns
+    -------
+    ndarray of shape (n,), int
+        Cluster of each, from 0.
+    """
+    points = phasors(phases).astype(np.float64)
+    starts: list[np.ndarray | str] = ["k-means++"]
+    turn = 2.0 * np.pi / n_clusters
+    splay = turn * np.arange(n_clusters)
+    starts += [phasors(splay + turn * part / _TURNS) for part in range(_TURNS)]
+    with warnings.catch_warnings():
+        # Fewer distinct phases than clusters are a result like any other.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = [
+            KMeans(
+                n_clusters, init=start, n_init=10 if start is starts[0] else 1, random_state=rng
+            ).fit(points)
+            for start in starts
+        ]
+    return min(found, key=lambda kmeans: kmeans.inertia_).labels_
 
 
 class PhaseReadout:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import torch
-from sklearn.base import BaseEstimator
 from torch import nn
 
 from skkuranet.coupling import (
@@ -18,6 +18,9 @@ from skkuranet.coupling import (
     PairwiseNetwork,
 )
 
+if TYPE_CHECKING:
+    from skkuranet._base import KuraNetBase, Lesson
+
 
 @dataclass(frozen=True)
 class CouplingRecipe:
@@ -26,41 +29,46 @@ class CouplingRecipe:
     Parameters
     ----------
     build : callable
-        ``build(estimator, n_features, n_groups, generator)`` returns the network.
+        ``build(estimator, lesson, generator)`` returns the network.
     normalizations : mapping, optional
         Where the user has a choice.
     """
 
-    build: Callable[[BaseEstimator, int, int, torch.Generator], nn.Module]
+    build: Callable[[KuraNetBase, Lesson, torch.Generator], nn.Module]
     normalizations: Mapping[str, Normalization] = field(default_factory=dict)
 
 
-def _blocks(
-    estimator: BaseEstimator, n_features: int, n_groups: int, generator: torch.Generator
-) -> nn.Module:
-    rank = max(16, 2 * n_groups) if estimator.rank is None else estimator.rank
-    return FactorizedNetwork(n_features, estimator._sizes(), rank=rank, generator=generator)
+def _shape(
+    estimator: KuraNetBase, lesson: Lesson, generator: torch.Generator
+) -> tuple[tuple[int, tuple[int, ...]], dict[str, Any]]:
+    """Number of features and hidden widths, and where weights and encoding come from."""
+    encoding = None if lesson.encoding is None else lesson.encoding(generator)
+    positional = lesson.X.shape[1], estimator._sizes()
+    return positional, {"generator": generator, "encoding": encoding}
 
 
-def _pairwise(
-    estimator: BaseEstimator, n_features: int, n_groups: int, generator: torch.Generator
-) -> nn.Module:
-    return PairwiseNetwork(n_features, estimator._sizes(), generator=generator)
+def _blocks(estimator: KuraNetBase, lesson: Lesson, generator: torch.Generator) -> nn.Module:
+    rank = max(16, 2 * lesson.n_groups) if estimator.rank is None else estimator.rank
+    shape, options = _shape(estimator, lesson, generator)
+    return FactorizedNetwork(*shape, rank=rank, **options)
 
 
-def _nonnegative(
-    estimator: BaseEstimator, n_features: int, n_groups: int, generator: torch.Generator
-) -> nn.Module:
+def _pairwise(estimator: KuraNetBase, lesson: Lesson, generator: torch.Generator) -> nn.Module:
+    shape, options = _shape(estimator, lesson, generator)
+    return PairwiseNetwork(*shape, **options)
+
+
+def _nonnegative(estimator: KuraNetBase, lesson: Lesson, generator: torch.Generator) -> nn.Module:
     rank = 32 if estimator.rank is None else estimator.rank
-    return FactorizedNetwork(
-        n_features, estimator._sizes(), rank=rank, form="nonnegative", generator=generator
-    )
+    shape, options = _shape(estimator, lesson, generator)
+    return FactorizedNetwork(*shape, rank=rank, form="nonnegative", **options)
 
 
 def _symmetric_pairwise(
-    estimator: BaseEstimator, n_features: int, n_groups: int, generator: torch.Generator
+    estimator: KuraNetBase, lesson: Lesson, generator: torch.Generator
 ) -> nn.Module:
-    return PairwiseNetwork(n_features, estimator._sizes(), symmetric=True, generator=generator)
+    shape, options = _shape(estimator, lesson, generator)
+    return PairwiseNetwork(*shape, symmetric=True, **options)
 
 
 _IN_DEGREE = {"in_degree": InDegree(), "none": Identity()}

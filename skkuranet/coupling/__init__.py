@@ -3,6 +3,7 @@
 from skkuranet.coupling._base import CouplingOperator, product
 from skkuranet.coupling._build import DEFAULT_MEMORY_BUDGET, couple, couple_driven
 from skkuranet.coupling._dense import DenseCoupling
+from skkuranet.coupling._encoding import FourierFeatures
 from skkuranet.coupling._factorized import FactorizedCoupling
 from skkuranet.coupling._networks import CouplingNetwork, FactorizedNetwork, PairwiseNetwork
 from skkuranet.coupling._normalization import (
@@ -23,6 +24,7 @@ __all__ = [
     "DenseCoupling",
     "FactorizedCoupling",
     "FactorizedNetwork",
+    "FourierFeatures",
     "Identity",
     "InDegree",
     "MeanDegree",

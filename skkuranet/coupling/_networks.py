@@ -13,6 +13,7 @@ from torch.utils.checkpoint import checkpoint
 
 from skkuranet.coupling._base import CouplingOperator
 from skkuranet.coupling._dense import DenseCoupling
+from skkuranet.coupling._encoding import FourierFeatures
 from skkuranet.coupling._factorized import FactorizedCoupling
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -27,6 +28,8 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 _TILE_BYTES = 1 << 20
 _TILES_OF_A_CARD = 256
 _SLICE_BYTES_GRAD = 1 << 28
+# Nodes that a factorised network looks at together, where no gradients are wanted.
+_NODES_AT_ONCE = 1 << 15
 
 
 class CouplingNetwork(nn.Module):
@@ -40,6 +43,9 @@ class CouplingNetwork(nn.Module):
     ----------
     n_features : int
         Number of node features.
+    encoding : FourierFeatures or Module, optional
+        What the network sees of standardised features; a module of your own needs an
+        attribute ``n_outputs``.
     """
 
     #: Whether the couplings of n nodes take n² numbers.
@@ -50,9 +56,9 @@ class CouplingNetwork(nn.Module):
     shift: Tensor
     inverse_scale: Tensor
 
-    def __init__(self, n_features: int) -> None:
+    def __init__(self, n_features: int, encoding: FourierFeatures | None = None) -> None:
         super().__init__()
-        self.n_features = n_features
+        self.n_features, self.encoding = n_features, encoding
         self.register_buffer("shift", torch.zeros(n_features, dtype=torch.float64))
         self.register_buffer("inverse_scale", torch.ones(n_features, dtype=torch.float64))
 
@@ -93,10 +99,15 @@ class CouplingNetwork(nn.Module):
             From 0 at the start to 1 at the end.
         """
 
-    def _scaled(self, x: Tensor) -> Tensor:
+    @property
+    def _n_inputs(self) -> int:
+        return self.n_features if self.encoding is None else self.encoding.n_outputs
+
+    def _seen(self, x: Tensor) -> Tensor:
         # In double precision: features may vary little around a large value.
         scaled = (x.double() - self.shift) * self.inverse_scale
-        return scaled.to(next(self.parameters()).dtype)
+        scaled = scaled.to(next(self.parameters()).dtype)
+        return scaled if self.encoding is None else self.encoding(scaled)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> CouplingNetwork:
         exact = self.shift, self.inverse_scale
@@ -122,6 +133,8 @@ class PairwiseNetwork(CouplingNetwork):
         Average f(x_i, x_j) and f(x_j, x_i).
     activation : {"leaky_relu", "relu", "silu", "tanh"}, default="leaky_relu"
         Nonlinearity of the hidden layers.
+    encoding : FourierFeatures or Module, optional
+        What the perceptron sees of standardised features.
     generator : torch.Generator, optional
         Source of the initial weights.
     """
@@ -133,15 +146,17 @@ class PairwiseNetwork(CouplingNetwork):
         *,
         symmetric: bool = False,
         activation: str = "leaky_relu",
+        encoding: FourierFeatures | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
-        super().__init__(n_features)
+        super().__init__(n_features, encoding)
         if not hidden_layer_sizes:
             raise ValueError("hidden_layer_sizes must name at least one hidden layer.")
         self.symmetric = symmetric
         width = hidden_layer_sizes[0]
-        self.target = _linear(n_features, width, generator, fan_in=2 * n_features)
-        self.source = _linear(n_features, width, generator, fan_in=2 * n_features, bias=False)
+        n_inputs = self._n_inputs
+        self.target = _linear(n_inputs, width, generator, fan_in=2 * n_inputs)
+        self.source = _linear(n_inputs, width, generator, fan_in=2 * n_inputs, bias=False)
         self.layers = _perceptron((*hidden_layer_sizes, 1), activation, generator)
         self.activation = ACTIVATIONS[activation]()
         self._widest = max(hidden_layer_sizes)
@@ -159,7 +174,7 @@ class PairwiseNetwork(CouplingNetwork):
         Tensor of shape (..., n, p)
         """
         alike = x is y
-        x, y = self._scaled(x), self._scaled(y)
+        x, y = self._seen(x), self._seen(y)
         forward = self._blocks(self.target(x), self.source(y))
         if not self.symmetric:
             return forward
@@ -234,6 +249,8 @@ class FactorizedNetwork(CouplingNetwork):
         Final inverse temperature β of the memberships.
     activation : {"leaky_relu", "relu", "silu", "tanh"}, default="leaky_relu"
         Nonlinearity of the hidden layers.
+    encoding : FourierFeatures or Module, optional
+        What the perceptron sees of standardised features.
     generator : torch.Generator, optional
         Source of the initial weights.
     """
@@ -252,9 +269,10 @@ class FactorizedNetwork(CouplingNetwork):
         form: str = "block",
         sharpness: float = 10.0,
         activation: str = "leaky_relu",
+        encoding: FourierFeatures | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
-        super().__init__(n_features)
+        super().__init__(n_features, encoding)
         if form not in _FORMS:
             raise ValueError(f"form must be one of {sorted(_FORMS)}, got {form!r}.")
         if rank < 1:
@@ -262,7 +280,9 @@ class FactorizedNetwork(CouplingNetwork):
         self.form, self.rank = form, rank
         self.nonnegative = form == "nonnegative"
         width, interaction = _FORMS[form].width * rank, _FORMS[form].interaction(rank)
-        self.layers = _perceptron((n_features, *hidden_layer_sizes, width), activation, generator)
+        self.layers = _perceptron(
+            (self._n_inputs, *hidden_layer_sizes, width), activation, generator
+        )
         self.register_parameter(
             "interaction", None if interaction is None else nn.Parameter(interaction)
         )
@@ -288,7 +308,12 @@ class FactorizedNetwork(CouplingNetwork):
         right : Tensor of shape (..., n, r) or (..., n, 2 r)
             Factor of the sources: K(x, y) is ``left(x) @ right(y).mT``.
         """
-        return _FORMS[self.form].factors(self, self.layers(self._scaled(x)))
+        if torch.is_grad_enabled() or x.shape[-2] <= _NODES_AT_ONCE:
+            return _FORMS[self.form].factors(self, self.layers(self._seen(x)))
+        # The hidden activations of millions of nodes are larger than their factors.
+        parts = [self.factors(part) for part in x.split(_NODES_AT_ONCE, -2)]
+        left, right = (torch.cat(side, -2) for side in zip(*parts, strict=True))
+        return left, right
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Return raw couplings.

@@ -9,14 +9,6 @@ from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from skkuranet import losses
 from skkuranet.coupling import DenseCoupling
 
-__all__ = [
-    "circular_variance",
-    "cluster_synchrony_loss",
-    "feature_correlation",
-    "order_parameter",
-    "splay_loss",
-]
-
 
 def order_parameter(phases):
     r"""Order parameter of Kuramoto, :math:`R = |\frac1n \sum_j e^{i\theta_j}|` (eq. 2).

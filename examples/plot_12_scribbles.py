@@ -1,0 +1,66 @@
+"""
+An image and a few scribbles
+============================
+
+Label a few strokes of pixels by hand, and let the rest of the image follow. Every pixel is an
+oscillator; the scribbled ones teach a network how strongly any two pixels ought to be coupled.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from skimage import data
+from skimage.draw import line
+from skimage.segmentation import mark_boundaries
+
+from skkuranet import KuraNetSegmenter
+
+image = data.coffee()
+
+# %%
+# Strokes from pixel to pixel, as (row, column), for the table, the cup with its coffee, and the
+# spoon with its saucer. All other pixels are -1, not labelled.
+strokes = {
+    0: [
+        (20, 30, 380, 30),
+        (20, 580, 380, 580),
+        (20, 60, 20, 540),
+        (385, 60, 385, 540),
+        (60, 130, 150, 60),
+        (300, 60, 370, 160),
+        (100, 500, 200, 510),
+        (370, 400, 300, 480),
+    ],
+    1: [(130, 250, 130, 400), (190, 230, 190, 370), (40, 200, 40, 360), (60, 190, 150, 190)],
+    2: [
+        (330, 280, 330, 420),
+        (300, 200, 330, 280),
+        (280, 450, 180, 460),
+        (260, 160, 160, 100),
+        (250, 90, 310, 150),
+        (210, 330, 280, 390),
+        (120, 440, 150, 450),
+    ],
+}
+scribbles = np.full(image.shape[:2], -1)
+for label, ends in strokes.items():
+    for end in ends:
+        rows, columns = line(*end)
+        scribbles[rows, columns] = label
+
+# %%
+# Texture helps where labels are few and far between, so the features are those of several scales.
+segmenter = KuraNetSegmenter("multiscale", max_iter=300, random_state=0)
+segments = segmenter.fit_predict(image, scribbles)
+
+# %%
+# The phase at which each pixel comes to rest says how sure the oscillators are: pixels in doubt
+# sit between the phases of two segments.
+figure, axes = plt.subplots(1, 3, figsize=(12, 3), layout="constrained")
+drawn = np.ma.masked_less(scribbles, 0)
+axes[0].imshow(image)
+axes[0].imshow(drawn, cmap="autumn", interpolation="nearest")
+axes[1].imshow(segmenter.transform(image), cmap="twilight", vmin=-np.pi, vmax=np.pi)
+axes[2].imshow(mark_boundaries(image, segments, color=(1, 1, 0)))
+for ax, title in zip(axes, ("scribbles", "phases", "segments"), strict=True):
+    ax.set(title=title, xticks=[], yticks=[])
+plt.show()

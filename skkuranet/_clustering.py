@@ -1,0 +1,124 @@
+"""What the estimators that synchronise oscillators into classes share, on tables of features."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import warnings
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import StrOptions
+
+from skkuranet._base import KuraNetBase, Lesson
+from skkuranet._readout import PhaseReadout, cluster_phases, phasors
+from skkuranet._recipes import CLUSTERING, CLUSTERING_NORMALIZATIONS
+from skkuranet._simulation import LIMIT_TIME, steps_in
+from skkuranet.coupling import Normalization
+from skkuranet.losses import cluster_synchrony_loss
+from skkuranet.objectives import ClusterObjective
+
+
+class ClusteringBase(KuraNetBase):
+    """Base of the estimators that learn to tell classes apart."""
+
+    _recipes = CLUSTERING
+
+    _parameter_constraints: dict = {
+        **KuraNetBase._parameter_constraints,
+        "normalization": [StrOptions({"auto", "balanced", "in_degree", "none"}), Normalization],
+    }
+
+    def _learn_classes(self, X, y, codes, classes, what, **options):
+        """Train on rows with a class each, or -1; warn if the classes merge."""
+        going_on = self.warm_start and hasattr(self, "classes_")
+        if going_on and not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                f"warm_start=True goes on with the classes {self.classes_}, but {what} has "
+                f"{classes}. Set warm_start=False to start anew."
+            )
+        normalization = self._normalization()
+        result = self._learn(
+            Lesson(
+                X,
+                y,
+                len(classes),
+                objective=functools.partial(_objective, codes, len(classes)),
+                complete=functools.partial(self._complete, normalization, X, codes, classes),
+                normalization=normalization,
+                **options,
+            )
+        )
+        if not result.converged and not result.interrupted:
+            warnings.warn(
+                "The class phases are merged at the limit (cluster synchrony loss "
+                f"{result.limit_loss:.3f}). Raise max_iter or n_init, or look whether the "
+                "classes can be told apart by these features.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    def _labels(self, X):
+        return self.classes_[self._readout.codes(phasors(self._lock(X)))]
+
+    def _clusters(self, X, n_clusters, rng, n_steps=None):
+        """Cluster of each row, from the limit of the mutual dynamics."""
+        return cluster_phases(self._limit(X, rng, n_steps), n_clusters, rng)
+
+    def _limit_loss(self, X, codes, n_classes, rng, n_steps=None):
+        """Cluster synchrony loss of the network made of X, at the limit."""
+        membership = torch.from_numpy(codes[:, None] == np.arange(n_classes))
+        limit = torch.from_numpy(self._limit(X, rng, n_steps))
+        return float(cluster_synchrony_loss(limit.double(), membership.double()))
+
+    def _normalization(self) -> Normalization:
+        if isinstance(self.normalization, Normalization):
+            return self.normalization
+        if isinstance(self.coupling, str):
+            known = self._recipes[self.coupling].normalizations
+        else:
+            known = CLUSTERING_NORMALIZATIONS
+        if self.normalization not in known:
+            raise ValueError(
+                f"normalization={self.normalization!r} does not go with coupling="
+                f"{self.coupling!r}; use one of {sorted(known)}."
+            )
+        return known[self.normalization]
+
+    def _complete(self, normalization, X, codes, classes, network, seed):
+        """Let a network of training rows come to rest, and cluster its phases."""
+        made = {
+            "coupling_": network,
+            "normalization_": normalization,
+            "classes_": classes,
+            "_n_features_out": 2,
+        }
+        rng = np.random.RandomState(seed)
+        order = rng.permutation(len(X))
+        known = order[codes[order] >= 0]
+        # Where few rows are labelled, half of the network is, as in training.
+        share = self.n_reference if len(known) == len(X) else self.n_reference // 2
+        chosen = np.union1d(known[:share], order[: self.n_reference - min(share, len(known))])
+        first = [order[np.argmax(codes[order] == c)] for c in range(len(classes))]
+        chosen = np.union1d(chosen, first)
+        codes = codes[chosen]
+        # The wanted state is known here; a little noise keeps it from resting on a saddle.
+        start = 2.0 * np.pi * codes / len(classes) + 0.1 * rng.standard_normal(len(codes))
+        start[codes < 0] = rng.uniform(0.0, 2.0 * np.pi, np.count_nonzero(codes < 0))
+        n_steps = steps_in(LIMIT_TIME, self.step_size)
+        # A copy integrates, so that this estimator changes only when all is done.
+        trained = copy.copy(self)
+        vars(trained).update(made)
+        phases = trained._integrate(X[chosen], start, n_steps, n_steps).phases[0]
+        readout = PhaseReadout(phasors(phases), codes, len(classes))
+        return made | {
+            "reference_features_": X[chosen],
+            "reference_phases_": phases,
+            "_readout": readout,
+            "cluster_centers_": readout.centers,
+        }
+
+
+def _objective(codes, n_classes, device):
+    return ClusterObjective(torch.as_tensor(codes, device=device), n_classes)

@@ -1,0 +1,72 @@
+"""Images as tables of pixels: what estimators need to answer for images as others do for rows."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+from sklearn.utils import gen_batches
+from sklearn.utils.validation import check_is_fitted
+
+from skkuranet._images import is_one_image, pixel_features, read_image, read_mask
+
+# Pixels that are answered for at once.
+_PIXELS_AT_ONCE = 1 << 18
+
+
+class PixelMixin:
+    """Images and masks for an estimator whose oscillators are pixels."""
+
+    def _pairs(self, image, mask):
+        """Images and masks as lists of arrays that fit each other."""
+        if is_one_image(image):
+            image, mask = [image], [mask]
+        elif isinstance(mask, np.ndarray) and mask.ndim == 2:
+            raise ValueError("mask is one mask, but image is several; pass as many of each.")
+        if len(image) != len(mask) or not len(image):
+            raise ValueError(
+                f"Pass as many masks as images, and one at least; got {len(image)} images and "
+                f"{len(mask)} masks."
+            )
+        number = (lambda i: "") if len(image) == 1 else (lambda i: f"[{i}]")
+        images = [read_image(one, f"image{number(i)}") for i, one in enumerate(image)]
+        masks = [
+            read_mask(one, images[i].shape[:2], self.unlabeled, f"mask{number(i)}")
+            for i, one in enumerate(mask)
+        ]
+        return images, masks
+
+    def _each(self, image, action):
+        check_is_fitted(self)
+        if is_one_image(image):
+            return action(self._as_seen(image))
+        return [action(self._as_seen(one, f"image[{i}]")) for i, one in enumerate(image)]
+
+    def _as_seen(self, image, name="image"):
+        image = read_image(image, name)
+        if image.shape[2] != self.n_channels_in_:
+            raise ValueError(
+                f"{name} has {image.shape[2]} channels, but KuraNetSegmenter was fitted to images "
+                f"of {self.n_channels_in_}."
+            )
+        return image
+
+    def _table(self, image):
+        check_is_fitted(self)
+        if not is_one_image(image):
+            raise ValueError("Pass one image; every image is a network of its own.")
+        image = self._as_seen(image)
+        return pixel_features(image, self.features), image.shape[:2]
+
+    def _by_pixel(self, answer, image):
+        """Answer for every pixel, a bounded number of them at once."""
+        X = pixel_features(image, self.features)
+        parts = []
+        for batch in gen_batches(len(X), _PIXELS_AT_ONCE):
+            parts.append(answer(X[batch]))
+            if self.verbose:
+                done = batch.stop / len(X)
+                bar = ("=" * round(30 * done)).ljust(30)
+                end = "\n" if done == 1.0 else "\r"
+                print(f"[KuraNetSegmenter] |{bar}| {done:4.0%}", end=end, file=sys.stderr)
+        return np.concatenate(parts).reshape(image.shape[:2])

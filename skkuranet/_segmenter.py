@@ -1,0 +1,494 @@
+"""KuraNetSegmenter: pixels as oscillators that learn to synchronise into segments."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from scipy.ndimage import distance_transform_edt
+from sklearn.base import _fit_context
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from skkuranet._base import Lesson
+from skkuranet._clustering import ClusteringBase
+from skkuranet._curriculum import Curriculum
+from skkuranet._images import FEATURES, pixel_features, read_mask
+from skkuranet._pixels import PixelMixin
+from skkuranet._simulation import LIMIT_TIME
+from skkuranet._tools import random_source
+from skkuranet.coupling import FourierFeatures
+from skkuranet.metrics import symmetric_best_dice
+
+# Bandwidth of place times the mean distance to the next labelled pixel, in radians.
+_WAVES = 0.05
+# Steps before the trajectory that gradients see, and the share of networks that start near the
+# splay state to the end.
+_BURN_IN, _FINAL_SEEDING = 300, 0.3
+# Pixels of the networks that the best weights are chosen by.
+_HELD_OUT = 4000
+
+
+class KuraNetSegmenter(PixelMixin, ClusteringBase):
+    r"""Segment images by oscillators that learn to synchronise into segments.
+
+    Every pixel is an oscillator. A neural network maps the features of two pixels, colour and
+    place, to their coupling; it is trained on small networks of labelled pixels so that,
+    whatever the initial phases, the flow
+
+    .. math:: \dot\theta_i = \sum_j K_\mu(x_i, x_j) \sin(\theta_j - \theta_i)
+
+    ends with the pixels of each segment in phase and the segments spread evenly around the circle
+    (Ricci et al. 2021, section III.B).
+
+    :meth:`predict` is exact and in closed form: a pixel is driven by a reference network of
+    training pixels, comes to rest at the angle of the field that they exert, and gets the label
+    of the nearest k-means centre of the reference phases. :meth:`simulate` and
+    :meth:`cluster` run the mutual dynamics of all pixels of an image as one network instead.
+
+    Parameters
+    ----------
+    features : {"rgb_xy", "multiscale"} or callable, default="rgb_xy"
+        What the coupling network sees of a pixel. ``"rgb_xy"``: its channels and its column
+        and row, the five features of the paper for a colour image. ``"multiscale"``: those of
+        :func:`skimage.feature.multiscale_basic_features` and column and row. Or a callable
+        from an image of floats (h, w, n_channels) to features (h, w, n_features).
+    bandwidth : "auto" or float, default="auto"
+        How fine details of place can be: standard deviation of the angular frequencies of
+        the waves through which the coupling network sees column and row, in radians per
+        longer side of the image. ``"auto"`` is the finer the shorter the way from any pixel to
+        the next labelled one. A callable's features get no waves.
+    coupling : {"factorized", "pairwise"} or torch.nn.Module, default="factorized"
+        The coupling network; see :class:`KuraNetClusterer`. Whole images need
+        ``"factorized"``, which is linear in the number of pixels.
+    hidden_layer_sizes : array-like of int, default=(128, 128)
+        Widths of the hidden layers.
+    rank : int, default=None
+        Number of blocks of the factorised network; None for max(16, 2 n_classes).
+    normalization : {"auto", "balanced", "in_degree", "none"} or Normalization, default="auto"
+        How couplings are made independent of the number of oscillators; see
+        :class:`KuraNetClusterer`.
+    network_size : int, default=250
+        Pixels in each network drawn for training.
+    batch_size : int, default=4
+        Networks drawn for each iteration.
+    max_iter : int, default=800
+        Iterations of training; its whole schedule scales with it.
+    learning_rate_init : float, default=3e-3
+        Peak learning rate of Adam.
+    weight_decay : float, default=0.3
+        Decoupled weight decay.
+    step_size : float, default=1.0
+        Euler step, in units of time.
+    n_steps : int, default=60
+        Steps of the longest trajectories of training.
+    tol : float, default=1e-4
+        Training stops early when the loss at the limit stays below it for eight checks,
+        25 iterations apart; 0 never stops early.
+    n_init : int, default=1
+        Number of networks trained; the best is kept.
+    n_jobs : int, default=None
+        Number of jobs for ``n_init``. It does not change results.
+    warm_start : bool, default=False
+        Start from the couplings of the last fit, whatever ``coupling``, ``hidden_layer_sizes``,
+        ``rank`` and ``bandwidth`` say by now.
+    unlabeled : int, default=-1
+        Label in masks of pixels whose segment is not known. They take no part in training.
+    n_reference : int, default=1000
+        Number of training pixels in the reference network, at most; each class has at
+        least one.
+    memory_budget : int, default=2**30
+        Bytes that stored couplings may take.
+    device : str or torch.device, default="auto"
+        "auto" uses a CUDA device where there is one. Fitted attributes stay on the CPU.
+    random_state : int, RandomState instance or None, default=None
+        Source of initial weights, networks and phases.
+    verbose : bool or int, default=0
+        Print the loss every 50 iterations, and how far predictions are.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels of the masks.
+    cluster_centers_ : ndarray of shape (n_classes, 2)
+        k-means centres of the reference phasors, in the order of ``classes_``.
+    coupling_ : torch.nn.Module
+        The trained coupling network, on the CPU.
+    normalization_ : Normalization
+        The normalisation that it was trained with.
+    reference_features_ : ndarray of shape (n_reference, n_features)
+        Features of the pixels of the reference network.
+    reference_phases_ : ndarray of shape (n_reference,)
+        Their phases at the limit, in radians.
+    loss_curve_ : list of float
+        Training loss of every iteration.
+    limit_loss_ : float
+        Cluster synchrony loss, from 0 to 1, of training networks at the limit.
+    n_iter_ : int
+        Number of iterations done.
+    n_channels_in_ : int
+        Number of channels of the images seen in fit.
+
+    See Also
+    --------
+    KuraNetClusterer : The same for rows of a table.
+    skimage.future.TrainableSegmenter : A pixel classifier as a segmenter.
+
+    References
+    ----------
+    M. Ricci et al., "KuraNet: Systems of Coupled Oscillators that Learn to Synchronize",
+    arXiv:2105.02838, 2021.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skkuranet import KuraNetSegmenter
+    >>> image = np.zeros((20, 30))
+    >>> image[:, 15:] = 1.0
+    >>> scribbles = np.full((20, 30), -1)
+    >>> scribbles[5, :10], scribbles[5, 20:] = 0, 1
+    >>> segmenter = KuraNetSegmenter(max_iter=100, random_state=0).fit(image, scribbles)
+    >>> segmenter.predict(image)[0, [0, 29]]
+    array([0, 1])
+    """
+
+    _parameter_constraints: dict = {
+        **ClusteringBase._parameter_constraints,
+        "features": [StrOptions(set(FEATURES)), callable],
+        "bandwidth": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
+        "unlabeled": [Integral],
+    }
+
+    def __init__(
+        self,
+        features="rgb_xy",
+        *,
+        bandwidth="auto",
+        coupling="factorized",
+        hidden_layer_sizes=(128, 128),
+        rank=None,
+        normalization="auto",
+        network_size=250,
+        batch_size=4,
+        max_iter=800,
+        learning_rate_init=3e-3,
+        weight_decay=0.3,
+        step_size=1.0,
+        n_steps=60,
+        tol=1e-4,
+        n_init=1,
+        n_jobs=None,
+        warm_start=False,
+        unlabeled=-1,
+        n_reference=1000,
+        memory_budget=2**30,
+        device="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        self.features = features
+        self.bandwidth = bandwidth
+        self.coupling = coupling
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.rank = rank
+        self.normalization = normalization
+        self.network_size = network_size
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.learning_rate_init = learning_rate_init
+        self.weight_decay = weight_decay
+        self.step_size = step_size
+        self.n_steps = n_steps
+        self.tol = tol
+        self.n_init = n_init
+        self.n_jobs = n_jobs
+        self.warm_start = warm_start
+        self.unlabeled = unlabeled
+        self.n_reference = n_reference
+        self.memory_budget = memory_budget
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, image, mask):
+        """Learn couplings under which the pixels of each segment synchronise.
+
+        Parameters
+        ----------
+        image : array of shape (h, w) or (h, w, n_channels), PIL image, path, or a list of them
+            Image to learn from, or several of as many channels.
+        mask : array of shape (h, w), PIL image, path, or a list of them
+            Label of each pixel, or ``unlabeled``. A label means the same in all masks.
+
+        Returns
+        -------
+        KuraNetSegmenter
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If an image, a mask or a parameter cannot be used; the message says why.
+        OSError
+            If a file cannot be read.
+        FloatingPointError
+            If the loss is not finite.
+        """
+        images, masks = self._pairs(image, mask)
+        n_channels = {image.shape[2] for image in images}
+        if len(n_channels) > 1:
+            raise ValueError(
+                f"All images of a fit must have as many channels, got {sorted(n_channels)}. "
+                "Convert them first, for instance with skimage.color.gray2rgb."
+            )
+        classes = np.unique(np.concatenate([np.unique(mask) for mask in masks]))
+        classes = classes[classes != self.unlabeled]
+        self._check_classes(classes)
+        known = [mask != self.unlabeled for mask in masks]
+        X = np.concatenate(
+            [
+                pixel_features(image, self.features)[here.ravel()]
+                for image, here in zip(images, known, strict=True)
+            ]
+        )
+        labels = np.concatenate([mask[here] for mask, here in zip(masks, known, strict=True)])
+        codes = np.searchsorted(classes, labels)
+        self._learn_classes(
+            X,
+            codes,
+            codes,
+            classes,
+            "mask",
+            weight_decay=self.weight_decay,
+            encoding=self._encoding(X, known),
+        )
+        (self.n_channels_in_,) = n_channels
+        return self
+
+    def fit_predict(self, image, mask):
+        """Fit, and return the labels of all pixels of the images.
+
+        Parameters
+        ----------
+        image : array of shape (h, w) or (h, w, n_channels), PIL image, path, or a list of them
+            Image to learn from, or several.
+        mask : array of shape (h, w), PIL image, path, or a list of them
+            Label of each pixel, or ``unlabeled``.
+
+        Returns
+        -------
+        ndarray of shape (h, w), or list of them
+            Labels of ``classes_``.
+        """
+        return self.fit(image, mask).predict(image)
+
+    def predict(self, image):
+        """Return the label of the segment that each pixel locks to.
+
+        Parameters
+        ----------
+        image : array of shape (h, w) or (h, w, n_channels), PIL image, path, or a list of them
+            Images of as many channels as those of fit.
+
+        Returns
+        -------
+        ndarray of shape (h, w), or list of them
+            Labels of ``classes_``.
+        """
+        return self._each(image, functools.partial(self._by_pixel, self._labels))
+
+    def transform(self, image):
+        """Return the phase at which each pixel locks.
+
+        Parameters
+        ----------
+        image : array of shape (h, w) or (h, w, n_channels), PIL image, path, or a list of them
+            Images of as many channels as those of fit.
+
+        Returns
+        -------
+        ndarray of shape (h, w), or list of them
+            Phases in (−π, π].
+        """
+        return self._each(image, functools.partial(self._by_pixel, self._lock))
+
+    def score(self, image, mask):
+        """Return the mean symmetric best Dice score of the predicted segments.
+
+        Parameters
+        ----------
+        image : array of shape (h, w) or (h, w, n_channels), PIL image, path, or a list of them
+            Images of as many channels as those of fit.
+        mask : array of shape (h, w), PIL image, path, or a list of them
+            True labels; pixels that are ``unlabeled`` do not count.
+
+        Returns
+        -------
+        float
+            Mean over the images, from 0 to 1; every label counts as a segment.
+        """
+        check_is_fitted(self)
+        images, masks = self._pairs(image, mask)
+        scores = []
+        for one, labels in zip(images, masks, strict=True):
+            known = labels != self.unlabeled
+            scores.append(symmetric_best_dice(labels[known], self.predict(one)[known]))
+        return float(np.mean(scores))
+
+    def simulate(
+        self,
+        image,
+        *,
+        n_steps=None,
+        save_from=None,
+        step_size=None,
+        initial_phases=None,
+        random_state=None,
+    ):
+        """Integrate the mutual dynamics of all pixels of an image as one network.
+
+        Parameters
+        ----------
+        image : array of shape (h, w) or (h, w, n_channels), PIL image, or path
+            One image.
+        n_steps : int, default=None
+            Number of steps; None for 500 units of time.
+        save_from : int, default=None
+            First step that is kept; None keeps the limit alone, as every step takes four bytes for
+            each pixel.
+        step_size : float, default=None
+            Euler step in units of time; None takes the estimator's.
+        initial_phases : array-like of shape (h, w), default=None
+            In radians; None draws them at random.
+        random_state : int, RandomState instance or None, default=None
+            Source of the initial phases; None takes the estimator's.
+
+        Returns
+        -------
+        Trajectory
+            ``times`` (T,) and ``phases`` (T, h * w), pixels in the order of ``image.ravel()``.
+        """
+        X, shape = self._table(image)
+        if initial_phases is not None:
+            if np.shape(initial_phases) != shape:
+                raise ValueError(
+                    f"initial_phases must have shape {shape}, one phase for each pixel, got "
+                    f"{np.shape(initial_phases)}."
+                )
+            initial_phases = np.ravel(initial_phases)
+        step_size = self.step_size if step_size is None else step_size
+        n_steps = self._limit_steps(step_size) if n_steps is None else n_steps
+        return self._simulate(
+            X,
+            n_steps=n_steps,
+            save_from=n_steps if save_from is None else save_from,
+            step_size=step_size,
+            initial_phases=initial_phases,
+            random_state=random_state,
+        )
+
+    def cluster(self, image, n_segments=None, *, n_steps=None, random_state=None):
+        """Segment an image by the limit of the mutual dynamics of its pixels.
+
+        This needs no labels, so it can be asked for segments never seen in training; how well
+        those are told apart depends on what the couplings learned.
+
+        Parameters
+        ----------
+        image : array of shape (h, w) or (h, w, n_channels), PIL image, or path
+            One image.
+        n_segments : int, default=None
+            Number of segments; None for the number of classes in fit.
+        n_steps : int, default=None
+            Number of steps; None for 500 units of time.
+        random_state : int, RandomState instance or None, default=None
+            Source of initial phases and of k-means; None takes the estimator's.
+
+        Returns
+        -------
+        ndarray of shape (h, w), int
+            Segment of each pixel, from 0.
+        """
+        X, shape = self._table(image)
+        n_segments = len(self.classes_) if n_segments is None else n_segments
+        if not isinstance(n_segments, Integral) or not 1 <= n_segments <= len(X):
+            raise ValueError(
+                f"n_segments must lie between 1 and the number of pixels {len(X)}, got "
+                f"{n_segments!r}."
+            )
+        seed = self.random_state if random_state is None else random_state
+        return self._clusters(X, n_segments, random_source(seed), n_steps).reshape(shape)
+
+    def synchrony_loss(self, image, mask, *, n_steps=None, random_state=None):
+        """Return the cluster synchrony loss of all labelled pixels as one network, at the limit.
+
+        Parameters
+        ----------
+        image : array of shape (h, w) or (h, w, n_channels), PIL image, or path
+            One image.
+        mask : array of shape (h, w), PIL image, or path
+            True labels. Pixels that are ``unlabeled`` are left out of the network.
+        n_steps : int, default=None
+            Number of steps; None for 500 units of time.
+        random_state : int, RandomState instance or None, default=None
+            Source of the initial phases; None takes the estimator's.
+
+        Returns
+        -------
+        float
+            0 for segments in phase and splay among each other, 1 for the opposite.
+        """
+        X, shape = self._table(image)
+        labels = read_mask(mask, shape, self.unlabeled).ravel()
+        known = labels != self.unlabeled
+        classes, codes = np.unique(labels[known], return_inverse=True)
+        seed = self.random_state if random_state is None else random_state
+        return self._limit_loss(X[known], codes, len(classes), random_source(seed), n_steps)
+
+    def _curriculum(self, lesson: Lesson) -> Curriculum:
+        return dataclasses.replace(
+            super()._curriculum(lesson),
+            # Four segments are held apart so weakly that only late states show whether they are.
+            burn_in=_BURN_IN,
+            final_seeding=_FINAL_SEEDING,
+            limit_time=LIMIT_TIME,
+            n_held_out=max(1, _HELD_OUT // self.network_size),
+            check_every=max(25, self.max_iter // 16),
+        )
+
+    def _check_classes(self, classes):
+        if len(classes) < 2:
+            raise ValueError(
+                f"mask has one label only, {classes[0]}. Label pixels of two segments at least."
+            )
+        if len(classes) > self.network_size:
+            raise ValueError(
+                f"network_size={self.network_size} cannot hold the {len(classes)} labels in mask. "
+                "Raise network_size to several times their number."
+            )
+
+    def _encoding(self, X, known):
+        """What makes waves of column and row, the last two features."""
+        if callable(self.features):
+            return None
+        bandwidth = self.bandwidth
+        if bandwidth == "auto":
+            # Details finer than the labels would be made up.
+            bandwidth = _WAVES / np.mean([_mean_distance(here) for here in known])
+        along = np.zeros(X.shape[1])
+        # Coupling networks see features in units of their standard deviation.
+        along[-2:] = bandwidth * X[:, -2:].std(axis=0)
+        return functools.partial(_waves, torch.from_numpy(along))
+
+
+def _mean_distance(labelled):
+    """Mean distance of a pixel to the next labelled one, half a pixel at least, in longer sides."""
+    return max(0.5, distance_transform_edt(~labelled).mean()) / max(labelled.shape)
+
+
+def _waves(along, generator):
+    return FourierFeatures(along, generator=generator)

@@ -1,0 +1,255 @@
+"""The Berkeley segmentation data set, and the paper's nine images of it."""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+from scipy.io import loadmat
+from skimage.io import imread
+from sklearn.datasets import get_data_home
+from sklearn.utils import Bunch
+
+_SUBSETS = ("train", "val", "test")
+_ARCHIVE = "BSR_bsds500.tgz"
+_MIRROR = "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/BSR/" + _ARCHIVE
+_SHA256 = "97e49d31764f3912f0c4122707d53062ac9e783ba0f095e447a4d53c1a41af8e"
+_CHUNK = 1 << 20
+
+_DESCR = """\
+Berkeley Segmentation Data Set 500: natural images of 321 x 481 pixels, each segmented by several
+people. P. Arbelaez, M. Maire, C. Fowlkes and J. Malik, "Contour detection and hierarchical image
+segmentation", IEEE Transactions on Pattern Analysis and Machine Intelligence 33, 2011.
+For non-commercial research and education."""
+
+# Image, index of the human segmentation, labels of each group; all other labels are background.
+_PAPER = {
+    90076: (4, [[11], [9], [7]]),
+    118020: (3, [[12, 10, 8], [1], [2, 3], [4]]),
+    124084: (0, [[2], [3], [4], [5]]),
+    189011: (0, [[11], [7], [5]]),
+    229036: (2, [[3], [4], [5]]),
+    247003: (0, [[2], [3], [4]]),
+    296028: (0, [[1], [6], [8], [10]]),
+    317080: (2, [[1, 3], [4, 5, 6], [7]]),
+    361010: (3, [[5, 14, 17, 27], [13, 15, 18, 20], [12]]),
+}
+
+
+def load_bsds500(path, *, subset="train", ids=None, return_X_y=False):
+    """Load images of BSDS500 and their human segmentations from a folder.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Folder with the subfolders ``images`` and ``groundTruth``, or one in which the archive
+        of the data set was unpacked.
+    subset : {"train", "val", "test"}, default="train"
+        Which images.
+    ids : sequence of int, default=None
+        Numbers of the images wanted; None for all of the subset.
+    return_X_y : bool, default=False
+        Return the images and the first segmentation of each.
+
+    Returns
+    -------
+    Bunch or (list, list)
+        ``images``, a list of uint8 arrays of shape (h, w, 3); ``segmentations``, for each image
+        the list of its segmentations, int arrays of shape (h, w); ``ids``; ``DESCR``.
+
+    Raises
+    ------
+    ValueError
+        If ``subset`` is unknown.
+    FileNotFoundError
+        If the folder does not hold the data set or an image is not in it.
+    """
+    folder = _data_folder(path)
+    if subset not in _SUBSETS:
+        raise ValueError(f"subset must be one of {_SUBSETS}, got {subset!r}.")
+    if ids is None:
+        ids = sorted(int(p.stem) for p in (folder / "images" / subset).glob("*.jpg"))
+        if not ids:
+            raise FileNotFoundError(f"No images of subset={subset!r} in path={str(folder)!r}.")
+    data = Bunch(
+        images=[_read_image(folder, i, (subset,)) for i in ids],
+        segmentations=[_read_segmentations(folder, i, (subset,)) for i in ids],
+        ids=list(ids),
+        DESCR=_DESCR,
+    )
+    if return_X_y:
+        return data.images, [segmentations[0] for segmentations in data.segmentations]
+    return data
+
+
+def load_bsds500_paper(path, *, return_X_y=False):
+    """Load the paper's nine images of BSDS500, with the segments that it groups labels into.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Folder of the data set; see :func:`load_bsds500`.
+    return_X_y : bool, default=False
+        Return images and masks.
+
+    Returns
+    -------
+    Bunch or (list, list)
+        ``images``, a list of uint8 arrays of shape (321, 481, 3); ``masks``, a list of int arrays
+        of shape (321, 481) whose label 0 is the background; ``ids``; ``DESCR``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder does not hold the images.
+    """
+    folder = _data_folder(path)
+    images, masks = [], []
+    for number, (person, groups) in _PAPER.items():
+        images.append(_read_image(folder, number, _SUBSETS))
+        labels = _read_segmentations(folder, number, _SUBSETS)[person]
+        masks.append(sum(k * np.isin(labels, group) for k, group in enumerate(groups, 1)))
+    if return_X_y:
+        return images, masks
+    return Bunch(images=images, masks=masks, ids=[*_PAPER], DESCR=_DESCR)
+
+
+def fetch_bsds500(
+    data_home=None,
+    *,
+    subset="train",
+    ids=None,
+    mirror=_MIRROR,
+    sha256=_SHA256,
+    download_if_missing=True,
+    n_retries=3,
+    delay=1.0,
+    return_X_y=False,
+):
+    """Load BSDS500, and download it first (71 MB) where it is missing.
+
+    An interrupted download goes on where it stopped.
+
+    Parameters
+    ----------
+    data_home : str or path-like, default=None
+        Folder for data sets; None for scikit-learn's, ``~/scikit_learn_data``.
+    subset : {"train", "val", "test"}, default="train"
+        Which images.
+    ids : sequence of int, default=None
+        Numbers of the images wanted; None for all of the subset.
+    mirror : str, default=URL of the authors
+        URL of the archive.
+    sha256 : str, default=checksum of the authors' archive
+        Checksum that the archive must have.
+    download_if_missing : bool, default=True
+        If False, raise an error where the data set is not there.
+    n_retries : int, default=3
+        Number of times that a broken connection is tried again.
+    delay : float, default=1.0
+        Seconds between tries.
+    return_X_y : bool, default=False
+        Return the images and the first segmentation of each.
+
+    Returns
+    -------
+    Bunch or (list, list)
+        As :func:`load_bsds500` does.
+
+    Raises
+    ------
+    OSError
+        If the data set is missing and may not be or cannot be downloaded, or if the archive is not
+        the one expected.
+    """
+    home = Path(get_data_home(data_home)) / "bsds500"
+    try:
+        _data_folder(home)
+    except FileNotFoundError:
+        if not download_if_missing:
+            raise OSError(
+                f"BSDS500 is not in data_home={str(home.parent)!r} and download_if_missing=False."
+            ) from None
+        home.mkdir(parents=True, exist_ok=True)
+        archive = home / _ARCHIVE
+        _download(mirror, archive, sha256, n_retries, delay)
+        with tarfile.open(archive) as packed:
+            packed.extractall(home, filter="data")
+        archive.unlink()
+    return load_bsds500(home, subset=subset, ids=ids, return_X_y=return_X_y)
+
+
+def _data_folder(path):
+    path = Path(path)
+    for folder in (path, path / "BSDS500" / "data", path / "BSR" / "BSDS500" / "data"):
+        if (folder / "images").is_dir() and (folder / "groundTruth").is_dir():
+            return folder
+    raise FileNotFoundError(
+        f"path={str(path)!r} has no folders 'images' and 'groundTruth'. Pass the folder of "
+        "BSDS500, or call fetch_bsds500."
+    )
+
+
+def _find(folder, kind, number, subsets, ending):
+    for subset in subsets:
+        found = folder / kind / subset / f"{number}.{ending}"
+        if found.exists():
+            return found
+    raise FileNotFoundError(f"Image {number} is not in {' or '.join(subsets)} of {str(folder)!r}.")
+
+
+def _read_image(folder, number, subsets):
+    return imread(_find(folder, "images", number, subsets, "jpg"))
+
+
+def _read_segmentations(folder, number, subsets):
+    people = loadmat(_find(folder, "groundTruth", number, subsets, "mat"))["groundTruth"][0]
+    return [person["Segmentation"][0, 0].astype(np.int64) for person in people]
+
+
+def _download(url, target, sha256, n_retries, delay):
+    """Download to ``target``, going on with what is there of it; check it."""
+    part = target.with_suffix(target.suffix + ".part")
+    for left in range(n_retries, -1, -1):
+        try:
+            _append(url, part)
+            break
+        except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
+            if left == 0:
+                raise OSError(
+                    f"{url} cannot be downloaded: {error}. Pass another mirror, or call again to "
+                    "go on where this stopped."
+                ) from error
+            time.sleep(delay)
+    with part.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != sha256:
+        part.unlink()
+        raise OSError(
+            f"{url} is not the archive expected: its sha256 is {found} and not {sha256}. It was "
+            "removed; pass another mirror."
+        )
+    part.rename(target)
+
+
+def _append(url, part):
+    done = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={done}-"} if done else {})
+    try:
+        response = urllib.request.urlopen(request, timeout=60)
+    except urllib.error.HTTPError as error:
+        if done and error.code == 416:
+            return  # all of it is there
+        raise
+    with response, part.open("ab" if response.status == 206 else "wb") as file:
+        expected = response.headers.get("Content-Length")
+        before = file.tell()
+        while block := response.read(_CHUNK):
+            file.write(block)
+        if expected is not None and file.tell() - before < int(expected):
+            raise ConnectionError("the connection closed early")

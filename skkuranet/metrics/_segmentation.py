@@ -1,0 +1,254 @@
+"""Scores of segmentations against those of people.
+
+Segmentations are arrays of labels of one shape. All scores compare segments, whatever their
+labels are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from skimage import metrics as of_skimage
+from sklearn.metrics import rand_score
+from sklearn.metrics.cluster import contingency_matrix
+
+
+def best_dice(labels_a, labels_b, *, background=None):
+    r"""Mean over the segments of a of their best Dice score with a segment of b.
+
+    .. math::
+        \mathrm{BD}(a, b) = \frac{1}{|a|} \sum_{s \in a} \max_{t \in b}
+                            \frac{2 |s \cap t|}{|s| + |t|}
+
+    Every segment counts alike, whatever its size (Scharr et al. 2016).
+
+    Parameters
+    ----------
+    labels_a, labels_b : array-like of int
+        Segmentations of one shape.
+    background : int, "lowest" or None, default=None
+        Label that is not a segment, in either; ``"lowest"`` takes the lowest label of each, as
+        the public code of the leaf segmentation challenge does. None counts every label.
+
+    Returns
+    -------
+    float
+        From 0 to 1. Two segmentations without any segment agree (1), one without and one with
+        segments do not (0).
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, there are no pixels, labels are not whole numbers or
+        ``background`` is unknown.
+
+    References
+    ----------
+    H. Scharr et al., "Leaf segmentation in plant phenotyping: a collation study", Machine
+    Vision and Applications 27, 2016.
+
+    Examples
+    --------
+    >>> from skkuranet.metrics import best_dice
+    >>> best_dice([1, 1, 1, 2], [1, 1, 2, 2])
+    0.733...
+    >>> best_dice([0, 0, 1, 1], [0, 0, 0, 1], background=0)
+    0.666...
+    """
+    dice = _dice(*_pair(labels_a, labels_b, "labels_a", "labels_b"), background)
+    return _mean_of_best(dice)
+
+
+def symmetric_best_dice(labels_true, labels_pred, *, background=None):
+    """Symmetric best Dice (SBD): the smaller of the :func:`best_dice` of either by the other.
+
+    Parameters
+    ----------
+    labels_true, labels_pred : array-like of int
+        Segmentations of one shape.
+    background : int, "lowest" or None, default=None
+        Label that is not a segment; see :func:`best_dice`.
+
+    Returns
+    -------
+    float
+        1 for the same segments, whatever their labels; near 0 where none matches.
+
+    Raises
+    ------
+    ValueError
+        As :func:`best_dice` does.
+
+    References
+    ----------
+    H. Scharr et al., "Leaf segmentation in plant phenotyping: a collation study", Machine
+    Vision and Applications 27, 2016.
+
+    Examples
+    --------
+    >>> from skkuranet.metrics import symmetric_best_dice
+    >>> symmetric_best_dice([0, 0, 1, 1], [7, 7, 3, 3])
+    1.0
+    >>> symmetric_best_dice([0, 0, 0, 0], [0, 0, 1, 2])
+    0.488...
+    """
+    dice = _dice(*_pair(labels_true, labels_pred, "labels_true", "labels_pred"), background)
+    return min(_mean_of_best(dice), _mean_of_best(dice.T))
+
+
+def segmentation_covering(labels_true, labels_pred):
+    r"""Covering of the true segments by the predicted ones (Arbeláez et al. 2011).
+
+    .. math::
+        C = \frac1N \sum_{s} |s| \max_{t} \frac{|s \cap t|}{|s \cup t|}
+
+    Parameters
+    ----------
+    labels_true : array-like of int
+        True segmentation.
+    labels_pred : array-like of int
+        Segmentation of the same shape.
+
+    Returns
+    -------
+    float
+        From 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, there are no pixels or labels are not whole numbers.
+
+    References
+    ----------
+    P. Arbeláez et al., "Contour detection and hierarchical image segmentation", IEEE
+    Transactions on Pattern Analysis and Machine Intelligence 33, 2011.
+
+    Examples
+    --------
+    >>> from skkuranet.metrics import segmentation_covering
+    >>> segmentation_covering([0, 0, 1, 1], [0, 0, 0, 1])
+    0.583...
+    """
+    shared = contingency_matrix(*_pair(labels_true, labels_pred, "labels_true", "labels_pred"))
+    true, predicted = shared.sum(axis=1, keepdims=True), shared.sum(axis=0, keepdims=True)
+    overlap = shared / (true + predicted - shared)
+    return float(overlap.max(axis=1) @ true[:, 0] / true.sum())
+
+
+def variation_of_information(labels_true, labels_pred):
+    """Information that one segmentation lacks about the other, both ways, in bits.
+
+    The sum of both parts of :func:`skimage.metrics.variation_of_information`.
+
+    Parameters
+    ----------
+    labels_true, labels_pred : array-like of int
+        Segmentations of one shape.
+
+    Returns
+    -------
+    float
+        0 for the same segments.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, there are no pixels or labels are not whole numbers.
+
+    Examples
+    --------
+    >>> from skkuranet.metrics import variation_of_information
+    >>> variation_of_information([0, 0, 0, 0], [0, 0, 1, 1])
+    1.0
+    """
+    # Its labels are indices into a table.
+    pair = (
+        np.unique(labels, return_inverse=True)[1]
+        for labels in _pair(labels_true, labels_pred, "labels_true", "labels_pred")
+    )
+    return float(np.sum(of_skimage.variation_of_information(*pair)))
+
+
+def probabilistic_rand_index(labels_true, labels_pred):
+    """Mean Rand index over several true segmentations (Unnikrishnan et al. 2007).
+
+    Parameters
+    ----------
+    labels_true : array-like of int or list of them
+        True segmentations, of several people for instance.
+    labels_pred : array-like of int
+        Segmentation of the same shape as each.
+
+    Returns
+    -------
+    float
+        From 0 to 1: share of the pairs of pixels that are together, or apart, in both.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, there are no pixels or labels are not whole numbers.
+
+    References
+    ----------
+    R. Unnikrishnan et al., "Toward objective evaluation of image segmentation algorithms",
+    IEEE Transactions on Pattern Analysis and Machine Intelligence 29, 2007.
+
+    Examples
+    --------
+    >>> from skkuranet.metrics import probabilistic_rand_index
+    >>> probabilistic_rand_index([[0, 0, 1], [0, 1, 1]], [0, 0, 1])
+    0.666...
+    """
+    several = np.ndim(labels_true) > np.ndim(labels_pred)
+    pairs = [
+        _pair(one, labels_pred, "labels_true", "labels_pred")
+        for one in (labels_true if several else [labels_true])
+    ]
+    return float(np.mean([rand_score(*pair) for pair in pairs]))
+
+
+def _pair(a, b, name_a, name_b):
+    a, b = _labels(a, name_a), _labels(b, name_b)
+    if a.shape != b.shape:
+        raise ValueError(
+            f"{name_a} and {name_b} must be segmentations of one image, got the shapes {a.shape} "
+            f"and {b.shape}."
+        )
+    return a.ravel(), b.ravel()
+
+
+def _labels(labels, name):
+    labels = np.asarray(labels)
+    if not labels.size:
+        raise ValueError(f"{name} has no pixels.")
+    if labels.dtype.kind not in "iub":
+        rounded = labels.astype(np.int64) if labels.dtype.kind == "f" else None
+        if rounded is None or not np.array_equal(rounded, labels):
+            raise ValueError(f"{name} must hold whole numbers, one label for each pixel.")
+        return rounded
+    return labels.astype(np.int64)
+
+
+def _dice(a, b, background):
+    """Dice score of each segment of a with each of b."""
+    names = np.unique(a), np.unique(b)
+    if background is None:
+        dropped = (None, None)
+    elif background == "lowest":
+        dropped = names[0][0], names[1][0]
+    elif isinstance(background, (int, np.integer)):
+        dropped = (background, background)
+    else:
+        raise ValueError(f"background must be a label, 'lowest' or None, got {background!r}.")
+    shared = contingency_matrix(a, b)
+    dice = 2.0 * shared / (shared.sum(axis=1, keepdims=True) + shared.sum(axis=0))
+    kept = [found != drop for found, drop in zip(names, dropped, strict=True)]
+    return dice[np.ix_(*kept)]
+
+
+def _mean_of_best(dice):
+    if not dice.size:
+        # No segments in either is agreement.
+        return float(dice.shape == (0, 0))
+    return float(dice.max(axis=1).mean())

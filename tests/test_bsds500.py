@@ -1,0 +1,144 @@
+"""BSDS500: a small one of our own making, a local server, and the real one where it is."""
+
+import hashlib
+import http.server
+import tarfile
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.io import savemat
+
+from skkuranet.datasets import fetch_bsds500, load_bsds500, load_bsds500_paper
+
+REAL = Path(__file__).parents[2] / "shared" / "bsds500"
+
+
+def made(folder):
+    """A data set of three tiny images, in the authors' layout."""
+    data = folder / "BSR" / "BSDS500" / "data"
+    for number, subset in {12: "train", 7: "train", 90: "val"}.items():
+        for kind in ("images", "groundTruth"):
+            (data / kind / subset).mkdir(parents=True, exist_ok=True)
+        image = np.full((4, 6, 3), number, np.uint8)
+        Image.fromarray(image).save(data / "images" / subset / f"{number}.jpg", quality=100)
+        people = np.empty((1, 2), dtype=object)
+        for person in range(2):
+            people[0, person] = {"Segmentation": np.full((4, 6), person + 1, np.uint16)}
+        savemat(data / "groundTruth" / subset / f"{number}.mat", {"groundTruth": people})
+    return folder
+
+
+def test_load(tmp_path):
+    folder = made(tmp_path)
+    bunch = load_bsds500(folder)
+    assert bunch.ids == [7, 12]
+    assert bunch.images[0].shape == (4, 6, 3)
+    assert bunch.images[1][0, 0, 0] == pytest.approx(12, abs=2)
+    assert [s[0, 0] for s in bunch.segmentations[0]] == [1, 2]
+    images, masks = load_bsds500(folder / "BSR", subset="val", return_X_y=True)
+    assert len(images) == len(masks) == 1
+    assert load_bsds500(folder, ids=[12]).ids == [12]
+
+
+def test_bad_paths_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="has no folders 'images' and 'groundTruth'"):
+        load_bsds500(tmp_path)
+    folder = made(tmp_path)
+    with pytest.raises(ValueError, match="subset must be one of"):
+        load_bsds500(folder, subset="all")
+    with pytest.raises(FileNotFoundError, match="Image 90 is not in train"):
+        load_bsds500(folder, ids=[90])
+    with pytest.raises(FileNotFoundError, match="No images of subset='test'"):
+        load_bsds500(folder, subset="test")
+    with pytest.raises(FileNotFoundError, match="Image 90076 is not in train or val or test"):
+        load_bsds500_paper(folder)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Serves one file, by ranges, and breaks off the first ``breaks`` answers half way."""
+
+    def do_GET(self):
+        server = self.server
+        wanted = self.headers.get("Range")
+        server.ranges.append(wanted)
+        start = int(wanted.split("=")[1].rstrip("-")) if wanted else 0
+        if start >= len(server.content):
+            self.send_error(416)
+            return
+        body = server.content[start:]
+        self.send_response(206 if wanted else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if server.breaks:
+            server.breaks -= 1
+            body = body[: len(body) // 2]
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server(tmp_path):
+    packed = tmp_path / "packed.tgz"
+    with tarfile.open(packed, "w:gz") as archive:
+        archive.add(made(tmp_path / "made") / "BSR", "BSR")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.content, server.ranges, server.breaks = packed.read_bytes(), [], 0
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def fetch(server, home, **options):
+    settings = {
+        "mirror": f"http://127.0.0.1:{server.server_address[1]}/packed.tgz",
+        "sha256": hashlib.sha256(server.content).hexdigest(),
+        "delay": 0.0,
+        **options,
+    }
+    return fetch_bsds500(home, **settings)
+
+
+def test_fetch_downloads_once(server, tmp_path):
+    assert fetch(server, tmp_path / "home").ids == [7, 12]
+    assert fetch(server, tmp_path / "home", subset="val").ids == [90]
+    assert len(server.ranges) == 1
+
+
+def test_a_broken_download_goes_on_where_it_stopped(server, tmp_path):
+    server.breaks = 2
+    assert fetch(server, tmp_path / "home").ids == [7, 12]
+    first, second, third = server.ranges
+    half = len(server.content) // 2
+    assert first is None
+    assert second == f"bytes={half}-"
+    assert int(third[6:-1]) > half
+    # So does the next call, after one that gave up.
+    server.breaks = 1
+    with pytest.raises(OSError, match=r"cannot be downloaded.*another mirror"):
+        fetch(server, tmp_path / "other", n_retries=0)
+    assert fetch(server, tmp_path / "other").ids == [7, 12]
+    assert server.ranges[-1] == f"bytes={half}-"
+
+
+def test_another_archive_is_refused_and_removed(server, tmp_path):
+    with pytest.raises(OSError, match="not the archive expected"):
+        fetch(server, tmp_path, sha256="0" * 64)
+    assert not list((tmp_path / "bsds500").iterdir())
+    with pytest.raises(OSError, match="download_if_missing=False"):
+        fetch(server, tmp_path, download_if_missing=False)
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="BSDS500 is not there")
+def test_the_images_of_the_paper():
+    bunch = load_bsds500_paper(REAL)
+    assert len(bunch.images) == len(bunch.masks) == len(bunch.ids) == 9
+    for image, mask in zip(bunch.images, bunch.masks, strict=True):
+        assert image.shape[:2] == mask.shape
+        assert mask.size == 154_401
+    assert [int(mask.max()) + 1 for mask in bunch.masks] == [4, 5, 5, 4, 4, 4, 5, 4, 4]
