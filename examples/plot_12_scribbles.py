@@ -10,9 +10,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from skimage import data
 from skimage.draw import line
-from skimage.segmentation import mark_boundaries
 
 from skkuranet import KuraNetSegmenter
+from skkuranet.inspection import SegmentationDisplay
 
 image = data.coffee()
 
@@ -50,17 +50,10 @@ for label, ends in strokes.items():
 # %%
 # Texture helps where labels are few and far between, so the features are those of several scales.
 segmenter = KuraNetSegmenter("multiscale", max_iter=300, random_state=0)
-segments = segmenter.fit_predict(image, scribbles)
+segmenter.fit(image, scribbles)
 
 # %%
 # The phase at which each pixel comes to rest says how sure the oscillators are: pixels in doubt
 # sit between the phases of two segments.
-figure, axes = plt.subplots(1, 3, figsize=(12, 3), layout="constrained")
-drawn = np.ma.masked_less(scribbles, 0)
-axes[0].imshow(image)
-axes[0].imshow(drawn, cmap="autumn", interpolation="nearest")
-axes[1].imshow(segmenter.transform(image), cmap="twilight", vmin=-np.pi, vmax=np.pi)
-axes[2].imshow(mark_boundaries(image, segments, color=(1, 1, 0)))
-for ax, title in zip(axes, ("scribbles", "phases", "segments"), strict=True):
-    ax.set(title=title, xticks=[], yticks=[])
+SegmentationDisplay.from_estimator(segmenter, image, scribbles)
 plt.show()

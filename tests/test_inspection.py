@@ -5,12 +5,13 @@ import pytest
 from matplotlib import pyplot as plt
 from sklearn.datasets import make_blobs
 
-from skkuranet import KuraNetClusterer
+from skkuranet import KuraNetClusterer, KuraNetSegmenter
 from skkuranet.inspection import (
     CouplingMatrixDisplay,
     FanInDisplay,
     PhaseDisplay,
     PhaseLandscapeDisplay,
+    SegmentationDisplay,
 )
 
 
@@ -74,3 +75,25 @@ def test_fan_in_is_averaged_over_bins():
     np.testing.assert_allclose(display.fan_in, [[1.0, np.nan], [np.nan, 10.0]])
     assert display.ax_.get_xlabel() == "p"
     np.testing.assert_allclose(display.edges_y, [0.0, 0.5, 1.0])
+
+
+def test_segmentation_shows_image_phases_and_segments():
+    image = np.zeros((12, 16, 3), dtype=np.uint8)
+    image[:, 8:, 0] = 250
+    mask = np.full((12, 16), -1)
+    mask[3], mask[3, 6:10] = image[3, :, 0] > 0, -1
+    settings = {"max_iter": 60, "hidden_layer_sizes": (16,), "random_state": 0}
+    model = KuraNetSegmenter(**settings).fit(image, mask)
+    display = SegmentationDisplay.from_estimator(model, image, mask)
+    shown = [ax.images[0].get_array() for ax in display.axes_]
+    np.testing.assert_allclose(shown[0][0, -1], [250 / 255, 0.0, 0.0], atol=1e-6)
+    np.testing.assert_allclose(np.exp(1j * shown[1]), np.exp(1j * model.transform(image)))
+    left, right = shown[2][0, 0], shown[2][0, -1]
+    assert not np.array_equal(left, right)
+    # The same colours for the same labels; what is not labelled stays blank.
+    np.testing.assert_array_equal(shown[3][3, [0, -1]], [left, right])
+    assert shown[3][0, 0, 3] == 0.0
+    grey = SegmentationDisplay(image[..., 0], shown[1], mask).plot()
+    assert len(grey.axes_) == 3
+    with pytest.raises(ValueError, match="axes must be 3"):
+        grey.plot(axes=display.axes_)

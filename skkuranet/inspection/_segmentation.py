@@ -1,0 +1,130 @@
+"""A segmented image beside the phases it comes from."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+
+from skkuranet._images import intensities, read_image, read_mask
+from skkuranet.inspection._base import colours
+
+_SIZE = 3.2
+
+
+class SegmentationDisplay:
+    """An image, the phases of its pixels, their segments, and the true ones (Fig. 4).
+
+    Make one with :meth:`from_estimator`, or from arrays of your own.
+
+    Parameters
+    ----------
+    image : ndarray of shape (h, w) or (h, w, n_channels)
+        Shown in colour if it has three or four channels, else its first channel in grey.
+    phases : ndarray of shape (h, w)
+        Phase of each pixel in radians; shown on a cyclic colour map.
+    labels : ndarray of shape (h, w)
+        Segment of each pixel.
+    mask : ndarray of shape (h, w), default=None
+        True segments, or scribbles; None leaves them out.
+    unlabeled : int, default=-1
+        Label of pixels in ``mask`` that are not labelled; they stay blank.
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib Axes
+        Axes of the last plot, one for each picture.
+    figure_ : matplotlib Figure
+        Figure of the last plot.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skkuranet.inspection import SegmentationDisplay
+    >>> halves = np.repeat([[0, 1]], 2, axis=0)
+    >>> display = SegmentationDisplay(halves, np.pi * halves, halves).plot()
+    """
+
+    def __init__(self, image, phases, labels, *, mask=None, unlabeled=-1):
+        self.image = image
+        self.phases = phases
+        self.labels = labels
+        self.mask = mask
+        self.unlabeled = unlabeled
+
+    @classmethod
+    def from_estimator(cls, estimator, image, mask=None, *, axes=None):
+        """Segment an image and plot it.
+
+        Parameters
+        ----------
+        estimator : KuraNetSegmenter
+            A fitted estimator.
+        image : array of shape (h, w) or (h, w, n_channels), PIL image, or path
+            The image.
+        mask : array of shape (h, w), PIL image, or path, default=None
+            True segments, or scribbles.
+        axes : sequence of matplotlib Axes, default=None
+            One for each picture: three, or four with a mask. None makes a new figure.
+
+        Returns
+        -------
+        SegmentationDisplay
+            The display, plotted.
+        """
+        pixels = read_image(image)
+        unlabeled = estimator.unlabeled
+        display = cls(
+            pixels,
+            estimator.transform(pixels),
+            estimator.predict(pixels),
+            mask=None if mask is None else read_mask(mask, pixels.shape[:2], unlabeled),
+            unlabeled=unlabeled,
+        )
+        return display.plot(axes=axes)
+
+    def plot(self, *, axes=None):
+        """Plot the pictures.
+
+        Parameters
+        ----------
+        axes : sequence of matplotlib Axes, default=None
+            One for each picture: three, or four with a mask. None makes a new figure.
+
+        Returns
+        -------
+        SegmentationDisplay
+            The display itself.
+
+        Raises
+        ------
+        ValueError
+            If there are not as many axes as pictures.
+        """
+        check_matplotlib_support("SegmentationDisplay.plot")
+        import matplotlib.pyplot as plt
+
+        n_pictures = 3 if self.mask is None else 4
+        if axes is None:
+            _, axes = plt.subplots(
+                1, n_pictures, figsize=(_SIZE * n_pictures, _SIZE), layout="constrained"
+            )
+        if len(axes) != n_pictures:
+            raise ValueError(f"axes must be {n_pictures}, one for each picture, got {len(axes)}.")
+        self.axes_, self.figure_ = np.asarray(axes), axes[0].figure
+        picture = intensities(read_image(self.image))
+        colour = picture.shape[2] in (3, 4)
+        self.axes_[0].imshow(picture if colour else picture[..., 0], cmap="gray")
+        self.axes_[1].imshow(
+            np.angle(np.exp(1j * np.asarray(self.phases))), cmap="twilight", vmin=-np.pi, vmax=np.pi
+        )
+        labels = np.asarray(self.labels)
+        shown = [labels] if self.mask is None else [labels, np.asarray(self.mask)]
+        classes, palette = colours(np.concatenate([np.unique(s) for s in shown]))
+        # Pixels that are not labelled stay blank.
+        palette[classes == self.unlabeled] = 0.0
+        for ax, segments in zip(self.axes_[2:], shown, strict=True):
+            ax.imshow(palette[np.searchsorted(classes, segments)], interpolation="nearest")
+        titles = ("image", "phases", "segments", "mask")
+        for ax, title in zip(self.axes_, titles, strict=False):
+            ax.set(title=title, xticks=[], yticks=[])
+        return self
