@@ -30,7 +30,7 @@ class ClusteringBase(KuraNetBase):
         "normalization": [StrOptions({"auto", "balanced", "in_degree", "none"}), Normalization],
     }
 
-    def _learn_classes(self, X, y, codes, classes, what, **options):
+    def _learn_classes(self, X, y, codes, classes, what, *, pools=None, **options):
         """Train on rows with a class each, or -1; warn if the classes merge."""
         going_on = self.warm_start and hasattr(self, "classes_")
         if going_on and not np.array_equal(classes, self.classes_):
@@ -44,7 +44,7 @@ class ClusteringBase(KuraNetBase):
                 X,
                 y,
                 len(classes),
-                objective=functools.partial(_objective, codes, len(classes)),
+                objective=functools.partial(_objective, codes, len(classes), pools),
                 complete=functools.partial(self._complete, normalization, X, codes, classes),
                 normalization=normalization,
                 **options,
@@ -120,5 +120,5 @@ class ClusteringBase(KuraNetBase):
         }
 
 
-def _objective(codes, n_classes, device):
-    return ClusterObjective(torch.as_tensor(codes, device=device), n_classes)
+def _objective(codes, n_classes, pools, device):
+    return ClusterObjective(torch.as_tensor(codes, device=device), n_classes, pools=pools)

@@ -220,7 +220,8 @@ class KuraNetSegmenter(PixelMixin, ClusteringBase):
         Parameters
         ----------
         image : array of shape (h, w) or (h, w, n_channels), PIL image, path, or a list of them
-            Image to learn from, or several of as many channels.
+            Image to learn from, or several of as many channels; every network of training is
+            drawn from one of them.
         mask : array of shape (h, w), PIL image, path, or a list of them
             Label of each pixel, or ``unlabeled``. A label means the same in all masks.
 
@@ -257,6 +258,7 @@ class KuraNetSegmenter(PixelMixin, ClusteringBase):
         )
         labels = np.concatenate([mask[here] for mask, here in zip(masks, known, strict=True)])
         codes = np.searchsorted(classes, labels)
+        sizes = [int(here.sum()) for here in known]
         self._learn_classes(
             X,
             codes,
@@ -265,6 +267,8 @@ class KuraNetSegmenter(PixelMixin, ClusteringBase):
             "mask",
             weight_decay=self.weight_decay,
             encoding=self._encoding(X, known),
+            # Places in different images say nothing about one another.
+            pools=torch.arange(len(X)).split(sizes) if len(images) > 1 else None,
         )
         (self.n_channels_in_,) = n_channels
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import torch
@@ -19,6 +20,8 @@ class Objective(Protocol):
 
     #: Nodes of which every network gets half, on the CPU; None draws all nodes alike.
     anchors: Tensor | None = None
+    #: Sets of nodes, one of which every network is drawn from, on the CPU; None draws from all.
+    pools: Sequence[Tensor] | None = None
 
     def node_parameters(self, index: Tensor) -> dict[str, Any]:
         """Return what the nodes bring into the dynamics besides their couplings.
@@ -123,6 +126,9 @@ class ClusterObjective(Objective):
         Number k of classes.
     locking, evidence : float
         Weights of the two terms.
+    pools : sequence of Tensor, optional
+        Sets of nodes, all labelled, for instance the pixels of one image each; every network
+        is drawn from one of them. By default from all nodes.
     """
 
     #: Logit by which the wanted phase leads its neighbours on the circle.
@@ -137,11 +143,13 @@ class ClusterObjective(Objective):
         *,
         locking: float = 0.3,
         evidence: float = 1.0,
+        pools: Sequence[Tensor] | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> None:
         known = labels >= 0
         # Where few nodes are labelled, networks of any nodes would hardly hold one.
         self.anchors = None if bool(known.all()) else known.nonzero().flatten().cpu()
+        self.pools = pools
         self.n_classes, self.locking, self.evidence = n_classes, locking, evidence
         self.labels = labels.clamp_min(0)
         one_hot = nn.functional.one_hot(self.labels, n_classes).to(dtype)

@@ -195,7 +195,14 @@ class _Run:
         """Draw the nodes of a batch of networks, (batch, network_size)."""
         total = len(self.features)
         size = min(self.curriculum.network_size, total)
-        anchors = self.objective.anchors
+        anchors, pools = self.objective.anchors, self.objective.pools
+        if pools is not None:
+            chosen = torch.randint(len(pools), (batch,), generator=self.generator).tolist()
+            drawn = [
+                pools[i][torch.randint(len(pools[i]), (size,), generator=self.generator)]
+                for i in chosen
+            ]
+            return torch.stack(drawn).to(self.features.device)
         if anchors is not None:
             # Half of every network says something about the loss.
             shape = (batch, size // 2)

@@ -48,6 +48,22 @@ def test_best_weights_are_restored(problem):
     assert network.sharpness == 10.0
 
 
+def test_every_network_is_drawn_from_one_pool(problem):
+    network, x, objective, generator = problem
+    drawn, phases = [], objective.initial_phases
+
+    def noted(index, *args):
+        drawn.append(index.cpu() >= 20)
+        return phases(index, *args)
+
+    objective.initial_phases = noted
+    objective.pools = torch.arange(20), torch.arange(20, 60)
+    train(network, Balanced(), x, objective, settings(n_iterations=10), generator)
+    late = torch.cat(drawn)
+    assert bool((late.all(-1) | ~late.any(-1)).all())
+    assert 0 < int(late.all(-1).sum()) < len(late)
+
+
 def test_callers_can_stop_it(problem):
     network, x, objective, generator = problem
     result = train(
