@@ -28,6 +28,8 @@ _WAVES = 0.05
 # Steps before the trajectory that gradients see, and the share of networks that start near the
 # splay state to the end.
 _BURN_IN, _FINAL_SEEDING = 300, 0.3
+# Labelled pixels from which on regularisation is what weight_decay says.
+_PIXELS = 10_000
 # Pixels of the networks that the best weights are chosen by.
 _HELD_OUT = 4000
 
@@ -80,7 +82,8 @@ class KuraNetSegmenter(PixelMixin, ClusteringBase):
     learning_rate_init : float, default=3e-3
         Peak learning rate of Adam.
     weight_decay : float, default=0.3
-        Decoupled weight decay.
+        Decoupled weight decay, the regularisation, for 10,000 labelled pixels or more. For fewer
+        it grows with the square root of how few they are, up to 3.3 times.
     step_size : float, default=1.0
         Euler step, in units of time.
     n_steps : int, default=60
@@ -265,7 +268,8 @@ class KuraNetSegmenter(PixelMixin, ClusteringBase):
             codes,
             classes,
             "mask",
-            weight_decay=self.weight_decay,
+            # Few pixels cannot outweigh a prior as many do.
+            weight_decay=self.weight_decay * np.clip(np.sqrt(_PIXELS / len(X)), 1.0, 3.3),
             encoding=self._encoding(X, known),
             # Places in different images say nothing about one another.
             pools=torch.arange(len(X)).split(sizes) if len(images) > 1 else None,
