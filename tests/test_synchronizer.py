@@ -20,9 +20,11 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skkuranet import KuraNetSynchronizer
 from skkuranet._graph import FixedGraph, edges_of
+from skkuranet._regimes import PROMPT
 from skkuranet.coupling import DenseCoupling
 from skkuranet.datasets import make_disorder
 from skkuranet.dynamics import integrate
+from skkuranet.training import Curriculum
 
 QUICK = {"max_iter": 150, "hidden_layer_sizes": (32, 32), "batch_size": 4, "random_state": 0}
 ROLES = {"I": {}, "II": {"field": 1}, "III": {"delay": 1}}
@@ -454,3 +456,12 @@ def test_cuda_agrees_with_the_cpu(case):
     np.testing.assert_allclose(model.coupling_matrix(X), expected[1], atol=1e-9)
     if model.locked_.all():
         np.testing.assert_allclose(model.predict(X), expected[0], atol=1e-9)
+
+
+def test_training_takes_longer_steps_only_where_couplings_are_weak():
+    plain = Curriculum(step_size=0.1)
+    steps = {
+        degree: PROMPT.adapt(plain, n_steps=None, average_degree=degree).step_size
+        for degree in (0.5, 1.0, 2.5, 10.0)
+    }
+    assert steps == pytest.approx({0.5: 0.5, 1.0: 0.5, 2.5: 0.2, 10.0: 0.1})
