@@ -17,6 +17,7 @@ import time
 
 import numpy as np
 from _common import write
+from scipy.ndimage import binary_dilation
 from skimage.draw import line
 from skimage.feature import multiscale_basic_features
 from skimage.future import TrainableSegmenter
@@ -48,23 +49,15 @@ def pixels_in(mask, count, rng):
 def scribbles_in(mask, rng):
     """A mask with three straight strokes in each segment, three pixels wide; -1 elsewhere."""
     found = np.full(mask.shape, -1)
-    height, width = mask.shape
     for label in np.unique(mask):
         inside = np.argwhere(mask == label)
-        for _ in range(N_STROKES):
-            row, column = inside[rng.randint(len(inside))]
+        stroke = np.zeros(mask.shape, dtype=bool)
+        for row, column in inside[rng.randint(len(inside), size=N_STROKES)]:
             angle = rng.uniform(0.0, 2.0 * np.pi)
-            end = row + STROKE * np.sin(angle), column + STROKE * np.cos(angle)
-            rows, columns = line(row, column, *(int(e) for e in end))
-            for away in (-1, 0, 1):
-                r, c = (
-                    rows + away * (abs(np.cos(angle)) > 0.7),
-                    columns + away * (abs(np.cos(angle)) <= 0.7),
-                )
-                kept = (r >= 0) & (r < height) & (c >= 0) & (c < width)
-                r, c = r[kept], c[kept]
-                own = mask[r, c] == label
-                found[r[own], c[own]] = label
+            end = row + int(STROKE * np.sin(angle)), column + int(STROKE * np.cos(angle))
+            rows, columns = line(row, column, *np.clip(end, 0, np.subtract(mask.shape, 1)))
+            stroke[rows, columns] = True
+        found[binary_dilation(stroke, np.ones((3, 3))) & (mask == label)] = label
     return found
 
 

@@ -48,19 +48,16 @@ def cluster_phases(phases: np.ndarray, n_clusters: int, rng: np.random.RandomSta
         Cluster of each, from 0.
     """
     points = phasors(phases).astype(np.float64)
-    starts: list[np.ndarray | str] = ["k-means++"]
     turn = 2.0 * np.pi / n_clusters
     splay = turn * np.arange(n_clusters)
-    starts += [phasors(splay + turn * part / _TURNS) for part in range(_TURNS)]
+    tried = [KMeans(n_clusters, n_init=10, random_state=rng)] + [
+        KMeans(n_clusters, init=phasors(splay + turn * part / _TURNS), n_init=1)
+        for part in range(_TURNS)
+    ]
     with warnings.catch_warnings():
         # Fewer distinct phases than clusters are a result like any other.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        found = [
-            KMeans(
-                n_clusters, init=start, n_init=10 if start is starts[0] else 1, random_state=rng
-            ).fit(points)
-            for start in starts
-        ]
+        found = [kmeans.fit(points) for kmeans in tried]
     return min(found, key=lambda kmeans: kmeans.inertia_).labels_
 
 

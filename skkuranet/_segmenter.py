@@ -18,7 +18,7 @@ from skkuranet._clustering import ClusteringBase
 from skkuranet._curriculum import Curriculum
 from skkuranet._images import FEATURES, pixel_features, read_mask
 from skkuranet._pixels import PixelMixin
-from skkuranet._simulation import LIMIT_TIME
+from skkuranet._simulation import LIMIT_TIME, steps_in
 from skkuranet._tools import random_source
 from skkuranet.coupling import FourierFeatures
 from skkuranet.metrics import symmetric_best_dice
@@ -389,7 +389,7 @@ class KuraNetSegmenter(PixelMixin, ClusteringBase):
                 )
             initial_phases = np.ravel(initial_phases)
         step_size = self.step_size if step_size is None else step_size
-        n_steps = self._limit_steps(step_size) if n_steps is None else n_steps
+        n_steps = steps_in(LIMIT_TIME, step_size) if n_steps is None else n_steps
         return self._simulate(
             X,
             n_steps=n_steps,

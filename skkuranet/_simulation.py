@@ -164,13 +164,9 @@ class SimulationMixin:
         check_is_fitted(self)
         return validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
 
-    def _limit_steps(self, step_size):
-        """Number of steps after which phases count as the limit."""
-        return steps_in(LIMIT_TIME, step_size)
-
     def _limit(self, X, rng, n_steps=None):
         """Phases of the mutual dynamics at the limit of random initial phases."""
-        n_steps = self._limit_steps(self.step_size) if n_steps is None else n_steps
+        n_steps = steps_in(LIMIT_TIME, self.step_size) if n_steps is None else n_steps
         start = rng.uniform(0.0, 2.0 * np.pi, len(X)).astype(np.float32)
         return self._integrate(X, start, n_steps, n_steps).phases[0]
 

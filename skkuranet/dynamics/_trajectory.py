@@ -89,21 +89,17 @@ class Trajectory(Generic[Array]):
         Tensor or ndarray of shape (T, ...)
             In radians.
         """
-        if len(self.times) > 1:
-            # In the frame of the median oscillator: a network may turn by more than π a step.
-            rate = self.effective_frequency()
-            middle = rate.median(-1).values if isinstance(rate, Tensor) else np.median(rate, -1)
-            turned = self.times.reshape(-1, *(1 for _ in middle.shape)) - self.times[0]
-            turned = turned * middle
-        else:
-            turned = self.phases[..., 0] * 0.0
+        # In the frame of the median oscillator: a network may turn by more than π a step.
+        if isinstance(self.phases, Tensor):
+            middle = self.phases.median(-1).values
+            turned = middle - middle[0]
+            angle = mean_field(self.phases - turned.unsqueeze(-1)).angle()
+            return turned + torch.cat((angle[:1], angle[:1] + wrap(angle.diff(dim=0)).cumsum(0)))
+        middle = np.median(self.phases, axis=-1)
+        turned = middle - middle[0]
         phases = self.phases - turned[..., None]
-        if isinstance(phases, Tensor):
-            angle = mean_field(phases).angle()
-            smooth = torch.cat((angle[:1], angle[:1] + wrap(angle.diff(dim=0)).cumsum(0)))
-            return (smooth + turned).to(self.phases.dtype)
         angle = np.arctan2(np.sin(phases).mean(-1), np.cos(phases).mean(-1))
-        return np.unwrap(angle, axis=0) + turned
+        return turned + np.unwrap(angle, axis=0)
 
     def numpy(self) -> Trajectory[NDArray[Any]]:
         """Return the same trajectory in NumPy arrays.

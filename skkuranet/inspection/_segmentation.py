@@ -8,7 +8,8 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from skkuranet._images import intensities, read_image, read_mask
 from skkuranet.inspection._base import colours
 
-_SIZE = 3.2
+# Of a picture and of its title, in inches.
+_WIDTH, _TITLE = 3.2, 0.4
 
 
 class SegmentationDisplay:
@@ -105,9 +106,9 @@ class SegmentationDisplay:
 
         n_pictures = 3 if self.mask is None else 4
         if axes is None:
-            _, axes = plt.subplots(
-                1, n_pictures, figsize=(_SIZE * n_pictures, _SIZE), layout="constrained"
-            )
+            height, width = np.shape(self.labels)
+            size = _WIDTH * n_pictures, _WIDTH * height / width + _TITLE
+            _, axes = plt.subplots(1, n_pictures, figsize=size, layout="constrained")
         if len(axes) != n_pictures:
             raise ValueError(f"axes must be {n_pictures}, one for each picture, got {len(axes)}.")
         self.axes_, self.figure_ = np.asarray(axes), axes[0].figure
