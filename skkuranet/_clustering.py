@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import functools
 import warnings
 
@@ -13,7 +12,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import StrOptions
 
 from skkuranet._base import KuraNetBase, Lesson
-from skkuranet._curriculum import Curriculum
 from skkuranet._readout import PhaseReadout, cluster_phases, phasors
 from skkuranet._recipes import CLUSTERING, CLUSTERING_NORMALIZATIONS
 from skkuranet._simulation import LIMIT_TIME, steps_in
@@ -73,11 +71,6 @@ class ClusteringBase(KuraNetBase):
         membership = torch.from_numpy(codes[:, None] == np.arange(n_classes))
         limit = torch.from_numpy(self._limit(X, rng, n_steps))
         return float(cluster_synchrony_loss(limit.double(), membership.double()))
-
-    def _curriculum(self, lesson: Lesson) -> Curriculum:
-        known = self._recipes.get(self.coupling) if isinstance(self.coupling, str) else None
-        changes = {} if known is None else known.curriculum
-        return dataclasses.replace(super()._curriculum(lesson), **changes)
 
     def _normalization(self) -> Normalization:
         if isinstance(self.normalization, Normalization):

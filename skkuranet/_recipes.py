@@ -32,13 +32,10 @@ class CouplingRecipe:
         ``build(estimator, lesson, generator)`` returns the network.
     normalizations : mapping, optional
         Where the user has a choice.
-    curriculum : mapping, optional
-        Fields of the curriculum that this kind of network is trained best with.
     """
 
     build: Callable[[KuraNetBase, Lesson, torch.Generator], nn.Module]
     normalizations: Mapping[str, Normalization] = field(default_factory=dict)
-    curriculum: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _shape(
@@ -89,8 +86,6 @@ CLUSTERING = {
     "pairwise": CouplingRecipe(
         _pairwise,
         {"auto": InDegree(density_exponent=0.5), **_IN_DEGREE},
-        # Its clusters are held apart more weakly, and late states tell whether they are.
-        {"burn_in": 200, "final_seeding": 0.3},
     ),
 }
 
