@@ -131,11 +131,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--coupling", default="factorized")
+    parser.add_argument("--max-iter", type=int, help="iterations of training, for all sets alike")
     parser.add_argument("--sets", nargs="+", default=[*MIXTURES, *REAL])
     parser.add_argument("--without-peers", action="store_true")
     parser.add_argument("--name", help="of the JSON file in benchmarks/results")
     options = parser.parse_args()
     settings = {"coupling": options.coupling}
+    if options.max_iter is not None:
+        settings["max_iter"] = options.max_iter
     print(
         f"{'set':14s}seed    data     size  d+size   fit_s    ours     MLP     KNN     SVC  forest"
     )

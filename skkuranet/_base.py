@@ -46,6 +46,10 @@ class Lesson:
         Of the couplings.
     weight_decay : float, default=0.0
         Of the coupling network.
+    sharpness : float, default=10.0
+        Of the memberships of factorised couplings, at the end of training.
+    feature_noise : float, default=0.0
+        On the features of the nodes drawn for training, in standard deviations.
     edges : ndarray of shape (2, n_edges), optional
         Of the network of all rows, where there is but one.
     graph : callable, optional
@@ -61,6 +65,8 @@ class Lesson:
     complete: Callable[[nn.Module, int], dict]
     normalization: Normalization
     weight_decay: float = 0.0
+    sharpness: float = 10.0
+    feature_noise: float = 0.0
     edges: np.ndarray | None = None
     graph: Callable[[Tensor], Tensor] | None = None
     encoding: Callable[[torch.Generator], nn.Module] | None = None
@@ -116,6 +122,7 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
             learning_rate=self.learning_rate_init,
             weight_decay=float(lesson.weight_decay),
             tolerance=self.tol,
+            feature_noise=float(lesson.feature_noise),
         )
 
     def _new_network(self, lesson: Lesson, seed: int) -> nn.Module:

@@ -355,3 +355,6 @@ class KuraNetClusterer(
         X, _, classes, codes = check_labelled(self, X, y, reset=False)
         seed = self.random_state if random_state is None else random_state
         return self._limit_loss(X, codes, len(classes), random_source(seed))
+
+    def _labels(self, X):
+        return self.classes_[self._readout.codes(phasors(self._lock(X)))]

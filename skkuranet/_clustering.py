@@ -59,9 +59,6 @@ class ClusteringBase(KuraNetBase):
                 stacklevel=3,
             )
 
-    def _labels(self, X):
-        return self.classes_[self._readout.codes(phasors(self._lock(X)))]
-
     def _clusters(self, X, n_clusters, rng, n_steps=None):
         """Cluster of each row, from the limit of the mutual dynamics."""
         return cluster_phases(self._limit(X, rng, n_steps), n_clusters, rng)

@@ -48,6 +48,10 @@ class Curriculum:
         Steps, at most and once the horizon is whole, that a network is integrated before
         the trajectory that gradients see; their number is drawn anew each time. Without
         them, states that take long to reach are never scored.
+    feature_noise : float, default=0.0
+        Standard deviation of the Gaussian noise on the features of the nodes drawn for
+        gradients, in standard deviations of each feature. Where few nodes are labelled, it says
+        that what is near them is alike.
     """
 
     n_iterations: int = 600
@@ -65,6 +69,7 @@ class Curriculum:
     n_held_out: int | None = None
     final_seeding: float = 0.0
     burn_in: int = 0
+    feature_noise: float = 0.0
 
     def horizon(self, progress: float) -> int:
         """Return the steps of a trajectory: a tenth of ``n_steps`` at first, all from p = 0.8.

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 
 import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
 
 from skkuranet._images import is_one_image, pixel_features, read_image, read_mask
+from skkuranet._readout import phasors
 
 # Pixels that are answered for at once.
 _PIXELS_AT_ONCE = 1 << 18
@@ -58,6 +62,25 @@ class PixelMixin:
         image = self._as_seen(image)
         return pixel_features(image, self.features), image.shape[:2]
 
+    def _segments(self, image):
+        clusters = self._readout.codes(phasors(self.reference_phases_))
+        membership = clusters == np.arange(len(self.classes_))[:, None]
+        return self.classes_[self._pulls(membership, image).argmax(axis=-1)]
+
+    def _phases(self, image):
+        field = self._pulls(phasors(self.reference_phases_).T, image)
+        return np.arctan2(field[..., 1], field[..., 0])
+
+    def _pulls(self, weights, image):
+        """What the reference network exerts on each pixel, (h, w, n), for weights of its phases."""
+        weights = torch.from_numpy(np.asarray(weights, dtype=float))
+
+        def exerted(coupling, X):
+            return coupling.matvec(weights.to(coupling.device)).mT.float()
+
+        pulls = self._by_pixel(functools.partial(self._driven, answer=exerted), image)
+        return gaussian_filter(pulls, self.smoothing, axes=(0, 1))
+
     def _by_pixel(self, answer, image):
         """Answer for every pixel, a bounded number of them at once."""
         X = pixel_features(image, self.features)
@@ -69,4 +92,5 @@ class PixelMixin:
                 bar = ("=" * round(30 * done)).ljust(30)
                 end = "\n" if done == 1.0 else "\r"
                 print(f"[KuraNetSegmenter] |{bar}| {done:4.0%}", end=end, file=sys.stderr)
-        return np.concatenate(parts).reshape(image.shape[:2])
+        found = np.concatenate(parts)
+        return found.reshape(*image.shape[:2], *found.shape[1:])

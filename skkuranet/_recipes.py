@@ -50,7 +50,7 @@ def _shape(
 def _blocks(estimator: KuraNetBase, lesson: Lesson, generator: torch.Generator) -> nn.Module:
     rank = max(16, 2 * lesson.n_groups) if estimator.rank is None else estimator.rank
     shape, options = _shape(estimator, lesson, generator)
-    return FactorizedNetwork(*shape, rank=rank, **options)
+    return FactorizedNetwork(*shape, rank=rank, sharpness=float(lesson.sharpness), **options)
 
 
 def _pairwise(estimator: KuraNetBase, lesson: Lesson, generator: torch.Generator) -> nn.Module:

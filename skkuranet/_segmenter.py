@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from numbers import Integral, Real
 
 import numpy as np
 import torch
-from scipy.ndimage import distance_transform_edt
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -18,18 +16,14 @@ from skkuranet._clustering import ClusteringBase
 from skkuranet._curriculum import Curriculum
 from skkuranet._images import FEATURES, pixel_features, read_mask
 from skkuranet._pixels import PixelMixin
+from skkuranet._priors import feature_noise, final_sharpness, waves_of_place
 from skkuranet._simulation import LIMIT_TIME, steps_in
 from skkuranet._tools import random_source
-from skkuranet.coupling import FourierFeatures
 from skkuranet.metrics import symmetric_best_dice
 
-# Bandwidth of place times the mean distance to the next labelled pixel, in radians.
-_WAVES = 0.05
 # Steps before the trajectory that gradients see, and the share of networks that start near the
 # splay state to the end.
 _BURN_IN, _FINAL_SEEDING = 300, 0.3
-# Labelled pixels from which on regularisation is what weight_decay says.
-_PIXELS = 10_000
 # Pixels of the networks that the best weights are chosen by.
 _HELD_OUT = 4000
 
@@ -46,9 +40,11 @@ class KuraNetSegmenter(PixelMixin, ClusteringBase):
     ends with the pixels of each segment in phase and the segments spread evenly around the circle
     (Ricci et al. 2021, section III.B).
 
-    :meth:`predict` is exact and in closed form: a pixel is driven by a reference network of
-    training pixels, comes to rest at the angle of the field that they exert, and gets the label
-    of the nearest k-means centre of the reference phases. :meth:`simulate` and
+    :meth:`transform` is exact and in closed form: a pixel is driven by a reference network of
+    training pixels, and comes to rest at the angle of the field that they exert. :meth:`predict`
+    looks at the parts of that field, one from each k-means cluster of the reference phases, and
+    takes the label of the strongest: where two clusters pull alike, the angle may be that of a
+    third which lies between them on the circle. :meth:`simulate` and
     :meth:`cluster` run the mutual dynamics of all pixels of an image as one network instead.
 
     Parameters
@@ -62,7 +58,14 @@ class KuraNetSegmenter(PixelMixin, ClusteringBase):
         How fine details of place can be: standard deviation of the angular frequencies of
         the waves through which the coupling network sees column and row, in radians per
         longer side of the image. ``"auto"`` is the finer the shorter the way from any pixel to
-        the next labelled one. A callable's features get no waves.
+        the next labelled one. 0 makes none, and a callable's features get none.
+    feature_noise : "auto" or float, default="auto"
+        Standard deviation of the noise that training adds to features, in standard deviations
+        of each: how far pixels near a labelled one are taken to be like it. ``"auto"`` is 0.1
+        for a hundred labelled pixels and falls with the square root of their number.
+    smoothing : float, default=1.0
+        Standard deviation, in pixels, of the Gaussian by which the pull on a pixel is averaged
+        with that on its neighbours in :meth:`predict` and :meth:`transform`; 0 does not average.
     coupling : {"factorized", "pairwise"} or torch.nn.Module, default="factorized"
         The coupling network; see :class:`KuraNetClusterer`. Whole images need
         ``"factorized"``, which is linear in the number of pixels.
@@ -82,8 +85,7 @@ class KuraNetSegmenter(PixelMixin, ClusteringBase):
     learning_rate_init : float, default=3e-3
         Peak learning rate of Adam.
     weight_decay : float, default=0.3
-        Decoupled weight decay, the regularisation, for 10,000 labelled pixels or more. For fewer
-        it grows with the square root of how few they are, up to 3.3 times.
+        Decoupled weight decay of the coupling network.
     step_size : float, default=1.0
         Euler step, in units of time.
     n_steps : int, default=60
@@ -162,6 +164,8 @@ class KuraNetSegmenter(PixelMixin, ClusteringBase):
         **ClusteringBase._parameter_constraints,
         "features": [StrOptions(set(FEATURES)), callable],
         "bandwidth": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
+        "smoothing": [Interval(Real, 0, None, closed="left")],
+        "feature_noise": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "unlabeled": [Integral],
     }
 
@@ -170,6 +174,8 @@ class KuraNetSegmenter(PixelMixin, ClusteringBase):
         features="rgb_xy",
         *,
         bandwidth="auto",
+        feature_noise="auto",
+        smoothing=1.0,
         coupling="factorized",
         hidden_layer_sizes=(128, 128),
         rank=None,
@@ -194,6 +200,8 @@ class KuraNetSegmenter(PixelMixin, ClusteringBase):
     ):
         self.features = features
         self.bandwidth = bandwidth
+        self.feature_noise = feature_noise
+        self.smoothing = smoothing
         self.coupling = coupling
         self.hidden_layer_sizes = hidden_layer_sizes
         self.rank = rank
@@ -268,9 +276,12 @@ class KuraNetSegmenter(PixelMixin, ClusteringBase):
             codes,
             classes,
             "mask",
-            # Few pixels cannot outweigh a prior as many do.
-            weight_decay=self.weight_decay * np.clip(np.sqrt(_PIXELS / len(X)), 1.0, 3.3),
-            encoding=self._encoding(X, known),
+            weight_decay=self.weight_decay,
+            sharpness=final_sharpness(len(X)),
+            feature_noise=feature_noise(len(X), self.feature_noise),
+            encoding=(
+                None if callable(self.features) else waves_of_place(X, known, self.bandwidth)
+            ),
             # Places in different images say nothing about one another.
             pools=torch.arange(len(X)).split(sizes) if len(images) > 1 else None,
         )
@@ -295,7 +306,7 @@ class KuraNetSegmenter(PixelMixin, ClusteringBase):
         return self.fit(image, mask).predict(image)
 
     def predict(self, image):
-        """Return the label of the segment that each pixel locks to.
+        """Return the label of the segment whose oscillators pull each pixel hardest.
 
         Parameters
         ----------
@@ -307,7 +318,7 @@ class KuraNetSegmenter(PixelMixin, ClusteringBase):
         ndarray of shape (h, w), or list of them
             Labels of ``classes_``.
         """
-        return self._each(image, functools.partial(self._by_pixel, self._labels))
+        return self._each(image, self._segments)
 
     def transform(self, image):
         """Return the phase at which each pixel locks.
@@ -322,7 +333,7 @@ class KuraNetSegmenter(PixelMixin, ClusteringBase):
         ndarray of shape (h, w), or list of them
             Phases in (−π, π].
         """
-        return self._each(image, functools.partial(self._by_pixel, self._lock))
+        return self._each(image, self._phases)
 
     def score(self, image, mask):
         """Return the mean symmetric best Dice score of the predicted segments.
@@ -478,25 +489,3 @@ class KuraNetSegmenter(PixelMixin, ClusteringBase):
                 f"network_size={self.network_size} cannot hold the {len(classes)} labels in mask. "
                 "Raise network_size to several times their number."
             )
-
-    def _encoding(self, X, known):
-        """What makes waves of column and row, the last two features."""
-        if callable(self.features):
-            return None
-        bandwidth = self.bandwidth
-        if bandwidth == "auto":
-            # Details finer than the labels would be made up.
-            bandwidth = _WAVES / np.mean([_mean_distance(here) for here in known])
-        along = np.zeros(X.shape[1])
-        # Coupling networks see features in units of their standard deviation.
-        along[-2:] = bandwidth * X[:, -2:].std(axis=0)
-        return functools.partial(_waves, torch.from_numpy(along))
-
-
-def _mean_distance(labelled):
-    """Mean distance of a pixel to the next labelled one, half a pixel at least, in longer sides."""
-    return max(0.5, distance_transform_edt(~labelled).mean()) / max(labelled.shape)
-
-
-def _waves(along, generator):
-    return FourierFeatures(along, generator=generator)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from numbers import Integral, Real
 
 import numpy as np
@@ -203,21 +204,27 @@ class SimulationMixin:
             ).numpy()
 
     def _lock(self, X) -> np.ndarray:
-        """Phases at which the rows of X lock to the reference network, (n,).
+        """Phases at which the rows of X lock to the reference network, (n,)."""
+        return self._driven(X, self._rest)
+
+    def _driven(
+        self, X: np.ndarray, answer: Callable[[CouplingOperator, np.ndarray], torch.Tensor]
+    ) -> np.ndarray:
+        """What ``answer`` says of the couplings of the rows of X to the reference network.
 
         In double precision, so that how rows are batched does not show.
         """
         device = resolve_device(self.device)
-        locked = np.empty(len(X))
         # A pair takes a few double-precision numbers where couplings are stored.
         pairs = min(_PAIRS_PER_BATCH, self.memory_budget // 64)
         rows = max(1, pairs // len(self.reference_features_))
+        answers = []
         with torch.no_grad():
             network = self._network_on(device, torch.float64)
             for batch in gen_batches(len(X), rows):
                 coupling = self._couple_driven(X[batch], self.reference_features_, network, device)
-                locked[batch] = self._rest(coupling, X[batch]).cpu().numpy()
-        return locked
+                answers.append(answer(coupling, X[batch]).cpu().numpy())
+        return np.concatenate(answers)
 
     def _rest(self, coupling: CouplingOperator, X: np.ndarray) -> torch.Tensor:
         """Phases at which the rows of X come to rest under their couplings to the reference."""

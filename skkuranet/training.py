@@ -166,6 +166,7 @@ class _Run:
         self.graph, self.memory_budget = graph, memory_budget
         self.network, self.normalization, self.features = network, normalization, features
         self.objective, self.curriculum, self.generator = objective, curriculum, generator
+        self.spread = features.std(0, correction=0)
         self.parameters = [p for p in network.parameters() if p.requires_grad]
         if not self.parameters:
             raise ValueError("The coupling network has no parameters that could be trained.")
@@ -224,7 +225,8 @@ class _Run:
             group["lr"] = plan.rate(iteration)
         index = self.draw(plan.batch_size)
         phases = self.objective.initial_phases(index, plan.seeded(progress), self.generator)
-        coupling = self.couple(index, None if self.graph is None else self.graph(index))
+        edges = None if self.graph is None else self.graph(index)
+        coupling = self.couple(self.noisy(self.features[index]), edges)
         n_steps = plan.horizon(progress)
         motion = {**self.objective.node_parameters(index), "step_size": plan.step_size}
         if plan.unseen(progress):
@@ -252,10 +254,17 @@ class _Run:
             return math.nan
         return float(loss.detach())
 
-    def couple(self, index: Tensor, edges: Tensor | None) -> CouplingOperator:
+    def noisy(self, features: Tensor) -> Tensor:
+        noise = self.curriculum.feature_noise
+        if not noise:
+            return features
+        drawn = torch.randn(features.shape, generator=self.generator, dtype=features.dtype)
+        return features + noise * self.spread * drawn.to(features.device)
+
+    def couple(self, features: Tensor, edges: Tensor | None) -> CouplingOperator:
         return couple(
             self.network,
-            self.features[index],
+            features,
             self.normalization,
             edges=edges,
             memory_budget=self.memory_budget,
@@ -281,7 +290,7 @@ class _Run:
         annealing = {k: v.clone() for k, v in network.named_buffers()}
         self.anneal(1.0)
         network.eval()
-        coupling = self.couple(self.held_out, self.held_out_edges)
+        coupling = self.couple(self.features[self.held_out], self.held_out_edges)
         network.train()
         n_steps = max(1, round(plan.limit_time / plan.step_size))
         limit = integrate(

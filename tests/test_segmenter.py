@@ -6,12 +6,15 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 
 from skkuranet import KuraNetSegmenter
+from skkuranet._images import pixel_features
+from skkuranet.coupling import couple_driven
 from skkuranet.metrics import symmetric_best_dice
 
 QUICK = {"max_iter": 80, "hidden_layer_sizes": (32, 32), "random_state": 0}
@@ -166,7 +169,7 @@ def test_an_estimator_like_others(fitted):
     np.testing.assert_array_equal(np.random.get_state()[1], before)
 
 
-def test_each_pixel_is_answered_alone(fitted, monkeypatch):
+def test_answers_do_not_depend_on_how_pixels_are_batched(fitted, monkeypatch):
     image, _ = scene()
     whole = fitted.transform(image)
     monkeypatch.setattr("skkuranet._pixels._PIXELS_AT_ONCE", 500)
@@ -262,6 +265,50 @@ def test_an_interrupted_fit_keeps_the_best_couplings(monkeypatch):
         model = KuraNetSegmenter(**QUICK).fit(image, mask)
     assert model.n_iter_ == 29
     assert model.predict(image).shape == mask.shape
+
+
+def test_the_label_is_that_of_the_segment_that_pulls_hardest(fitted):
+    image, _ = scene()
+    model = pickle.loads(pickle.dumps(fitted)).set_params(smoothing=0.0)
+    own = model.predict(image)
+    reference, phases = model.reference_features_, model.reference_phases_
+    centres = model.cluster_centers_ @ np.array([1.0, 1.0j])
+    nearest = np.abs(np.exp(1j * phases)[:, None] - centres).argmin(axis=1)
+    with torch.no_grad():
+        coupling = couple_driven(
+            model.coupling_.double(),
+            torch.from_numpy(pixel_features(image, "rgb_xy")).double(),
+            torch.from_numpy(reference).double(),
+            model.normalization_,
+        ).dense()
+    coupling = coupling.numpy()
+    pulls = np.stack([coupling[:, nearest == c].sum(axis=1) for c in range(3)])
+    np.testing.assert_array_equal(own.ravel(), model.classes_[pulls.argmax(axis=0)])
+    # And the phase is the angle of the whole field.
+    field = coupling @ np.exp(1j * phases)
+    np.testing.assert_allclose(model.transform(image).ravel(), np.angle(field), atol=1e-5)
+
+
+def test_smoothing_averages_pulls_over_neighbours(fitted):
+    image, _ = scene()
+    noisy = image.copy()
+    # One ground-coloured pixel in the sky.
+    noisy[3, 50] = (60, 140, 60)
+    rough, smooth = (
+        pickle.loads(pickle.dumps(fitted)).set_params(smoothing=s).transform(noisy)[3, 50]
+        for s in (0.0, 2.0)
+    )
+    sky = np.arctan2(*fitted.cluster_centers_[0][::-1])
+    apart = [abs(np.angle(np.exp(1j * (phase - sky)))) for phase in (rough, smooth)]
+    assert apart[1] < 0.5 * apart[0]
+
+
+def test_without_bandwidth_there_are_no_waves():
+    image, mask = scene()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = KuraNetSegmenter(**{**QUICK, "max_iter": 1}, bandwidth=0.0).fit(image, mask)
+    assert model.coupling_.encoding is None
 
 
 def test_bandwidth_follows_the_number_of_labels():

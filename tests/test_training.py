@@ -48,6 +48,26 @@ def test_best_weights_are_restored(problem):
     assert network.sharpness == 10.0
 
 
+def test_noise_on_features_is_in_proportion_to_their_spread(problem):
+    network, x, objective, generator = problem
+    x = x * torch.tensor([1.0, 100.0], device=x.device)
+    seen, factors = [], network.factors
+
+    def noted(features):
+        if torch.is_grad_enabled():
+            seen.append(features)
+        return factors(features)
+
+    network.factors = noted
+    plan = settings(n_iterations=20, feature_noise=0.2, network_size=60)
+    train(network, Balanced(), x, objective, plan, generator)
+    # Every network holds all 60 rows, so that their spread is that of the rows and of the noise.
+    drawn = torch.cat([f.reshape(-1, 2) for f in seen])
+    spread = (drawn.var(0, correction=0) / x.var(0, correction=0)).cpu()
+    torch.testing.assert_close(spread, torch.full((2,), 1.0 + 0.2**2), rtol=0.02, atol=0.0)
+    assert bool(((drawn.mean(0) - x.mean(0)).abs() < 0.02 * x.std(0)).all())
+
+
 def test_every_network_is_drawn_from_one_pool(problem):
     network, x, objective, generator = problem
     drawn, phases = [], objective.initial_phases

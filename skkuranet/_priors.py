@@ -1,0 +1,85 @@
+"""What training takes for granted of pixels: the more of it, the fewer are labelled."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import torch
+from scipy.ndimage import distance_transform_edt
+
+from skkuranet.coupling import FourierFeatures
+
+# Bandwidth of place times the mean distance to the next labelled pixel, in radians.
+_WAVES = 0.05
+# Labelled pixels for each unit of the sharpness of memberships, and its limits.
+_PIXELS, _SHARPNESS = 1000, (1.0, 10.0)
+
+
+def final_sharpness(n_labelled):
+    """Return how sharp memberships become: few labels leave open where boundaries are.
+
+    Parameters
+    ----------
+    n_labelled : int
+        Number of labelled pixels.
+
+    Returns
+    -------
+    float
+    """
+    return float(np.clip(n_labelled / _PIXELS, *_SHARPNESS))
+
+
+def feature_noise(n_labelled, noise):
+    """Return how far pixels near a labelled one are like it, in standard deviations of features.
+
+    Parameters
+    ----------
+    n_labelled : int
+        Number of labelled pixels.
+    noise : "auto" or float
+        What the user says.
+
+    Returns
+    -------
+    float
+    """
+    return 1.0 / np.sqrt(n_labelled) if noise == "auto" else noise
+
+
+def waves_of_place(X, labelled, bandwidth):
+    """Return what makes waves of column and row, the last two features.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_labelled, n_features)
+        Features of the labelled pixels.
+    labelled : list of ndarray of shape (h, w), bool
+        Where they are, in each image.
+    bandwidth : "auto" or float
+        What the user says, in radians per longer side of the image.
+
+    Returns
+    -------
+    callable or None
+        From a generator to the encoding.
+    """
+    if bandwidth == 0:
+        return None
+    if bandwidth == "auto":
+        # Details finer than the labels would be made up.
+        bandwidth = _WAVES / np.mean([_mean_distance(here) for here in labelled])
+    along = np.zeros(X.shape[1])
+    # Coupling networks see features in units of their standard deviation.
+    along[-2:] = bandwidth * X[:, -2:].std(axis=0)
+    return functools.partial(_waves, torch.from_numpy(along))
+
+
+def _mean_distance(labelled):
+    """Mean distance of a pixel to the next labelled one, half a pixel at least, in longer sides."""
+    return max(0.5, distance_transform_edt(~labelled).mean()) / max(labelled.shape)
+
+
+def _waves(along, generator):
+    return FourierFeatures(along, generator=generator)
