@@ -39,6 +39,9 @@ class Curriculum:
         Iterations between checks of the limit.
     limit_time : float, default=200.0
         Time after which phases count as the limit in checks. The last tenth is scored.
+    limit_resolution : float, default=1e-3
+        Limit losses closer than this to the lowest count as equal, as a few networks tell them
+        apart no better; of equal weights, the longer trained ones are kept.
     n_held_out : int, default=None
         Networks whose limit is scored in checks; None for ``batch_size``.
     final_seeding : float, default=0.0
@@ -66,6 +69,7 @@ class Curriculum:
     patience: int = 8
     check_every: int = 25
     limit_time: float = 200.0
+    limit_resolution: float = 1e-3
     n_held_out: int | None = None
     final_seeding: float = 0.0
     burn_in: int = 0

@@ -12,40 +12,58 @@ from skkuranet.coupling import FourierFeatures
 
 # Bandwidth of place times the mean distance to the next labelled pixel, in radians.
 _WAVES = 0.05
+# Largest noise on features.
+_NOISE = 0.2
 # Labelled pixels for each unit of the sharpness of memberships, and its limits.
 _PIXELS, _SHARPNESS = 1000, (1.0, 10.0)
 
 
-def final_sharpness(n_labelled):
+def n_scattered(labelled):
+    """Return how many pixels, labelled here and there at random, would leave as long ways.
+
+    Neighbours say the same: what strokes tell is what a few scattered pixels would.
+
+    Parameters
+    ----------
+    labelled : list of ndarray of shape (h, w), bool
+        Where labelled pixels are, in each image.
+
+    Returns
+    -------
+    float
+    """
+    # Points of density ρ in a plane are 1 / (2 √ρ) away, on average.
+    return sum(here.size / (2.0 * _mean_distance(here)) ** 2 for here in labelled)
+
+
+def final_sharpness(n_scattered):
     """Return how sharp memberships become: few labels leave open where boundaries are.
 
     Parameters
     ----------
-    n_labelled : int
-        Number of labelled pixels.
+    n_scattered : float
+        See :func:`n_scattered`.
 
     Returns
     -------
     float
     """
-    return float(np.clip(n_labelled / _PIXELS, *_SHARPNESS))
+    return float(np.clip(n_scattered / _PIXELS, *_SHARPNESS))
 
 
-def feature_noise(n_labelled, noise):
+def feature_noise(n_scattered):
     """Return how far pixels near a labelled one are like it, in standard deviations of features.
 
     Parameters
     ----------
-    n_labelled : int
-        Number of labelled pixels.
-    noise : "auto" or float
-        What the user says.
+    n_scattered : float
+        See :func:`n_scattered`.
 
     Returns
     -------
     float
     """
-    return 1.0 / np.sqrt(n_labelled) if noise == "auto" else noise
+    return min(_NOISE, 1.0 / np.sqrt(n_scattered))
 
 
 def waves_of_place(X, labelled, bandwidth):
@@ -69,7 +87,7 @@ def waves_of_place(X, labelled, bandwidth):
         return None
     if bandwidth == "auto":
         # Details finer than the labels would be made up.
-        bandwidth = _WAVES / np.mean([_mean_distance(here) for here in labelled])
+        bandwidth = _WAVES / np.mean([_mean_distance(here) / max(here.shape) for here in labelled])
     along = np.zeros(X.shape[1])
     # Coupling networks see features in units of their standard deviation.
     along[-2:] = bandwidth * X[:, -2:].std(axis=0)
@@ -77,8 +95,8 @@ def waves_of_place(X, labelled, bandwidth):
 
 
 def _mean_distance(labelled):
-    """Mean distance of a pixel to the next labelled one, half a pixel at least, in longer sides."""
-    return max(0.5, distance_transform_edt(~labelled).mean()) / max(labelled.shape)
+    """Mean distance of a pixel to the next labelled one, half a pixel at least."""
+    return max(0.5, distance_transform_edt(~labelled).mean())
 
 
 def _waves(along, generator):

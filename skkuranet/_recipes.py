@@ -53,6 +53,12 @@ def _blocks(estimator: KuraNetBase, lesson: Lesson, generator: torch.Generator) 
     return FactorizedNetwork(*shape, rank=rank, sharpness=float(lesson.sharpness), **options)
 
 
+def _likeness(estimator: KuraNetBase, lesson: Lesson, generator: torch.Generator) -> nn.Module:
+    rank = 16 if estimator.rank is None else estimator.rank
+    shape, options = _shape(estimator, lesson, generator)
+    return FactorizedNetwork(*shape, rank=rank, form="cosine", **options)
+
+
 def _pairwise(estimator: KuraNetBase, lesson: Lesson, generator: torch.Generator) -> nn.Module:
     shape, options = _shape(estimator, lesson, generator)
     return PairwiseNetwork(*shape, **options)
@@ -87,6 +93,14 @@ CLUSTERING = {
         _pairwise,
         {"auto": InDegree(density_exponent=0.5), **_IN_DEGREE},
     ),
+}
+
+# Whether two nodes belong together, whatever they belong to.
+GROUPING = {
+    "factorized": CouplingRecipe(
+        _likeness, {"auto": InDegree(order=2), "in_degree": InDegree(order=2), "none": Identity()}
+    ),
+    "pairwise": CouplingRecipe(_symmetric_pairwise, {"auto": InDegree(), **_IN_DEGREE}),
 }
 
 # For modules of the user.

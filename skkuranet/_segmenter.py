@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from numbers import Integral, Real
 
 import numpy as np
@@ -14,11 +15,13 @@ from sklearn.utils.validation import check_is_fitted
 from skkuranet._base import Lesson
 from skkuranet._clustering import ClusteringBase
 from skkuranet._curriculum import Curriculum
-from skkuranet._images import FEATURES, pixel_features, read_mask
+from skkuranet._grouping import GroupingMixin
+from skkuranet._images import FEATURES, pixel_features
 from skkuranet._pixels import PixelMixin
-from skkuranet._priors import feature_noise, final_sharpness, waves_of_place
-from skkuranet._simulation import LIMIT_TIME, steps_in
-from skkuranet._tools import random_source
+from skkuranet._priors import feature_noise, final_sharpness, n_scattered, waves_of_place
+from skkuranet._recipes import CLUSTERING, GROUPING
+from skkuranet._simulation import LIMIT_TIME
+from skkuranet._whole_image import WholeImageMixin
 from skkuranet.metrics import symmetric_best_dice
 
 # Steps before the trajectory that gradients see, and the share of networks that start near the
@@ -28,7 +31,7 @@ _BURN_IN, _FINAL_SEEDING = 300, 0.3
 _HELD_OUT = 4000
 
 
-class KuraNetSegmenter(PixelMixin, ClusteringBase):
+class KuraNetSegmenter(PixelMixin, WholeImageMixin, GroupingMixin, ClusteringBase):
     r"""Segment images by oscillators that learn to synchronise into segments.
 
     Every pixel is an oscillator. A neural network maps the features of two pixels, colour and
@@ -54,15 +57,23 @@ class KuraNetSegmenter(PixelMixin, ClusteringBase):
         and row, the five features of the paper for a colour image. ``"multiscale"``: those of
         :func:`skimage.feature.multiscale_basic_features` and column and row. Or a callable
         from an image of floats (h, w, n_channels) to features (h, w, n_features).
+    n_segments : int, default=None
+        None: a label means the same in all masks, and :meth:`predict` tells which pixels have it.
+        A number: labels only say which pixels of an image belong together. What is learned then
+        is whether two pixels do, and :meth:`predict` groups those of any image into so many
+        segments by the limit of their mutual dynamics.
     bandwidth : "auto" or float, default="auto"
         How fine details of place can be: standard deviation of the angular frequencies of
         the waves through which the coupling network sees column and row, in radians per
         longer side of the image. ``"auto"`` is the finer the shorter the way from any pixel to
-        the next labelled one. 0 makes none, and a callable's features get none.
+        the next labelled one. 0 makes none; a callable's features get none, nor does
+        ``"auto"`` make any where ``n_segments`` is given.
     feature_noise : "auto" or float, default="auto"
         Standard deviation of the noise that training adds to features, in standard deviations
         of each: how far pixels near a labelled one are taken to be like it. ``"auto"`` is 0.1
-        for a hundred labelled pixels and falls with the square root of their number.
+        for a hundred scattered labels and falls with the square root of their number, strokes
+        counting for the few scattered pixels that would be as near to all others; 0 where
+        ``n_segments`` is given.
     smoothing : float, default=1.0
         Standard deviation, in pixels, of the Gaussian by which the pull on a pixel is averaged
         with that on its neighbours in :meth:`predict` and :meth:`transform`; 0 does not average.
@@ -163,6 +174,7 @@ class KuraNetSegmenter(PixelMixin, ClusteringBase):
     _parameter_constraints: dict = {
         **ClusteringBase._parameter_constraints,
         "features": [StrOptions(set(FEATURES)), callable],
+        "n_segments": [Interval(Integral, 2, None, closed="left"), None],
         "bandwidth": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "smoothing": [Interval(Real, 0, None, closed="left")],
         "feature_noise": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
@@ -173,6 +185,7 @@ class KuraNetSegmenter(PixelMixin, ClusteringBase):
         self,
         features="rgb_xy",
         *,
+        n_segments=None,
         bandwidth="auto",
         feature_noise="auto",
         smoothing=1.0,
@@ -199,6 +212,7 @@ class KuraNetSegmenter(PixelMixin, ClusteringBase):
         verbose=0,
     ):
         self.features = features
+        self.n_segments = n_segments
         self.bandwidth = bandwidth
         self.feature_noise = feature_noise
         self.smoothing = smoothing
@@ -234,7 +248,8 @@ class KuraNetSegmenter(PixelMixin, ClusteringBase):
             Image to learn from, or several of as many channels; every network of training is
             drawn from one of them.
         mask : array of shape (h, w), PIL image, path, or a list of them
-            Label of each pixel, or ``unlabeled``. A label means the same in all masks.
+            Label of each pixel, or ``unlabeled``. A label means the same in all masks, unless
+            ``n_segments`` is given; an image may then be listed with several masks.
 
         Returns
         -------
@@ -257,34 +272,10 @@ class KuraNetSegmenter(PixelMixin, ClusteringBase):
                 f"All images of a fit must have as many channels, got {sorted(n_channels)}. "
                 "Convert them first, for instance with skimage.color.gray2rgb."
             )
-        classes = np.unique(np.concatenate([np.unique(mask) for mask in masks]))
-        classes = classes[classes != self.unlabeled]
-        self._check_classes(classes)
-        known = [mask != self.unlabeled for mask in masks]
-        X = np.concatenate(
-            [
-                pixel_features(image, self.features)[here.ravel()]
-                for image, here in zip(images, known, strict=True)
-            ]
-        )
-        labels = np.concatenate([mask[here] for mask, here in zip(masks, known, strict=True)])
-        codes = np.searchsorted(classes, labels)
-        sizes = [int(here.sum()) for here in known]
-        self._learn_classes(
-            X,
-            codes,
-            codes,
-            classes,
-            "mask",
-            weight_decay=self.weight_decay,
-            sharpness=final_sharpness(len(X)),
-            feature_noise=feature_noise(len(X), self.feature_noise),
-            encoding=(
-                None if callable(self.features) else waves_of_place(X, known, self.bandwidth)
-            ),
-            # Places in different images say nothing about one another.
-            pools=torch.arange(len(X)).split(sizes) if len(images) > 1 else None,
-        )
+        if self.n_segments is None:
+            self._learn_labels(images, masks)
+        else:
+            self._learn_groups(images, masks)
         (self.n_channels_in_,) = n_channels
         return self
 
@@ -318,7 +309,7 @@ class KuraNetSegmenter(PixelMixin, ClusteringBase):
         ndarray of shape (h, w), or list of them
             Labels of ``classes_``.
         """
-        return self._each(image, self._segments)
+        return self._each(image, self.cluster if self._grouping else self._segments)
 
     def transform(self, image):
         """Return the phase at which each pixel locks.
@@ -333,7 +324,7 @@ class KuraNetSegmenter(PixelMixin, ClusteringBase):
         ndarray of shape (h, w), or list of them
             Phases in (−π, π].
         """
-        return self._each(image, self._phases)
+        return self._each(image, self._limit_phases if self._grouping else self._phases)
 
     def score(self, image, mask):
         """Return the mean symmetric best Dice score of the predicted segments.
@@ -358,119 +349,54 @@ class KuraNetSegmenter(PixelMixin, ClusteringBase):
             scores.append(symmetric_best_dice(labels[known], self.predict(one)[known]))
         return float(np.mean(scores))
 
-    def simulate(
-        self,
-        image,
-        *,
-        n_steps=None,
-        save_from=None,
-        step_size=None,
-        initial_phases=None,
-        random_state=None,
-    ):
-        """Integrate the mutual dynamics of all pixels of an image as one network.
-
-        Parameters
-        ----------
-        image : array of shape (h, w) or (h, w, n_channels), PIL image, or path
-            One image.
-        n_steps : int, default=None
-            Number of steps; None for 500 units of time.
-        save_from : int, default=None
-            First step that is kept; None keeps the limit alone, as every step takes four bytes for
-            each pixel.
-        step_size : float, default=None
-            Euler step in units of time; None takes the estimator's.
-        initial_phases : array-like of shape (h, w), default=None
-            In radians; None draws them at random.
-        random_state : int, RandomState instance or None, default=None
-            Source of the initial phases; None takes the estimator's.
-
-        Returns
-        -------
-        Trajectory
-            ``times`` (T,) and ``phases`` (T, h * w), pixels in the order of ``image.ravel()``.
-        """
-        X, shape = self._table(image)
-        if initial_phases is not None:
-            if np.shape(initial_phases) != shape:
-                raise ValueError(
-                    f"initial_phases must have shape {shape}, one phase for each pixel, got "
-                    f"{np.shape(initial_phases)}."
-                )
-            initial_phases = np.ravel(initial_phases)
-        step_size = self.step_size if step_size is None else step_size
-        n_steps = steps_in(LIMIT_TIME, step_size) if n_steps is None else n_steps
-        return self._simulate(
+    def _learn_labels(self, images, masks):
+        """Train on labels that mean the same in all masks."""
+        classes = np.unique(np.concatenate([np.unique(mask) for mask in masks]))
+        classes = classes[classes != self.unlabeled]
+        self._check_classes(classes)
+        known = [mask != self.unlabeled for mask in masks]
+        X = np.concatenate(
+            [
+                pixel_features(image, self.features)[here.ravel()]
+                for image, here in zip(images, known, strict=True)
+            ]
+        )
+        labels = np.concatenate([mask[here] for mask, here in zip(masks, known, strict=True)])
+        codes = np.searchsorted(classes, labels)
+        spread = n_scattered(known)
+        sizes = [int(here.sum()) for here in known]
+        self._learn_classes(
             X,
-            n_steps=n_steps,
-            save_from=n_steps if save_from is None else save_from,
-            step_size=step_size,
-            initial_phases=initial_phases,
-            random_state=random_state,
+            codes,
+            codes,
+            classes,
+            "mask",
+            weight_decay=self.weight_decay,
+            sharpness=final_sharpness(spread),
+            feature_noise=(
+                feature_noise(spread) if self.feature_noise == "auto" else self.feature_noise
+            ),
+            encoding=(
+                None if callable(self.features) else waves_of_place(X, known, self.bandwidth)
+            ),
+            # Places in different images say nothing about one another.
+            pools=torch.arange(len(X)).split(sizes) if len(images) > 1 else None,
         )
 
-    def cluster(self, image, n_segments=None, *, n_steps=None, random_state=None):
-        """Segment an image by the limit of the mutual dynamics of its pixels.
+    @property
+    def _recipes(self):
+        return CLUSTERING if self.n_segments is None else GROUPING
 
-        This needs no labels, so it can be asked for segments never seen in training; how well
-        those are told apart depends on what the couplings learned.
-
-        Parameters
-        ----------
-        image : array of shape (h, w) or (h, w, n_channels), PIL image, or path
-            One image.
-        n_segments : int, default=None
-            Number of segments; None for the number of classes in fit.
-        n_steps : int, default=None
-            Number of steps; None for 500 units of time.
-        random_state : int, RandomState instance or None, default=None
-            Source of initial phases and of k-means; None takes the estimator's.
-
-        Returns
-        -------
-        ndarray of shape (h, w), int
-            Segment of each pixel, from 0.
-        """
-        X, shape = self._table(image)
-        n_segments = len(self.classes_) if n_segments is None else n_segments
-        if not isinstance(n_segments, Integral) or not 1 <= n_segments <= len(X):
-            raise ValueError(
-                f"n_segments must lie between 1 and the number of pixels {len(X)}, got "
-                f"{n_segments!r}."
-            )
-        seed = self.random_state if random_state is None else random_state
-        return self._clusters(X, n_segments, random_source(seed), n_steps).reshape(shape)
-
-    def synchrony_loss(self, image, mask, *, n_steps=None, random_state=None):
-        """Return the cluster synchrony loss of all labelled pixels as one network, at the limit.
-
-        Parameters
-        ----------
-        image : array of shape (h, w) or (h, w, n_channels), PIL image, or path
-            One image.
-        mask : array of shape (h, w), PIL image, or path
-            True labels. Pixels that are ``unlabeled`` are left out of the network.
-        n_steps : int, default=None
-            Number of steps; None for 500 units of time.
-        random_state : int, RandomState instance or None, default=None
-            Source of the initial phases; None takes the estimator's.
-
-        Returns
-        -------
-        float
-            0 for segments in phase and splay among each other, 1 for the opposite.
-        """
-        X, shape = self._table(image)
-        labels = read_mask(mask, shape, self.unlabeled).ravel()
-        known = labels != self.unlabeled
-        classes, codes = np.unique(labels[known], return_inverse=True)
-        seed = self.random_state if random_state is None else random_state
-        return self._limit_loss(X[known], codes, len(classes), random_source(seed), n_steps)
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "coupling_")
 
     def _curriculum(self, lesson: Lesson) -> Curriculum:
+        plan = super()._curriculum(lesson)
+        if self.n_segments is not None:
+            # How well networks of different images are grouped differs more than weights do.
+            return dataclasses.replace(plan, limit_resolution=math.inf)
         return dataclasses.replace(
-            super()._curriculum(lesson),
+            plan,
             # Four segments are held apart so weakly that only late states show whether they are.
             burn_in=_BURN_IN,
             final_seeding=_FINAL_SEEDING,

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from skkuranet.coupling import CouplingOperator, product
 from skkuranet.losses import circular_variance, cluster_synchrony_loss, splay_loss
 
-__all__ = ["ClusterObjective", "Objective", "SynchronyObjective"]
+__all__ = ["ClusterObjective", "Objective", "PairObjective", "SynchronyObjective"]
 
 
 class Objective(Protocol):
@@ -207,6 +207,63 @@ class ClusterObjective(Objective):
                 trap = splay_loss(half) if len(angles) > 2 else splay_loss(0.0 * half)
                 ratios.append(float(splay_loss(angles) / trap))
         return bool(ratios) and sum(ratios) / len(ratios) > 0.5
+
+
+class PairObjective(Objective):
+    r"""Groups without names: whether two nodes of a network belong together, or not.
+
+    The labels of one pool say nothing about those of another, so that what is learned carries
+    over to groups never seen. The loss is the binary cross-entropy of all pairs of a network,
+    whose logit is proportional to their coupling, so that nodes of a group attract and others
+    repel; and the cluster synchrony loss of the trajectory.
+
+    Parameters
+    ----------
+    labels : Tensor of shape (N,), int64
+        Group of each node in its pool, from 0.
+    synchrony : float
+        Weight of the cluster synchrony loss.
+    pools : sequence of Tensor, optional
+        Sets of nodes, one of which every network is drawn from. By default all nodes are one.
+    """
+
+    #: Logit of a pair whose coupling is that of an in-degree shared out evenly.
+    scale = 3.0
+
+    def __init__(
+        self,
+        labels: Tensor,
+        *,
+        synchrony: float = 0.1,
+        pools: Sequence[Tensor] | None = None,
+    ) -> None:
+        self.labels, self.synchrony, self.pools = labels, synchrony, pools
+        self.n_groups = int(labels.max()) + 1
+
+    def node_parameters(self, index: Tensor) -> dict[str, Any]:
+        """Return nothing: XY spins have neither frequency nor field."""
+        return {}
+
+    def initial_phases(self, index: Tensor, seeded: float, generator: torch.Generator) -> Tensor:
+        """Draw phases at random: which group goes where on the circle is not known."""
+        return 2.0 * math.pi * torch.rand(index.shape, generator=generator).to(index.device)
+
+    def loss(self, coupling: CouplingOperator, phases: Tensor, index: Tensor) -> Tensor:
+        """Return the cross-entropy of the pairs and the loss of the trajectories."""
+        labels = self.labels[index]
+        same = (labels.unsqueeze(-1) == labels.unsqueeze(-2)).to(phases.dtype)
+        logits = self.scale * index.shape[-1] * coupling.dense()
+        pairs = nn.functional.binary_cross_entropy_with_logits(logits, same)
+        return pairs + self.synchrony * self.limit_loss(phases, index)
+
+    def limit_loss(self, phases: Tensor, index: Tensor) -> Tensor:
+        """Return the mean cluster synchrony loss of Table II."""
+        membership = nn.functional.one_hot(self.labels[index], self.n_groups).to(phases.dtype)
+        return cluster_synchrony_loss(phases, membership).mean()
+
+    def stuck(self, phases: Tensor, index: Tensor) -> bool:
+        """Say no: many groups on one circle are never far from one another."""
+        return False
 
 
 class SynchronyObjective(Objective):

@@ -30,7 +30,6 @@ from skkuranet.objectives import Objective
 
 __all__ = ["Curriculum", "TrainingResult", "train"]
 
-_LIMIT_RESOLUTION = 1e-3
 # Batches in a row whose gradient may overflow.
 _SKIPS = 20
 
@@ -304,8 +303,7 @@ class _Run:
         loss = float(self.objective.limit_loss(limit, self.held_out))
         loss = max(0.0, loss) if math.isfinite(loss) else math.inf
         self.lowest = min(self.lowest, loss)
-        # A few networks tell losses apart no better than this; the longer trained weights win.
-        if math.isfinite(loss) and loss <= self.lowest + _LIMIT_RESOLUTION:
+        if math.isfinite(loss) and loss <= self.lowest + plan.limit_resolution:
             self.best = copy.deepcopy(network.state_dict())
             self.result.limit_loss = loss
             self.result.converged = not self.objective.stuck(limit[-1], self.held_out)

@@ -48,7 +48,7 @@ def networks():
         "pairwise symmetric": PairwiseNetwork(2, symmetric=True, **common),
         **{
             form: FactorizedNetwork(2, rank=3, form=form, **common)
-            for form in ("block", "symmetric", "general", "nonnegative")
+            for form in ("block", "symmetric", "cosine", "general", "nonnegative")
         },
     }
     return {name: network.to(device=DEVICE, dtype=torch.float64) for name, network in made.items()}
@@ -70,6 +70,7 @@ CASES = [
     ("pairwise symmetric", "sparse", MeanDegree()),
     ("block", "factorised", Balanced()),
     ("symmetric", "factorised", InDegree(order=2, density_exponent=0.5)),
+    ("cosine", "factorised", InDegree(order=2)),
     ("general", "factorised", Identity()),
     ("general", "factorised", InDegree(order=2)),
     ("nonnegative", "factorised", MeanDegree(2.0)),

@@ -230,6 +230,8 @@ class FactorizedNetwork(CouplingNetwork):
       ``sharpness`` in the course of training;
     - ``"symmetric"``: :math:`\varphi(x_i)^T D\, \varphi(x_j)`, with D a learned signed
       diagonal;
+    - ``"cosine"``: :math:`a \cos(\varphi(x_i), \varphi(x_j)) + b`, with a scale a and a
+      threshold b, both learned: nodes that look alike attract, others repel;
     - ``"general"``: :math:`\varphi(x_i)^T \psi(x_j)`;
     - ``"nonnegative"``: :math:`a(x_i)^T b(x_j) + b(x_i)^T a(x_j)` with
       :math:`a, b \ge 0`. The crossed form matters: a positive semidefinite K cannot
@@ -243,7 +245,7 @@ class FactorizedNetwork(CouplingNetwork):
         Widths of the hidden layers.
     rank : int, default=16
         Dimension r of the node embeddings.
-    form : {"block", "symmetric", "general", "nonnegative"}, default="block"
+    form : {"block", "symmetric", "cosine", "general", "nonnegative"}, default="block"
         Which of the forms above.
     sharpness : float, default=10.0
         Final inverse temperature β of the memberships.
@@ -303,9 +305,9 @@ class FactorizedNetwork(CouplingNetwork):
 
         Returns
         -------
-        left : Tensor of shape (..., n, r) or (..., n, 2 r)
+        left : Tensor of shape (..., n, r), (..., n, r + 1) or (..., n, 2 r)
             Factor of the targets.
-        right : Tensor of shape (..., n, r) or (..., n, 2 r)
+        right : Tensor of the same shape
             Factor of the sources: K(x, y) is ``left(x) @ right(y).mT``.
         """
         if torch.is_grad_enabled() or x.shape[-2] <= _NODES_AT_ONCE:
@@ -353,6 +355,13 @@ def _symmetric(network: FactorizedNetwork, embedding: Tensor) -> tuple[Tensor, T
     return embedding * network.interaction, embedding
 
 
+def _cosine(network: FactorizedNetwork, embedding: Tensor) -> tuple[Tensor, Tensor]:
+    direction = nn.functional.normalize(embedding, dim=-1)
+    scale, threshold = network.interaction
+    one = torch.ones_like(direction[..., :1])
+    return torch.cat((scale * direction, threshold * one), -1), torch.cat((direction, one), -1)
+
+
 def _general(network: FactorizedNetwork, embedding: Tensor) -> tuple[Tensor, Tensor]:
     left, right = embedding.chunk(2, -1)
     return left, right
@@ -367,6 +376,8 @@ _FORMS = {
     # Blocks start with attraction inside and a weak repulsion of the same total between.
     "block": _Form(_block, 1, lambda rank: 0.5 * torch.eye(rank) - 0.5 / rank),
     "symmetric": _Form(_symmetric, 1, torch.ones),
+    # At first, nodes repel unless they are nearer than 75 degrees.
+    "cosine": _Form(_cosine, 1, lambda rank: torch.tensor([4.0, -1.0])),
     "general": _Form(_general, 2, lambda rank: None),
     "nonnegative": _Form(_nonnegative, 2, lambda rank: None),
 }
