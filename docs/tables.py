@@ -163,6 +163,80 @@ def synchrony_scale(rows):
     return csv_table("Time and memory", ["", "seconds", "GB above the input"], body)
 
 
+LABELS = {
+    "half": "half of the pixels",
+    "1000": "1,000 pixels",
+    "100": "100 pixels",
+    "scribbles": "scribbles",
+}
+
+
+def by_labels(rows):
+    """Rows of each kind of labels, in the order of the table."""
+    for kind, title in LABELS.items():
+        own = [r for r in rows if r["labels"] == kind]
+        if own:
+            yield title, own, sorted({r["seed"] for r in own})
+
+
+def of_seeds(rows, seeds, value):
+    """Mean over the images, for each seed."""
+    return [statistics.mean(value(r) for r in rows if r["seed"] == seed) for seed in seeds]
+
+
+def segmentation(rows):
+    peers = [p for p, found in rows[0]["peers"].items() if "seconds" in found]
+    body = []
+    for title, own, seeds in by_labels(rows):
+        scores = [of_seeds(own, seeds, lambda r: r["ours"]["sbd"])]
+        scores += [of_seeds(own, seeds, lambda r, p=p: r["peers"][p]["sbd"]) for p in peers]
+        seconds = [
+            statistics.median(made["seconds"] for made in found)
+            for found in ([r["ours"] for r in own], [r["peers"]["MLP"] for r in own])
+        ]
+        body.append(
+            [title]
+            + [f"{statistics.median(s):.4f} ({min(s):.4f})" for s in scores]
+            + [f"{s:.1f}" for s in seconds]
+        )
+    header = ["labelled", "KuraNetSegmenter", *peers, "seconds", "seconds of MLP"]
+    word = "SBD of the other pixels, mean of nine images: median of the seeds and, in brackets, worst"
+    return csv_table(word, header, body)
+
+
+def segmentation_images(rows):
+    kinds = list(by_labels(rows))
+    body = []
+    for image in dict.fromkeys(r["image"] for r in rows):
+        cells = []
+        for _, own, _ in kinds:
+            made = [r["ours"] for r in own if r["image"] == image]
+            both = (statistics.mean(m[k] for m in made) for k in ("sbd", "sbd_without_background"))
+            cells.append("{:.3f} ({:.3f})".format(*both))
+        body.append([str(image), *cells])
+    word = "SBD of each image, mean of the seeds, and without the background in brackets"
+    return csv_table(word, ["image", *(title for title, _, _ in kinds)], body)
+
+
+def unseen_images(rows):
+    names = {
+        "ours": "KuraNetSegmenter, n_segments",
+        "k-means": "k-means on the same features",
+        "felzenszwalb": "felzenszwalb, at its best scale",
+    }
+    body = []
+    for name, title in names.items():
+        values = [r[name]["covering"] for r in rows]
+        settings = ", ".join(str(r[name]["setting"]) for r in rows)
+        body.append([title, f"{statistics.median(values):.4f}", f"{min(values):.4f}", settings])
+    header = ["", "median seed", "worst seed", "best number of segments, or scale"]
+    return csv_table(f"Covering of {rows[0]['n_images']} images never seen", header, body)
+
+
+def segmentation_scale(rows):
+    return prediction(rows).replace('"rows"', '"pixels"')
+
+
 def of_mixtures(rows):
     return accuracy([r for r in rows if "loss" in r])
 
@@ -182,6 +256,10 @@ TABLES = {
     "prediction": ("prediction", prediction),
     "synchrony_controls": ("global_synchrony", synchrony_controls),
     "synchrony_scale": ("synchrony_scale", synchrony_scale),
+    "segmentation": ("segmentation", segmentation),
+    "segmentation_images": ("segmentation", segmentation_images),
+    "segmentation_scale": ("segmentation_scale", segmentation_scale),
+    "unseen_images": ("unseen_images", unseen_images),
 }
 # The same, of the whole content of a JSON file.
 WHOLE = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.parallel import Parallel, delayed
 from torch import Tensor, nn
 
+from skkuranet._checkpoint import Checkpoint
 from skkuranet._recipes import CouplingRecipe
 from skkuranet._simulation import SimulationMixin
 from skkuranet._tools import one_thread, random_source, resolve_device, to_tensor
@@ -98,6 +100,8 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
         "device": [str, torch.device],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
+        "checkpoint": [str, os.PathLike, None],
+        "checkpoint_every": [Interval(Integral, 1, None, closed="left")],
     }
 
     def __sklearn_is_fitted__(self):
@@ -147,6 +151,11 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
             network.standardize(torch.from_numpy(mean), torch.from_numpy(scale))
         return network
 
+    def _checkpoint(self, restart: int) -> Checkpoint | None:
+        if self.checkpoint is None:
+            return None
+        return Checkpoint(f"{os.fspath(self.checkpoint)}.{restart}", self.checkpoint_every)
+
     def _learn(self, lesson: Lesson) -> TrainingResult:
         """Train ``n_init`` networks, and become what follows from the best one."""
         device = resolve_device(self.device)
@@ -163,8 +172,8 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
         ]
         runs = _until_interrupted(
             Parallel(n_jobs=self.n_jobs, return_as="generator")(
-                delayed(_train_once)(self, lesson, int(seed), int(last_seed), device, context)
-                for seed, context in zip(seeds, contexts, strict=True)
+                delayed(_train_once)(self, lesson, i, int(seed), int(last_seed), device, context)
+                for i, (seed, context) in enumerate(zip(seeds, contexts, strict=True))
             )
         )
         finite = [run for run in runs if not isinstance(run, FloatingPointError)]
@@ -181,7 +190,12 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
         root.call_on_fit_task_end(
             estimator=self, X=lesson.X, y=lesson.y, reconstruction_attributes={}
         )
-        if len(runs) < self.n_init or any(result.interrupted for _, result in finite):
+        interrupted = len(runs) < self.n_init or any(result.interrupted for _, result in finite)
+        if self.checkpoint is not None and not interrupted:
+            # What is learned is in the estimator now.
+            for restart in range(self.n_init):
+                self._checkpoint(restart).discard()
+        if interrupted:
             warnings.warn(
                 f"Training was interrupted; the best couplings so far, of {best.n_iterations} "
                 "iterations, are kept. Fit again with warm_start=True to go on.",
@@ -208,6 +222,7 @@ def _until_interrupted(runs: Iterator) -> list:
 def _train_once(
     estimator: KuraNetBase,
     lesson: Lesson,
+    restart: int,
     seed: int,
     last_seed: int,
     device: torch.device,
@@ -246,6 +261,7 @@ def _train_once(
                 memory_budget=estimator.memory_budget,
                 going_on=estimator.warm_start and hasattr(estimator, "coupling_"),
                 on_iteration=on_iteration,
+                checkpoint=estimator._checkpoint(restart),
             )
         except FloatingPointError as error:
             # Other restarts may have done better.

@@ -124,6 +124,12 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, GroupingMixin, ClusteringBas
         Source of initial weights, networks and phases.
     verbose : bool or int, default=0
         Print the loss every 50 iterations, and how far predictions are.
+    checkpoint : str or path-like, default=None
+        File, by the number of its restart, in which fit keeps the state of training. A fit that
+        was killed and is called again with the same data, parameters and ``random_state``, a
+        number, goes on from there and ends as if nothing had happened; then the file is deleted.
+    checkpoint_every : int, default=100
+        Iterations between states.
 
     Attributes
     ----------
@@ -210,6 +216,8 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, GroupingMixin, ClusteringBas
         device="auto",
         random_state=None,
         verbose=0,
+        checkpoint=None,
+        checkpoint_every=100,
     ):
         self.features = features
         self.n_segments = n_segments
@@ -237,6 +245,8 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, GroupingMixin, ClusteringBas
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
+        self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, image, mask):

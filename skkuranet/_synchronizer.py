@@ -126,6 +126,12 @@ class KuraNetSynchronizer(
         Source of initial weights, networks and phases.
     verbose : bool or int, default=0
         Print the loss every 50 iterations.
+    checkpoint : str or path-like, default=None
+        File, by the number of its restart, in which fit keeps the state of training. A fit that
+        was killed and is called again with the same data, parameters and ``random_state``, a
+        number, goes on from there and ends as if nothing had happened; then the file is deleted.
+    checkpoint_every : int, default=100
+        Iterations between states.
 
     Attributes
     ----------
@@ -218,6 +224,8 @@ class KuraNetSynchronizer(
         device="auto",
         random_state=None,
         verbose=0,
+        checkpoint=None,
+        checkpoint_every=100,
     ):
         self.frequency = frequency
         self.field = field
@@ -244,6 +252,8 @@ class KuraNetSynchronizer(
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
+        self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):

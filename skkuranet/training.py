@@ -9,6 +9,7 @@ holds those choices.
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from skkuranet._checkpoint import Checkpoint, fingerprint_of
 from skkuranet._curriculum import Curriculum
 from skkuranet.coupling import (
     DEFAULT_MEMORY_BUDGET,
@@ -73,6 +75,7 @@ def train(
     memory_budget: int = DEFAULT_MEMORY_BUDGET,
     going_on: bool = False,
     on_iteration: Callable[[int, float], bool] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> TrainingResult:
     """Fit a coupling network by gradient descent through the dynamics.
 
@@ -101,6 +104,9 @@ def train(
         others do better.
     on_iteration : callable, optional
         Called with the iteration and its loss; training stops when it returns True.
+    checkpoint : Checkpoint, optional
+        Where the state of training is kept. If it holds one, training goes on from there, and
+        ends as if it had never stopped.
 
     Returns
     -------
@@ -111,16 +117,18 @@ def train(
     FloatingPointError
         If the loss is not finite.
     ValueError
-        If a batch of couplings is larger than ``memory_budget``, or nothing can be trained.
+        If a batch of couplings is larger than ``memory_budget``, nothing can be trained, or the
+        checkpoint is of another run.
     """
     run = _Run(
         network, normalization, features, objective, curriculum, generator, graph, memory_budget
     )
     result = run.result
+    first = 0 if checkpoint is None else run.resume(checkpoint)
     try:
-        if going_on:
+        if going_on and first == 0:
             run.check()
-        for iteration in range(curriculum.n_iterations):
+        for iteration in range(first, curriculum.n_iterations):
             loss = run.step(iteration)
             if not math.isfinite(loss):
                 raise _not_finite(f"The loss or its gradient after {iteration} iterations")
@@ -129,6 +137,8 @@ def train(
             last = iteration + 1 == curriculum.n_iterations
             if stop or last or (iteration + 1) % curriculum.check_every == 0:
                 stop = run.check() or stop
+            if checkpoint is not None and (stop or last or checkpoint.due(iteration + 1)):
+                checkpoint.save(run.state(curriculum.n_iterations if stop else iteration + 1))
             if stop:
                 break
     except KeyboardInterrupt:
@@ -186,10 +196,46 @@ class _Run:
         self.result = TrainingResult()
         self.best: dict[str, Tensor] | None = None
         self.lowest, self.below, self.skipped = math.inf, 0, 0
+        self.started_as = ""
         self._check_memory()
         self.held_out = self.draw(curriculum.n_held_out or curriculum.batch_size)
         self.held_out_edges = None if graph is None else graph(self.held_out)
         self.held_out_phases = objective.initial_phases(self.held_out, 0.0, generator)
+
+    def fingerprint(self) -> str:
+        """What tells this run, before its first iteration, from others."""
+        settings = self.curriculum, self.normalization, self.generator.initial_seed()
+        wanted = [value for value in vars(self.objective).values() if isinstance(value, Tensor)]
+        return fingerprint_of(settings, (self.features, *wanted, *self.parameters))
+
+    def state(self, n_iterations: int) -> dict[str, Any]:
+        """All that the rest of the run depends on, after so many iterations."""
+        return {
+            "fingerprint": self.started_as,
+            "iteration": n_iterations,
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "random": [self.generator.get_state(), torch.random.get_rng_state()],
+            "best": self.best,
+            "counts": [self.lowest, self.below, self.skipped],
+            "result": dataclasses.asdict(self.result),
+        }
+
+    def resume(self, checkpoint: Checkpoint) -> int:
+        """Take up the state of a checkpoint; return the iteration to go on with."""
+        self.started_as = self.fingerprint()
+        state = checkpoint.load(self.started_as)
+        if state is None:
+            return 0
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.generator.set_state(state["random"][0])
+        torch.random.set_rng_state(state["random"][1])
+        self.best = state["best"]
+        self.lowest, self.below, self.skipped = state["counts"]
+        for name, value in state["result"].items():
+            setattr(self.result, name, value)
+        return state["iteration"]
 
     def draw(self, batch: int) -> Tensor:
         """Draw the nodes of a batch of networks, (batch, network_size)."""

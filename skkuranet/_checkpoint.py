@@ -1,0 +1,103 @@
+"""State of a training run on disk, so that a killed fit goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Checkpoint:
+    """A file that holds the state of one training run.
+
+    It is replaced as a whole, so that a run that is killed while it writes leaves the file that
+    was there before.
+
+    Parameters
+    ----------
+    path : str or path-like
+        File; its folder must exist.
+    every : int
+        Iterations between states.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    """
+
+    def __init__(self, path: str | os.PathLike, every: int) -> None:
+        self.path, self.every = Path(path), every
+        if not self.path.parent.is_dir():
+            raise FileNotFoundError(
+                f"checkpoint={str(path)!r} lies in a folder that does not exist. Create it first."
+            )
+
+    def due(self, n_iterations: int) -> bool:
+        """Say whether a state should be saved after so many iterations."""
+        return n_iterations % self.every == 0
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Write a state."""
+        written = self.path.with_name(self.path.name + ".part")
+        with open(written, "wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(written, self.path)
+
+    def load(self, fingerprint: str) -> dict[str, Any] | None:
+        """Return the last state of the run with this fingerprint, or None if there is none.
+
+        Raises
+        ------
+        ValueError
+            If the file cannot be read, or is of another run.
+        """
+        if not self.path.exists():
+            return None
+        try:
+            state = torch.load(self.path, map_location="cpu", weights_only=True)
+            found = state["fingerprint"]
+        except Exception as error:
+            raise ValueError(
+                f"checkpoint: {str(self.path)!r} holds no state of training. Choose another path, "
+                "or delete the file to start anew."
+            ) from error
+        if found != fingerprint:
+            raise ValueError(
+                f"checkpoint: {str(self.path)!r} is of another fit: data, parameters or "
+                "random_state, which must be a number, differ. Choose another path, or delete the "
+                "file to start anew."
+            )
+        return state
+
+    def discard(self) -> None:
+        """Delete the file."""
+        self.path.unlink(missing_ok=True)
+
+
+def fingerprint_of(settings: object, tensors: Iterable[Tensor]) -> str:
+    """Return a digest that is the same for equal settings and tensors.
+
+    Parameters
+    ----------
+    settings : object
+        Its ``repr`` counts.
+    tensors : iterable of Tensor
+        Their values and shapes count.
+
+    Returns
+    -------
+    str
+    """
+    digest = hashlib.sha256(repr(settings).encode())
+    for tensor in tensors:
+        digest.update(repr(tuple(tensor.shape)).encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

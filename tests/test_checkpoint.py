@@ -1,0 +1,121 @@
+"""Fits that are killed, and go on where they were."""
+
+import os
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import make_blobs
+
+from skkuranet import KuraNetClusterer, KuraNetSegmenter, KuraNetSynchronizer, training
+from skkuranet.datasets import make_disorder
+
+X, Y = make_blobs(200, centers=3, cluster_std=2.0, random_state=1)
+QUICK = {"max_iter": 60, "hidden_layer_sizes": (16,), "random_state": 0, "tol": 0.0}
+IMAGE = np.random.RandomState(0).rand(16, 20)
+IMAGE[:, 10:] += 1.0
+MASK = (IMAGE > 1.0).astype(int)
+
+FITS = {
+    "clusterer": (KuraNetClusterer(network_size=40, **QUICK), (X, Y)),
+    "restarts": (KuraNetClusterer(network_size=40, n_init=2, **QUICK), (X, Y)),
+    "pairwise": (KuraNetClusterer("pairwise", network_size=20, **QUICK), (X, Y)),
+    "synchronizer": (
+        KuraNetSynchronizer(n_steps=20, network_size=20, **QUICK),
+        (make_disorder("I", 100, random_state=0),),
+    ),
+    "segmenter": (KuraNetSegmenter(network_size=40, **QUICK), (IMAGE, MASK)),
+    "grouping": (KuraNetSegmenter(network_size=40, n_segments=2, **QUICK), (IMAGE, MASK)),
+}
+
+
+class Killed(Exception):
+    """In place of the signal that no process survives."""
+
+
+def killed_after(n_steps, monkeypatch):
+    """Let training take so many steps from now on."""
+    step, done = training._Run.step, []
+
+    def counted(run, iteration):
+        done.append(iteration)
+        if len(done) > n_steps:
+            raise Killed
+        return step(run, iteration)
+
+    monkeypatch.setattr(training._Run, "step", counted)
+    return done
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("name", FITS)
+def test_a_killed_fit_ends_as_if_it_had_not_been(name, tmp_path, monkeypatch):
+    model, data = FITS[name]
+    whole = type(model)(**model.get_params()).fit(*data)
+    path = tmp_path / "state"
+    kept = type(model)(**model.get_params()).set_params(checkpoint=path, checkpoint_every=20)
+    steps = 50 if model.n_init == 1 else 110
+    with monkeypatch.context() as patch:
+        killed_after(steps, patch)
+        with pytest.raises(Killed):
+            kept.fit(*data)
+    assert (tmp_path / "state.0").exists()
+    with monkeypatch.context() as patch:
+        done = killed_after(1000, patch)
+        kept.fit(*data)
+    # Twenty from the last state to the end; a restart that was done is not done again.
+    assert done == list(range(40, 60))
+    assert kept.loss_curve_ == whole.loss_curve_
+    assert kept.limit_loss_ == whole.limit_loss_
+    for a, b in zip(kept.coupling_.parameters(), whole.coupling_.parameters(), strict=True):
+        assert torch.equal(a, b)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_kill_while_the_state_is_written_leaves_the_one_before(tmp_path, monkeypatch):
+    model = KuraNetClusterer(
+        network_size=40, checkpoint=tmp_path / "state", checkpoint_every=20, **QUICK
+    )
+    replace, done = os.replace, []
+
+    def interrupted(source, target):
+        done.append(source)
+        if len(done) == 2:
+            raise Killed
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", interrupted)
+        with pytest.raises(Killed):
+            model.fit(X, Y)
+    assert torch.load(tmp_path / "state.0", weights_only=True)["iteration"] == 20
+    model.fit(X, Y)
+    assert model.n_iter_ == 60
+
+
+@pytest.mark.parametrize("change", ["data", "labels", "parameter", "seed"])
+def test_the_state_of_another_fit_is_refused(change, tmp_path, monkeypatch):
+    model = KuraNetClusterer(
+        network_size=40, checkpoint=tmp_path / "state", checkpoint_every=20, **QUICK
+    )
+    with monkeypatch.context() as patch:
+        killed_after(30, patch)
+        with pytest.raises(Killed):
+            model.fit(X, Y)
+    data = {"data": (X + 1.0, Y), "labels": (X, 2 - Y)}.get(change, (X, Y))
+    model.set_params(**{"parameter": {"n_steps": 50}, "seed": {"random_state": 1}}.get(change, {}))
+    with pytest.raises(ValueError, match="is of another fit"):
+        model.fit(*data)
+    assert (tmp_path / "state.0").exists()
+
+
+def test_what_is_no_state_is_refused(tmp_path):
+    (tmp_path / "state.0").write_bytes(b"nonsense")
+    model = KuraNetClusterer(checkpoint=str(tmp_path / "state"), **QUICK)
+    with pytest.raises(ValueError, match="holds no state of training"):
+        model.fit(X, Y)
+    with pytest.raises(FileNotFoundError, match="folder that does not exist"):
+        model.set_params(checkpoint=tmp_path / "nowhere" / "state").fit(X, Y)
+    with pytest.raises(ValueError, match="checkpoint_every"):
+        model.set_params(checkpoint_every=0).fit(X, Y)
