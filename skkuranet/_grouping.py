@@ -14,6 +14,14 @@ from skkuranet._tools import random_source
 from skkuranet.dynamics import wrap
 from skkuranet.objectives import PairObjective
 
+# What a fit to labels that mean the same in all masks leaves behind.
+_OF_LABELS = (
+    "reference_features_",
+    "reference_phases_",
+    "cluster_centers_",
+    "smoothing_",
+    "_readout",
+)
 # Pixels that are kept of all images together, and of each at least.
 _PIXELS, _LEAST = 500_000, 500
 
@@ -63,8 +71,8 @@ class GroupingMixin:
                 ),
             )
         )
-        for name in [name for name in vars(self) if name.startswith("reference_")]:
-            delattr(self, name)
+        for name in _OF_LABELS:
+            vars(self).pop(name, None)
 
     def _grouped(self, normalization, network, seed):
         return {

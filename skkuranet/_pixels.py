@@ -79,7 +79,7 @@ class PixelMixin:
             return coupling.matvec(weights.to(coupling.device)).mT.float()
 
         pulls = self._by_pixel(functools.partial(self._driven, answer=exerted), image)
-        return gaussian_filter(pulls, self.smoothing, axes=(0, 1))
+        return gaussian_filter(pulls, self.smoothing_, axes=(0, 1))
 
     def _by_pixel(self, answer, image):
         """Answer for every pixel, a bounded number of them at once."""

@@ -12,6 +12,8 @@ from skkuranet.coupling import FourierFeatures
 
 # Bandwidth of place times the mean distance to the next labelled pixel, in radians.
 _WAVES = 0.05
+# Smoothing, in mean distances to the next labelled pixel, and the least of it, in pixels.
+_SMOOTHING, _LEAST_SMOOTHING = 0.1, 1.0
 # Largest noise on features.
 _NOISE = 0.2
 # Labelled pixels for each unit of the sharpness of memberships, and its limits.
@@ -64,6 +66,22 @@ def feature_noise(n_scattered):
     float
     """
     return min(_NOISE, 1.0 / np.sqrt(n_scattered))
+
+
+def smoothing_of(labelled):
+    """Return over how many pixels pulls are averaged: the more, the farther labels are apart.
+
+    Parameters
+    ----------
+    labelled : list of ndarray of shape (h, w), bool
+        Where labelled pixels are, in each image.
+
+    Returns
+    -------
+    float
+    """
+    distance = np.mean([_mean_distance(here) for here in labelled])
+    return float(max(_LEAST_SMOOTHING, _SMOOTHING * distance))
 
 
 def waves_of_place(X, labelled, bandwidth):

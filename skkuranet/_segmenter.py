@@ -18,7 +18,13 @@ from skkuranet._curriculum import Curriculum
 from skkuranet._grouping import GroupingMixin
 from skkuranet._images import FEATURES, pixel_features
 from skkuranet._pixels import PixelMixin
-from skkuranet._priors import feature_noise, final_sharpness, n_scattered, waves_of_place
+from skkuranet._priors import (
+    feature_noise,
+    final_sharpness,
+    n_scattered,
+    smoothing_of,
+    waves_of_place,
+)
 from skkuranet._recipes import CLUSTERING, GROUPING
 from skkuranet._simulation import LIMIT_TIME
 from skkuranet._whole_image import WholeImageMixin
@@ -74,9 +80,10 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, GroupingMixin, ClusteringBas
         for a hundred scattered labels and falls with the square root of their number, strokes
         counting for the few scattered pixels that would be as near to all others; 0 where
         ``n_segments`` is given.
-    smoothing : float, default=1.0
+    smoothing : "auto" or float, default="auto"
         Standard deviation, in pixels, of the Gaussian by which the pull on a pixel is averaged
         with that on its neighbours in :meth:`predict` and :meth:`transform`; 0 does not average.
+        ``"auto"`` is a tenth of the mean distance to the next labelled pixel, 1 at least.
     coupling : {"factorized", "pairwise"} or torch.nn.Module, default="factorized"
         The coupling network; see :class:`KuraNetClusterer`. Whole images need
         ``"factorized"``, which is linear in the number of pixels.
@@ -153,6 +160,8 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, GroupingMixin, ClusteringBas
         Number of iterations done.
     n_channels_in_ : int
         Number of channels of the images seen in fit.
+    smoothing_ : float
+        What ``smoothing`` comes to, in pixels; not there where ``n_segments`` is given.
 
     See Also
     --------
@@ -182,7 +191,7 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, GroupingMixin, ClusteringBas
         "features": [StrOptions(set(FEATURES)), callable],
         "n_segments": [Interval(Integral, 2, None, closed="left"), None],
         "bandwidth": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
-        "smoothing": [Interval(Real, 0, None, closed="left")],
+        "smoothing": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "feature_noise": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "unlabeled": [Integral],
     }
@@ -194,7 +203,7 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, GroupingMixin, ClusteringBas
         n_segments=None,
         bandwidth="auto",
         feature_noise="auto",
-        smoothing=1.0,
+        smoothing="auto",
         coupling="factorized",
         hidden_layer_sizes=(128, 128),
         rank=None,
@@ -392,6 +401,7 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, GroupingMixin, ClusteringBas
             # Places in different images say nothing about one another.
             pools=torch.arange(len(X)).split(sizes) if len(images) > 1 else None,
         )
+        self.smoothing_ = smoothing_of(known) if self.smoothing == "auto" else self.smoothing
 
     @property
     def _recipes(self):

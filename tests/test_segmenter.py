@@ -269,7 +269,8 @@ def test_an_interrupted_fit_keeps_the_best_couplings(monkeypatch):
 
 def test_the_label_is_that_of_the_segment_that_pulls_hardest(fitted):
     image, _ = scene()
-    model = pickle.loads(pickle.dumps(fitted)).set_params(smoothing=0.0)
+    model = pickle.loads(pickle.dumps(fitted))
+    model.smoothing_ = 0.0
     own = model.predict(image)
     reference, phases = model.reference_features_, model.reference_phases_
     centres = model.cluster_centers_ @ np.array([1.0, 1.0j])
@@ -294,13 +295,27 @@ def test_smoothing_averages_pulls_over_neighbours(fitted):
     noisy = image.copy()
     # One ground-coloured pixel in the sky.
     noisy[3, 50] = (60, 140, 60)
-    rough, smooth = (
-        pickle.loads(pickle.dumps(fitted)).set_params(smoothing=s).transform(noisy)[3, 50]
-        for s in (0.0, 2.0)
-    )
+    rough, smooth = pickle.loads(pickle.dumps(fitted)), pickle.loads(pickle.dumps(fitted))
+    rough.smoothing_, smooth.smoothing_ = 0.0, 2.0
     sky = np.arctan2(*fitted.cluster_centers_[0][::-1])
-    apart = [abs(np.angle(np.exp(1j * (phase - sky)))) for phase in (rough, smooth)]
+    phases = [model.transform(noisy)[3, 50] for model in (rough, smooth)]
+    apart = [abs(np.angle(np.exp(1j * (phase - sky)))) for phase in phases]
     assert apart[1] < 0.5 * apart[0]
+
+
+def test_smoothing_follows_how_far_labels_are_apart(fitted):
+    image = np.zeros((200, 300))
+    image[:, 150:] = 1.0
+    strokes = np.full(image.shape, -1)
+    strokes[:10, :10], strokes[:10, -10:] = 0, 1
+    settings = {**QUICK, "max_iter": 1}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        far = KuraNetSegmenter(**settings).fit(image, strokes).smoothing_
+        own = KuraNetSegmenter(**settings, smoothing=3.0).fit(image, strokes).smoothing_
+    assert fitted.smoothing_ == 1.0
+    assert own == 3.0
+    assert 10.0 < far < 25.0
 
 
 def test_without_bandwidth_there_are_no_waves():
