@@ -200,7 +200,7 @@ def segmentation(rows):
             + [f"{s:.1f}" for s in seconds]
         )
     header = ["labelled", "KuraNetSegmenter", *peers, "seconds", "seconds of MLP"]
-    word = "SBD of the other pixels, mean of nine images: median of the seeds and, in brackets, worst"
+    word = "SBD of the other pixels, mean of nine images: median of the seeds and the worst"
     return csv_table(word, header, body)
 
 

@@ -81,7 +81,8 @@ def test_learning_labels_after_groups_and_back(fitted, data):
     model.fit(image, mask)
     assert (model.predict(image) == mask).mean() > 0.9
     model.set_params(n_segments=3, max_iter=5).fit(*data)
-    assert not hasattr(model, "reference_phases_") and not hasattr(model, "smoothing_")
+    assert not hasattr(model, "reference_phases_")
+    assert not hasattr(model, "smoothing_")
     assert model.predict(image).shape == mask.shape
 
 
