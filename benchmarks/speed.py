@@ -1,0 +1,235 @@
+"""Speed of the core beside torchdiffeq, torch itself and the authors' code, as ratios in one run.
+
+Rivals take turns, and medians are compared. torchdiffeq integrates the same Euler flow, once
+with the n² sines of the equation and once with the products that the angle-sum identity leaves,
+and autograd differentiates both. What the authors' code takes for a batch was measured apart, with
+one thread on a machine of this kind.
+
+    OMP_NUM_THREADS=1 python benchmarks/speed.py [--repeats 7]
+"""
+
+import argparse
+import itertools
+import multiprocessing
+import statistics
+import subprocess
+import sys
+import time
+
+import torch
+from _common import PeakMemory, write
+from torchdiffeq import odeint
+
+from skkuranet.coupling import (
+    Balanced,
+    DenseCoupling,
+    FactorizedCoupling,
+    FactorizedNetwork,
+    InDegree,
+    PairwiseNetwork,
+)
+from skkuranet.dynamics import integrate
+from skkuranet.objectives import ClusterObjective
+from skkuranet.training import Curriculum, train
+
+N_STEPS, STEP = 100, 0.1
+# Seconds for a batch of 100 oscillators with 128 hidden units and 100 steps, adjoint=False.
+AUTHORS = 0.093
+
+
+def medians(actions, repeats):
+    """Median seconds of each action; they take turns."""
+    seconds = {name: [] for name in actions}
+    for turn in range(repeats + 1):
+        for name, action in actions.items():
+            begin = time.perf_counter()
+            action()
+            # The first turn warms up.
+            if turn:
+                seconds[name].append(time.perf_counter() - begin)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def peaks(actions):
+    """Gigabytes that each action needs beyond what was there, in a process of its own.
+
+    Memory that an earlier action has given back would hide what a later one takes.
+    """
+    fork, found = multiprocessing.get_context("fork"), {}
+    for name, action in actions.items():
+        receiver, sender = fork.Pipe(duplex=False)
+
+        def measured(action=action, sender=sender):
+            with PeakMemory() as memory:
+                action()
+            sender.send(memory.gigabytes)
+
+        process = fork.Process(target=measured)
+        process.start()
+        found[name] = receiver.recv()
+        process.join()
+    return found
+
+
+def gradients(phases, leaves):
+    """Gradients of a scalar of the limit, as fitting needs them."""
+    loss = 1.0 - torch.hypot(phases.cos().mean(), phases.sin().mean())
+    return torch.autograd.grad(loss, leaves)
+
+
+def ours(make, start, leaves):
+    path = integrate(make(*leaves), start, step_size=STEP, n_steps=N_STEPS, save_from=N_STEPS)
+    return gradients(path.phases[-1], leaves)
+
+
+def theirs(rate, start, leaves):
+    times = torch.arange(N_STEPS + 1, dtype=start.dtype) * STEP
+    path = odeint(lambda t, phases: rate(phases, *leaves), start, times, method="euler")
+    return gradients(path[-1], leaves)
+
+
+def sines(phases, K):
+    return (K * torch.sin(phases - phases.unsqueeze(-1))).sum(-1)
+
+
+def angle_sums(phases, K):
+    cosine, sine = phases.cos(), phases.sin()
+    return cosine * (K @ sine) - sine * (K @ cosine)
+
+
+def low_rank(phases, left, right):
+    cosine, sine = phases.cos(), phases.sin()
+    return cosine * (left @ (right.mT @ sine)) - sine * (left @ (right.mT @ cosine))
+
+
+def flow(name, make, rates, leaves, repeats):
+    generator = torch.Generator().manual_seed(1)
+    start = 6.28 * torch.rand(leaves[0].shape[0], generator=generator)
+    leaves = [leaf.requires_grad_() for leaf in leaves]
+    actions = {"skkuranet": lambda: ours(make, start, leaves)} | {
+        rival: lambda rate=rate: theirs(rate, start, leaves) for rival, rate in rates.items()
+    }
+    memory, seconds = peaks(actions), medians(actions, repeats)
+    exact = [leaf.detach().double().requires_grad_() for leaf in leaves]
+    wanted = theirs(list(rates.values())[-1], start.double(), exact)
+    found = ours(make, start.double(), exact)
+    error = max(float((a - b).abs().max()) for a, b in zip(found, wanted, strict=True))
+    return {
+        "what": name,
+        "seconds": seconds,
+        "gigabytes": memory,
+        "faster": {r: seconds[r] / seconds["skkuranet"] for r in rates},
+        "memory_share": {r: memory["skkuranet"] / memory[r] for r in rates},
+        "gradient_error_float64": error,
+    }
+
+
+def flows(repeats):
+    generator = torch.Generator().manual_seed(0)
+    dense = torch.randn(1000, 1000, generator=generator) / 1000
+    factors = [torch.randn(10_000, 16, generator=generator) / 400 for _ in range(2)]
+    rates = {"torchdiffeq, sines": sines, "torchdiffeq, angle sums": angle_sums}
+    yield flow("dense, n=1,000", DenseCoupling, rates, [dense], repeats)
+    rates = {"torchdiffeq, angle sums": low_rank}
+    yield flow("factorised, n=10,000, r=16", FactorizedCoupling, rates, factors, repeats)
+
+
+def pair_network(repeats):
+    n, width = 2000, 128
+    generator = torch.Generator().manual_seed(0)
+    network = PairwiseNetwork(2, (width, width), generator=generator).eval()
+    x = torch.randn(n, 2, generator=generator)
+    # What one tile of pairs comes to, in one product.
+    rows, weights = torch.randn(2048, width), torch.randn(width, width)
+
+    def evaluate():
+        with torch.no_grad():
+            network(x, x)
+
+    def products():
+        for _ in range(200):
+            rows @ weights
+
+    seconds = medians({"network": evaluate, "mm": products}, repeats)
+    rate = {
+        "network": 2.0 * n * n * (width * width + width) / seconds["network"] / 1e9,
+        "mm": 200 * 2.0 * len(rows) * width * width / seconds["mm"] / 1e9,
+    }
+    share = rate["network"] / rate["mm"]
+    return {"what": "pair network, n=2,000", "gflops": rate, "share_of_mm": share}
+
+
+def batch(network, normalization, n_networks):
+    generator = torch.Generator().manual_seed(0)
+    X = torch.randn(2000, 2, generator=generator)
+    labels = torch.arange(2000) % 5
+    plan = Curriculum(
+        n_iterations=40, batch_size=n_networks, n_steps=N_STEPS, check_every=1000, limit_time=1.0
+    )
+    times = []
+
+    def note(iteration, loss):
+        times.append(time.perf_counter())
+        return False
+
+    objective = ClusterObjective(labels, 5)
+    train(network, normalization, X, objective, plan, generator, on_iteration=note)
+    # The last iterations have the whole horizon.
+    laps = [b - a for a, b in itertools.pairwise(times)]
+    return statistics.median(laps[32:])
+
+
+def batches(repeats):
+    def median_of(make):
+        return statistics.median(batch(*make()) for _ in range(repeats))
+
+    seconds = {
+        "pairwise, one network": median_of(lambda: (PairwiseNetwork(2), InDegree(), 1)),
+        "factorised, four networks": median_of(lambda: (FactorizedNetwork(2), Balanced(), 4)),
+    }
+    faster = {name: AUTHORS / value for name, value in seconds.items()}
+    return {"what": "training batch", "seconds": seconds, "faster_than_authors": faster}
+
+
+def bandwidth(repeats):
+    n = 10_000
+    K = torch.randn(n, n) / n
+    operator, x, copy = DenseCoupling(K), torch.randn(2, n), torch.empty_like(K)
+    actions = {"matvec": lambda: operator.matvec(x), "copy": lambda: copy.copy_(K)}
+    seconds = medians(actions, repeats)
+    size = K.nbytes / 1e9
+    # A copy reads and writes.
+    rate = {"matvec": size / seconds["matvec"], "copy": 2.0 * size / seconds["copy"]}
+    share = rate["matvec"] / rate["copy"]
+    return {"what": "dense matvec, n=10,000", "gigabytes_per_s": rate, "share_of_copy": share}
+
+
+def imports(repeats):
+    def imported(statement):
+        return lambda: subprocess.run([sys.executable, "-c", statement], check=True)
+
+    actions = {
+        "skkuranet": imported("import skkuranet"),
+        "torch and scikit-learn": imported("import torch, sklearn.cluster, sklearn.preprocessing"),
+    }
+    seconds = medians(actions, repeats)
+    ratio = seconds["skkuranet"] / seconds["torch and scikit-learn"]
+    return {"what": "import", "seconds": seconds, "ratio": ratio}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=7)
+    repeats = parser.parse_args().repeats
+    rows = []
+    makers = [lambda: [*flows(repeats)]]
+    makers += [lambda f=f: [f(repeats)] for f in (pair_network, batches, bandwidth, imports)]
+    for make in makers:
+        for row in make():
+            print(row, flush=True)
+            rows.append(row)
+    write("speed", {"rows": rows})
+
+
+if __name__ == "__main__":
+    main()
