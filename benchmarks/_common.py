@@ -2,6 +2,8 @@
 
 import json
 import platform
+import resource
+import sys
 import threading
 import time
 from pathlib import Path
@@ -72,6 +74,24 @@ def measure(action):
         action()
         seconds = time.perf_counter() - start
     return {"seconds": seconds, "gigabytes_above_input": memory.gigabytes}
+
+
+def process_peak():
+    """Largest resident size of this process so far, in gigabytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+
+
+def write_times(name, rows, nodes):
+    """Print and write rows of what :func:`measure` returns, and the peak of the whole process."""
+    for row in rows:
+        print(
+            f"{row['what']} ({row['n']} {nodes}): {row['seconds']:.2f} s, "
+            f"{row['gigabytes_above_input']:.2f} GB above the input"
+        )
+    peak = process_peak()
+    print(f"peak of the whole process: {peak:.2f} GB")
+    write(name, {"rows": rows, "process_peak_gigabytes": peak})
 
 
 def write(name, content):

@@ -3,11 +3,8 @@
 python benchmarks/prediction.py
 """
 
-import resource
-import sys
-
 import numpy as np
-from _common import measure, write
+from _common import measure, write_times
 from sklearn.datasets import load_digits
 
 from skkuranet import KuraNetClusterer
@@ -33,15 +30,7 @@ def main():
         {"what": "simulate one exact network, 500 units of time", "n": len(X)}
         | measure(lambda: model.simulate(X, save_from=500))
     )
-    for row in rows:
-        print(
-            f"{row['what']} ({row['n']} rows): {row['seconds']:.2f} s, "
-            f"{row['gigabytes_above_input']:.2f} GB above the input"
-        )
-    unit = 1 if sys.platform == "darwin" else 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
-    print(f"peak of the whole process: {peak:.2f} GB")
-    write("prediction", {"rows": rows, "process_peak_gigabytes": peak})
+    write_times("prediction", rows, "rows")
 
 
 if __name__ == "__main__":

@@ -6,11 +6,8 @@ with a progress bar.
     python benchmarks/segmentation_scale.py
 """
 
-import resource
-import sys
-
 import numpy as np
-from _common import measure, write
+from _common import measure, write_times
 from skimage import data, draw
 from skimage.transform import resize
 
@@ -56,15 +53,8 @@ def main():
         lambda: found.append(model.fit(large, mask).predict(large))
     )
     rows = [steps, whole]
-    for row in rows:
-        print(
-            f"{row['what']} ({row['n']} pixels): {row['seconds']:.2f} s, "
-            f"{row['gigabytes_above_input']:.2f} GB above the input"
-        )
-    unit = 1 if sys.platform == "darwin" else 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
-    print(f"peak of the whole process: {peak:.2f} GB; segments of {np.bincount(found[0].ravel())}")
-    write("segmentation_scale", {"rows": rows, "process_peak_gigabytes": peak})
+    print(f"segments of {np.bincount(found[0].ravel())} pixels")
+    write_times("segmentation_scale", rows, "pixels")
 
 
 if __name__ == "__main__":

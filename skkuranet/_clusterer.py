@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
-
 import numpy as np
 from sklearn.base import (
     ClassifierMixin,
@@ -336,11 +334,7 @@ class KuraNetClusterer(
         """
         X = self._check(X)
         n_clusters = len(self.classes_) if n_clusters is None else n_clusters
-        if not isinstance(n_clusters, Integral) or not 1 <= n_clusters <= len(X):
-            raise ValueError(
-                f"n_clusters must lie between 1 and the number of rows {len(X)}, got "
-                f"{n_clusters!r}."
-            )
+        self._check_number("n_clusters", n_clusters, len(X), "rows")
         seed = self.random_state if random_state is None else random_state
         return self._clusters(X, n_clusters, random_source(seed))
 

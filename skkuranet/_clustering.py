@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import warnings
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -57,6 +58,12 @@ class ClusteringBase(KuraNetBase):
                 "classes can be told apart by these features.",
                 ConvergenceWarning,
                 stacklevel=3,
+            )
+
+    def _check_number(self, name, number, n_nodes, nodes):
+        if not isinstance(number, Integral) or not 1 <= number <= n_nodes:
+            raise ValueError(
+                f"{name} must lie between 1 and the number of {nodes} {n_nodes}, got {number!r}."
             )
 
     def _clusters(self, X, n_clusters, rng, n_steps=None):

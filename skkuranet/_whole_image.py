@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
-
 import numpy as np
 
 from skkuranet._images import read_mask
@@ -90,11 +88,7 @@ class WholeImageMixin:
         """
         X, shape = self._table(image)
         n_segments = len(self.classes_) if n_segments is None else n_segments
-        if not isinstance(n_segments, Integral) or not 1 <= n_segments <= len(X):
-            raise ValueError(
-                f"n_segments must lie between 1 and the number of pixels {len(X)}, got "
-                f"{n_segments!r}."
-            )
+        self._check_number("n_segments", n_segments, len(X), "pixels")
         seed = self.random_state if random_state is None else random_state
         return self._clusters(X, n_segments, random_source(seed), n_steps).reshape(shape)
 

@@ -51,7 +51,9 @@ def test_names_of_labels_do_not_matter(data):
     images, masks = data
     renamed = [7 - 2 * mask for mask in masks]
     models = [KuraNetSegmenter(**{**QUICK, "max_iter": 20}) for _ in range(2)]
-    a, b = (model.fit(images, labels) for model, labels in zip(models, (masks, renamed)))
+    a, b = (
+        model.fit(images, labels) for model, labels in zip(models, (masks, renamed), strict=True)
+    )
     # Which code a label gets plays no part in the loss but for the order of sums.
     np.testing.assert_allclose(a.loss_curve_, b.loss_curve_, rtol=1e-3)
 
@@ -72,7 +74,7 @@ def test_an_image_may_have_several_masks(data):
     coarse = [np.minimum(mask, 1) for mask in masks]
     model = KuraNetSegmenter(**{**QUICK, "max_iter": 5})
     model.fit([images[0], images[0], images[1]], [masks[0], coarse[0], masks[1]])
-    assert model.predict(images).__len__() == len(images)
+    assert len(model.predict(images)) == len(images)
 
 
 def test_learning_labels_after_groups_and_back(fitted, data):
