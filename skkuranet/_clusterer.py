@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from sklearn.base import (
     ClassifierMixin,
@@ -11,7 +13,9 @@ from sklearn.base import (
 )
 from sklearn.utils.validation import check_is_fitted
 
+from skkuranet._base import Lesson
 from skkuranet._clustering import ClusteringBase
+from skkuranet._curriculum import Curriculum
 from skkuranet._readout import phasors
 from skkuranet._targets import check_classes, check_labelled
 from skkuranet._tools import random_source
@@ -74,7 +78,7 @@ class KuraNetClusterer(
         Steps of the longest trajectories of training.
     tol : float, default=1e-4
         Training stops early when the loss at the limit stays below it for eight checks,
-        25 iterations apart; 0 never stops early.
+        ``max(25, max_iter // 24)`` iterations apart; 0 never stops early.
     n_init : int, default=1
         Number of networks trained; the best is kept. A module passed as ``coupling``
         starts every one of them with its own weights.
@@ -359,6 +363,11 @@ class KuraNetClusterer(
         X, _, classes, codes = check_labelled(self, X, y, reset=False)
         seed = self.random_state if random_state is None else random_state
         return self._limit_loss(X, codes, len(classes), random_source(seed))
+
+    def _curriculum(self, lesson: Lesson) -> Curriculum:
+        # Stopping waits for a third of the schedule, however long that is.
+        check_every = max(25, self.max_iter // 24)
+        return dataclasses.replace(super()._curriculum(lesson), check_every=check_every)
 
     def _labels(self, X):
         return self.classes_[self._readout.codes(phasors(self._lock(X)))]

@@ -110,7 +110,8 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, GroupingMixin, ClusteringBas
         Steps of the longest trajectories of training.
     tol : float, default=1e-4
         Training stops early when the loss at the limit stays below it for eight checks,
-        25 iterations apart; 0 never stops early.
+        ``max(25, max_iter // 16)`` iterations apart (25 with ``n_segments``); 0 never stops
+        early.
     n_init : int, default=1
         Number of networks trained; the best is kept.
     n_jobs : int, default=None

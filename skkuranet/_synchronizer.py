@@ -103,7 +103,7 @@ class KuraNetSynchronizer(
         with them.
     tol : float, default=0.0
         Training stops early when the circular variance at the limit stays below it for eight
-        checks, 25 iterations apart; 0 never stops early.
+        checks, ``max(25, max_iter // 20)`` iterations apart; 0 never stops early.
     n_init : int, default=1
         Number of networks trained; the best is kept. A module passed as ``coupling``
         starts every one of them with its own weights.

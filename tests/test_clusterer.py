@@ -123,6 +123,14 @@ def test_global_random_states_are_left_alone(blobs):
     assert torch.get_num_threads() == threads
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(("max_iter", "first_stop"), [(250, 200), (1200, 400)])
+def test_a_longer_schedule_stops_later(blobs, max_iter, first_stop):
+    settings = {**QUICK, "batch_size": 1, "network_size": 10, "n_steps": 10, "tol": 1.0}
+    clusterer = KuraNetClusterer(**settings | {"max_iter": max_iter}).fit(*blobs)
+    assert clusterer.n_iter_ == first_stop
+
+
 def test_warm_start_goes_on(blobs):
     X, y = blobs
     clusterer = KuraNetClusterer(**QUICK, warm_start=True).fit(X, y).set_params(max_iter=1)
