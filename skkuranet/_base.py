@@ -19,6 +19,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from torch import Tensor, nn
 
 from skkuranet._checkpoint import Checkpoint
+from skkuranet._ranks import working_ranks
 from skkuranet._recipes import CouplingRecipe
 from skkuranet._simulation import SimulationMixin
 from skkuranet._tools import one_thread, random_source, resolve_device, to_tensor
@@ -152,7 +153,8 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
         return network
 
     def _checkpoint(self, restart: int) -> Checkpoint | None:
-        if self.checkpoint is None:
+        ranks = working_ranks()
+        if self.checkpoint is None or (ranks is not None and ranks.rank > 0):
             return None
         return Checkpoint(f"{os.fspath(self.checkpoint)}.{restart}", self.checkpoint_every)
 
@@ -191,10 +193,11 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
             estimator=self, X=lesson.X, y=lesson.y, reconstruction_attributes={}
         )
         interrupted = len(runs) < self.n_init or any(result.interrupted for _, result in finite)
-        if self.checkpoint is not None and not interrupted:
-            # What is learned is in the estimator now.
-            for restart in range(self.n_init):
-                self._checkpoint(restart).discard()
+        kept = [self._checkpoint(restart) for restart in range(self.n_init)]
+        for checkpoint in kept:
+            if checkpoint is not None and not interrupted:
+                # What is learned is in the estimator now.
+                checkpoint.discard()
         if interrupted:
             warnings.warn(
                 f"Training was interrupted; the best couplings so far, of {best.n_iterations} "
@@ -262,6 +265,7 @@ def _train_once(
                 going_on=estimator.warm_start and hasattr(estimator, "coupling_"),
                 on_iteration=on_iteration,
                 checkpoint=estimator._checkpoint(restart),
+                ranks=working_ranks(),
             )
         except FloatingPointError as error:
             # Other restarts may have done better.

@@ -75,7 +75,8 @@ class OscillatorMixin(SimulationMixin):
         step_size : float, default=None
             Euler step in units of time; None takes the estimator's.
         initial_phases : array-like of shape (n_samples,), default=None
-            In radians; None draws them at random.
+            In radians, and integrated in their own precision; None draws them at random, in
+            single precision.
         connectivity : array-like, sparse matrix or callable, default=None
             Graph of this network; None takes the estimator's.
         random_state : int, RandomState instance or None, default=None
@@ -189,13 +190,13 @@ class OscillatorMixin(SimulationMixin):
         with torch.no_grad():
             yield self._couple(X, self._network_on(device, torch.float32), device, edges)
 
-    def _integrate(self, X, start, n_steps, save_from, step_size=None, edges=None):
+    def _integrate(self, X, start, n_steps, save_from, step_size=None, edges=None, couple=None):
         step_size = self.step_size if step_size is None else step_size
         delay = self._nodes(X).get("delay")
         if delay is not None:
             self._check_ring(delay / step_size, len(X), step_size)
         return super()._integrate(
-            X, start, n_steps, save_from, step_size, edges, history=self.history
+            X, start, n_steps, save_from, step_size, edges, couple, history=self.history
         )
 
     def _check_step(self, coupling, step_size):

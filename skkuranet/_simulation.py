@@ -86,7 +86,8 @@ class SimulationMixin:
         step_size : float, default=None
             Euler step in units of time; None takes the estimator's.
         initial_phases : array-like of shape (n_samples,), default=None
-            In radians; None draws them at random.
+            In radians, and integrated in their own precision; None draws them at random, in
+            single precision.
         random_state : int, RandomState instance or None, default=None
             Source of the initial phases; None takes the estimator's.
 
@@ -105,14 +106,26 @@ class SimulationMixin:
         )
 
     def _simulate(
-        self, X, *, n_steps, save_from, step_size, initial_phases, random_state, edges=None
+        self,
+        X,
+        *,
+        n_steps,
+        save_from,
+        step_size,
+        initial_phases,
+        random_state,
+        edges=None,
+        **options,
     ) -> Trajectory:
         step_size = self.step_size if step_size is None else step_size
         check_scalar(step_size, "step_size", Real, min_val=0.0, include_boundaries="neither")
         if initial_phases is None:
             seed = self.random_state if random_state is None else random_state
-            initial_phases = random_source(seed).uniform(0.0, 2.0 * np.pi, len(X))
-        initial_phases = np.asarray(initial_phases, dtype=np.float32)
+            drawn = random_source(seed).uniform(0.0, 2.0 * np.pi, len(X))
+            initial_phases = drawn.astype(np.float32)
+        initial_phases = np.asarray(initial_phases)
+        if initial_phases.dtype != np.float32:
+            initial_phases = initial_phases.astype(np.float64)
         if initial_phases.shape != (len(X),):
             raise ValueError(
                 f"initial_phases must have shape ({len(X)},), one phase for each row of X, "
@@ -123,7 +136,7 @@ class SimulationMixin:
         n_steps = steps_in(LIMIT_TIME, step_size) if n_steps is None else n_steps
         check_scalar(n_steps, "n_steps", Integral, min_val=1)
         check_scalar(save_from, "save_from", Integral, min_val=0, max_val=n_steps)
-        return self._integrate(X, initial_phases, n_steps, save_from, step_size, edges)
+        return self._integrate(X, initial_phases, n_steps, save_from, step_size, edges, **options)
 
     def coupling_matrix(self, X, Y=None):
         """Return couplings as a matrix.
@@ -179,9 +192,12 @@ class SimulationMixin:
         return {}
 
     def _integrate(
-        self, X, start, n_steps, save_from, step_size=None, edges=None, **options
+        self, X, start, n_steps, save_from, step_size=None, edges=None, couple=None, **options
     ) -> Trajectory:
-        """Integrate the network made of X, in the floating-point type of ``start``."""
+        """Integrate the network made of X, in the floating-point type of ``start``.
+
+        ``couple`` makes the couplings in another way than ``_couple``.
+        """
         device = resolve_device(self.device)
         step_size = self.step_size if step_size is None else step_size
         phases = torch.as_tensor(start, device=device)
@@ -191,7 +207,7 @@ class SimulationMixin:
                 name: node_tensor(name, value, phases.dtype, device)
                 for name, value in self._nodes(X).items()
             }
-            coupling = self._couple(X, network, device, edges)
+            coupling = (couple or self._couple)(X, network, device, edges)
             self._check_step(coupling, step_size)
             return integrate(
                 coupling,

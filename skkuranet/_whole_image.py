@@ -36,7 +36,8 @@ class WholeImageMixin:
         step_size : float, default=None
             Euler step in units of time; None takes the estimator's.
         initial_phases : array-like of shape (h, w), default=None
-            In radians; None draws them at random.
+            In radians, and integrated in their own precision; None draws them at random, in
+            single precision.
         random_state : int, RandomState instance or None, default=None
             Source of the initial phases; None takes the estimator's.
 

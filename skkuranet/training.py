@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from skkuranet._checkpoint import Checkpoint, fingerprint_of
 from skkuranet._curriculum import Curriculum
+from skkuranet._ranks import Ranks
 from skkuranet.coupling import (
     DEFAULT_MEMORY_BUDGET,
     CouplingNetwork,
@@ -76,6 +77,7 @@ def train(
     going_on: bool = False,
     on_iteration: Callable[[int, float], bool] | None = None,
     checkpoint: Checkpoint | None = None,
+    ranks: Ranks | None = None,
 ) -> TrainingResult:
     """Fit a coupling network by gradient descent through the dynamics.
 
@@ -106,7 +108,10 @@ def train(
         Called with the iteration and its loss; training stops when it returns True.
     checkpoint : Checkpoint, optional
         Where the state of training is kept. If it holds one, training goes on from there, and
-        ends as if it had never stopped.
+        ends as if it had never stopped. Of several processes, the first one's counts.
+    ranks : Ranks, optional
+        Processes that share out the networks of each batch. All draw alike, so that what is
+        learned does not depend on their number but for rounding.
 
     Returns
     -------
@@ -117,14 +122,24 @@ def train(
     FloatingPointError
         If the loss is not finite.
     ValueError
-        If a batch of couplings is larger than ``memory_budget``, nothing can be trained, or the
-        checkpoint is of another run.
+        If a batch of couplings is larger than ``memory_budget``, nothing can be trained, the
+        checkpoint is of another run, or processes differ in what they train.
+    ConnectionError
+        If one of the processes dies.
     """
     run = _Run(
-        network, normalization, features, objective, curriculum, generator, graph, memory_budget
+        network,
+        normalization,
+        features,
+        objective,
+        curriculum,
+        generator,
+        graph,
+        memory_budget,
+        ranks,
     )
     result = run.result
-    first = 0 if checkpoint is None else run.resume(checkpoint)
+    first = run.resume(checkpoint)
     try:
         if going_on and first == 0:
             run.check()
@@ -171,8 +186,11 @@ class _Run:
         generator: torch.Generator,
         graph: Callable[[Tensor], Tensor] | None,
         memory_budget: int,
+        ranks: Ranks | None,
     ) -> None:
-        self.graph, self.memory_budget = graph, memory_budget
+        self.graph, self.memory_budget, self.ranks = graph, memory_budget, ranks
+        #: Networks of a batch that this process looks after.
+        self.own = slice(None) if ranks is None else ranks.share(curriculum.batch_size)
         self.network, self.normalization, self.features = network, normalization, features
         self.objective, self.curriculum, self.generator = objective, curriculum, generator
         self.spread = features.std(0, correction=0)
@@ -221,10 +239,19 @@ class _Run:
             "result": dataclasses.asdict(self.result),
         }
 
-    def resume(self, checkpoint: Checkpoint) -> int:
+    def resume(self, checkpoint: Checkpoint | None) -> int:
         """Take up the state of a checkpoint; return the iteration to go on with."""
+        if checkpoint is None and self.ranks is None:
+            return 0
         self.started_as = self.fingerprint()
-        state = checkpoint.load(self.started_as)
+        state = None if checkpoint is None else checkpoint.load(self.started_as)
+        if self.ranks is not None:
+            state = self.ranks.from_first(state)
+            if self.ranks.from_first(self.started_as) != self.started_as:
+                raise ValueError(
+                    "Processes train on different data or with different parameters. All need the "
+                    "same, random_state included."
+                )
         if state is None:
             return 0
         self.network.load_state_dict(state["network"])
@@ -270,8 +297,10 @@ class _Run:
             group["lr"] = plan.rate(iteration)
         index = self.draw(plan.batch_size)
         phases = self.objective.initial_phases(index, plan.seeded(progress), self.generator)
+        features = self.noisy(self.features[index])[self.own]
+        index, phases = index[self.own], phases[self.own]
         edges = None if self.graph is None else self.graph(index)
-        coupling = self.couple(self.noisy(self.features[index]), edges)
+        coupling = self.couple(features, edges)
         n_steps = plan.horizon(progress)
         motion = {**self.objective.node_parameters(index), "step_size": plan.step_size}
         if plan.unseen(progress):
@@ -290,6 +319,8 @@ class _Run:
         loss = self.objective.loss(coupling, trajectory.phases, index)
         self.optimizer.zero_grad()
         loss.backward()
+        if self.ranks is not None:
+            loss = self.average(loss.detach(), len(index) / plan.batch_size, self.ranks)
         norm = nn.utils.clip_grad_norm_(self.parameters, plan.max_norm)
         # The gradient of a chaotic trajectory may overflow; one such batch says nothing.
         self.skipped = 0 if bool(torch.isfinite(norm)) else self.skipped + 1
@@ -298,6 +329,16 @@ class _Run:
         elif self.skipped >= min(_SKIPS, plan.n_iterations):
             return math.nan
         return float(loss.detach())
+
+    def average(self, loss: Tensor, share: float, ranks: Ranks) -> Tensor:
+        """Make gradients those of the whole batch, of which this process holds a share."""
+        grads = [p.grad for p in self.parameters if p.grad is not None]
+        parts = [loss.view(1), *(grad.flatten() for grad in grads)]
+        whole = ranks.total(share * torch.cat(parts))
+        mean, *sums = whole.split([len(part) for part in parts])
+        for grad, total in zip(grads, sums, strict=True):
+            grad.copy_(total.view_as(grad))
+        return mean
 
     def noisy(self, features: Tensor) -> Tensor:
         noise = self.curriculum.feature_noise
@@ -347,12 +388,16 @@ class _Run:
             save_from=n_steps - n_steps // 10,
         ).phases
         loss = float(self.objective.limit_loss(limit, self.held_out))
+        stuck = self.objective.stuck(limit[-1], self.held_out)
+        if self.ranks is not None:
+            # Processors may round differently, and one that stopped alone would leave the others.
+            loss, stuck = self.ranks.from_first((loss, stuck))
         loss = max(0.0, loss) if math.isfinite(loss) else math.inf
         self.lowest = min(self.lowest, loss)
         if math.isfinite(loss) and loss <= self.lowest + plan.limit_resolution:
             self.best = copy.deepcopy(network.state_dict())
             self.result.limit_loss = loss
-            self.result.converged = not self.objective.stuck(limit[-1], self.held_out)
+            self.result.converged = not stuck
         for name, value in network.named_buffers():
             value.copy_(annealing[name])
         self.below = self.below + 1 if loss < plan.tolerance else 0

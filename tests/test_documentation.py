@@ -14,6 +14,7 @@ MODULES = [
     "skkuranet",
     "skkuranet.coupling",
     "skkuranet.datasets",
+    "skkuranet.distributed",
     "skkuranet.dynamics",
     "skkuranet.inspection",
     "skkuranet.losses",

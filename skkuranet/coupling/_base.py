@@ -96,6 +96,26 @@ class CouplingOperator(ABC):
         """Device the couplings live on."""
         return self.tensors[0].device
 
+    @property
+    def population(self) -> int:
+        """Number of sources of a network; more than ``shape`` says where processes share it."""
+        return self.shape[-1]
+
+    def total(self, x: Tensor) -> Tensor:
+        """Sum a number of each target over the whole network.
+
+        Parameters
+        ----------
+        x : Tensor of shape (..., n_targets)
+            One number for each target.
+
+        Returns
+        -------
+        Tensor of shape (..., 1)
+            The sums.
+        """
+        return x.sum(-1, keepdim=True)
+
     def rows(self, index: Tensor | Sequence[int] | slice) -> Tensor:
         """Return the couplings of some targets to all sources.
 

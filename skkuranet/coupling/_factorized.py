@@ -52,17 +52,20 @@ class FactorizedCoupling(CouplingOperator):
 
     def matvec(self, x: Tensor) -> Tensor:
         """Return K x in O(n r) operations."""
-        out = (x @ self.right) @ self.left.mT
+        out = self._whole(x @ self.right) @ self.left.mT
         return self._drop_diagonal(out, x)
 
     def rmatvec(self, x: Tensor) -> Tensor:
         """Return Kᵀ x in O(n r) operations."""
-        out = (x @ self.left) @ self.right.mT
+        out = self._whole(x @ self.left) @ self.right.mT
         return self._drop_diagonal(out, x)
 
     def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of the factors, without an n x n intermediate."""
-        grads = (left.mT @ (right @ self.right), right.mT @ (left @ self.left))
+        grads = (
+            left.mT @ self._whole(right @ self.right),
+            right.mT @ self._whole(left @ self.left),
+        )
         if self.diagonal is None:
             return grads
         return (*grads, -(left * right).sum(-2))
@@ -83,7 +86,7 @@ class FactorizedCoupling(CouplingOperator):
                 "The absolute in-degree of factorised couplings costs n² operations; "
                 "normalise them by their row norm (InDegree(order=2))."
             )
-        gram = self.right.mT @ self.right
+        gram = self._whole(self.right.mT @ self.right)
         squared = ((self.left @ gram) * self.left).sum(-1)
         if self.diagonal is not None:
             own = (self.left * self.right).sum(-1)
@@ -93,7 +96,8 @@ class FactorizedCoupling(CouplingOperator):
 
     def source_density(self) -> Tensor:
         """Return the mean overlap of each source's right factor with those of all sources."""
-        return (self.right @ self.right.mean(-2, keepdim=True).mT).squeeze(-1)
+        mean = self._whole(self.right.sum(-2, keepdim=True)) / self.population
+        return (self.right @ mean.mT).squeeze(-1)
 
     def log_mass(self) -> Tensor:
         """Return the logarithm of the sum of K, which must be non-negative, off the diagonal."""
@@ -102,8 +106,9 @@ class FactorizedCoupling(CouplingOperator):
                 "A mean degree needs couplings that are not negative; use a FactorizedNetwork "
                 "of form 'nonnegative'."
             )
-        total = (self.left.sum(-2) * self.right.sum(-2)).sum(-1)
-        return (total - (self.left * self.right).sum((-2, -1))).log()
+        left, right = self._whole(self.left.sum(-2)), self._whole(self.right.sum(-2))
+        own = self._whole((self.left * self.right).sum((-2, -1)))
+        return ((left * right).sum(-1) - own).log()
 
     def positive(self, log_mass: Tensor) -> CouplingOperator:
         """Return K exp(-log_mass)."""
@@ -119,18 +124,18 @@ class FactorizedCoupling(CouplingOperator):
         if right is not None:
             new_right = right.unsqueeze(-1) * new_right
             diagonal = None if diagonal is None else right * diagonal
-        return FactorizedCoupling(new_left, new_right, diagonal)
+        return self._with(new_left, new_right, diagonal)
 
     def transpose(self) -> CouplingOperator:
         """Return Kᵀ."""
-        return FactorizedCoupling(self.right, self.left, self.diagonal)
+        return self._with(self.right, self.left, self.diagonal)
 
     def add(self, other: CouplingOperator) -> CouplingOperator:
         """Return K + other; two factorised couplings add their ranks."""
         if not isinstance(other, FactorizedCoupling):
             return super().add(other)
         diagonals = [d for d in (self.diagonal, other.diagonal) if d is not None]
-        return FactorizedCoupling(
+        return self._with(
             torch.cat((self.left, other.left), -1),
             torch.cat((self.right, other.right), -1),
             torch.stack(diagonals).sum(0) if diagonals else None,
@@ -138,7 +143,14 @@ class FactorizedCoupling(CouplingOperator):
 
     def without_self_coupling(self) -> FactorizedCoupling:
         """Return K with a zero diagonal."""
-        return FactorizedCoupling(self.left, self.right, (self.left * self.right).sum(-1))
+        return self._with(self.left, self.right, (self.left * self.right).sum(-1))
+
+    def _whole(self, part: Tensor) -> Tensor:
+        """Sum over nodes, of the whole network; a hook for processes that share one."""
+        return part
+
+    def _with(self, left: Tensor, right: Tensor, diagonal: Tensor | None) -> FactorizedCoupling:
+        return FactorizedCoupling(left, right, diagonal)
 
     def _drop_diagonal(self, out: Tensor, x: Tensor) -> Tensor:
         if self.diagonal is None:

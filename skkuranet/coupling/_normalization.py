@@ -122,7 +122,7 @@ class InDegree(Normalization):
     def _density_scale(self, raw: CouplingOperator) -> Tensor | None:
         if self.density_exponent == 0.0:
             return None
-        density = 1.0 / (self._inverse_degree(raw) * raw.shape[-1]).clamp_min(_TINY)
+        density = 1.0 / (self._inverse_degree(raw) * raw.population).clamp_min(_TINY)
         return density.clamp_min(_TINY) ** -self.density_exponent
 
 
@@ -180,11 +180,11 @@ class MeanDegree(Normalization):
 
     def __call__(self, raw: CouplingOperator) -> CouplingOperator:
         """Normalise the raw couplings of a network."""
-        if raw.shape[-2] < 2:
+        if raw.population < 2:
             # A lone node has no pairs to share out a degree to.
             alone = torch.zeros(raw.shape[:-1], dtype=raw.dtype, device=raw.device)
             return raw.scale(alone, None)
-        total = math.log(raw.shape[-2] * self.average_degree)
+        total = math.log(raw.population * self.average_degree)
         # One name, so that two matrices are alive at a time at most.
         raw = raw.positive(raw.log_mass() - total)
         raw = raw.without_self_coupling()
@@ -196,7 +196,7 @@ class MeanDegree(Normalization):
     def driven(self, between: Between, x: Tensor, reference: Tensor) -> CouplingOperator:
         """Normalise the couplings of test oscillators to a reference network."""
         raw, network = between(x, reference), between(reference, reference)
-        log_mass = network.log_mass() - math.log(network.shape[-2] * self.average_degree)
+        log_mass = network.log_mass() - math.log(network.population * self.average_degree)
         raw = raw.positive(log_mass)
         if self.density_exponent == 0.0:
             return raw
@@ -208,8 +208,8 @@ class MeanDegree(Normalization):
         """Factors of the nodes, and of all couplings to restore their mean degree."""
         degree = _sum_of_rows(coupling).clamp_min(_TINY)
         evened = degree**-self.density_exponent
-        total = (evened * product(coupling, evened.unsqueeze(-2)).squeeze(-2)).sum(-1, keepdim=True)
-        return evened, coupling.shape[-2] * self.average_degree / total
+        shares = evened * product(coupling, evened.unsqueeze(-2)).squeeze(-2)
+        return evened, coupling.population * self.average_degree / coupling.total(shares)
 
 
 @dataclass(frozen=True)
@@ -238,7 +238,7 @@ def _unit_rows(coupling: CouplingOperator) -> CouplingOperator:
 
 def _root_mean_degree(coupling: CouplingOperator) -> Tensor:
     """Upper bound of the absolute in-degree, from the row norm."""
-    return (coupling.shape[-1] * coupling.degree(2)).clamp_min(_TINY**2).sqrt()
+    return (coupling.population * coupling.degree(2)).clamp_min(_TINY**2).sqrt()
 
 
 def _inverse(degree: Tensor) -> Tensor:

@@ -1,0 +1,177 @@
+"""The processes that share the work, and what they tell each other (torch only)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+Value = TypeVar("Value")
+
+
+class Ranks:
+    """The processes of a torch.distributed group.
+
+    Parameters
+    ----------
+    group : ProcessGroup, optional
+        By default all processes.
+
+    Attributes
+    ----------
+    rank : int
+        Number of this process, from 0.
+    size : int
+        Number of processes.
+
+    Raises
+    ------
+    RuntimeError
+        If torch.distributed has no process group yet.
+    """
+
+    def __init__(self, group: dist.ProcessGroup | None = None) -> None:
+        if not (dist.is_available() and dist.is_initialized()):
+            raise RuntimeError(
+                "There is no process group. Start the script with torchrun, and call "
+                "torch.distributed.init_process_group('gloo'), or 'nccl' on cards, first."
+            )
+        self.group = group
+        self.rank, self.size = dist.get_rank(group), dist.get_world_size(group)
+
+    def share(self, n: int) -> slice:
+        """Return the rows of n that this process owns, as even a split as there is.
+
+        Parameters
+        ----------
+        n : int
+            Rows of all processes.
+
+        Returns
+        -------
+        slice
+        """
+        return slice(n * self.rank // self.size, n * (self.rank + 1) // self.size)
+
+    def sizes(self, n: int) -> list[int]:
+        """Return how many rows each process owns.
+
+        Parameters
+        ----------
+        n : int
+            Rows of this process.
+
+        Returns
+        -------
+        list of int
+        """
+        found: list[Any] = [None] * self.size
+        with self._together():
+            dist.all_gather_object(found, n, group=self.group)
+        return found
+
+    def gather(self, x: Tensor, sizes: Sequence[int]) -> Tensor:
+        """Return the values of all processes, one after the other along the last axis.
+
+        Parameters
+        ----------
+        x : Tensor of shape (..., n)
+            Values of this process.
+        sizes : sequence of int
+            What n is in each process.
+
+        Returns
+        -------
+        Tensor of shape (..., sum of sizes)
+        """
+        largest = max(sizes)
+        flat = x.reshape(-1, x.shape[-1])
+        # Processes may own different numbers of rows, but have to send equally many.
+        sent = x.new_zeros((len(flat), largest))
+        sent[:, : x.shape[-1]] = flat
+        received = [torch.empty_like(sent) for _ in range(self.size)]
+        with self._together():
+            dist.all_gather(received, sent, group=self.group)
+        whole = torch.cat([part[:, :n] for part, n in zip(received, sizes, strict=True)], -1)
+        return whole.view(*x.shape[:-1], sum(sizes))
+
+    def total(self, x: Tensor) -> Tensor:
+        """Return the sum of the values of all processes, the same in each.
+
+        Parameters
+        ----------
+        x : Tensor of any shape
+            Values of this process.
+
+        Returns
+        -------
+        Tensor of the same shape
+        """
+        summed = x.clone(memory_format=torch.contiguous_format)
+        with self._together():
+            dist.all_reduce(summed, group=self.group)
+        return summed
+
+    def from_first(self, value: Value) -> Value:
+        """Return the value that the first process has.
+
+        Parameters
+        ----------
+        value : object
+            Anything that can be pickled; only that of the first process counts.
+
+        Returns
+        -------
+        object
+        """
+        box: list[Any] = [value]
+        first = 0 if self.group is None else dist.get_global_rank(self.group, 0)
+        with self._together():
+            dist.broadcast_object_list(box, first, group=self.group)
+        return box[0]
+
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        """Say what it means when the others cannot be reached."""
+        try:
+            yield
+        except RuntimeError as error:
+            raise ConnectionError(
+                f"Process {self.rank} of {self.size} has lost another: it has died, raised an "
+                "error of its own or does not answer. A checkpoint, where one was asked for, is "
+                "intact: start the same command again to go on from it."
+            ) from error
+
+
+_working: ContextVar[Ranks | None] = ContextVar("ranks that share the work of a fit", default=None)
+
+
+def working_ranks() -> Ranks | None:
+    """Return the processes that share the work of the fit at hand, or None if it is alone.
+
+    Returns
+    -------
+    Ranks or None
+    """
+    return _working.get()
+
+
+@contextmanager
+def sharing(ranks: Ranks) -> Iterator[None]:
+    """Let fits share their work among processes.
+
+    Parameters
+    ----------
+    ranks : Ranks
+        The processes.
+    """
+    token = _working.set(ranks)
+    try:
+        yield
+    finally:
+        _working.reset(token)

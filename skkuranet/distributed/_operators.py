@@ -1,0 +1,224 @@
+"""Couplings whose rows are shared out among processes (torch only)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from skkuranet._ranks import Ranks
+from skkuranet.coupling import (
+    DEFAULT_MEMORY_BUDGET,
+    CouplingOperator,
+    FactorizedCoupling,
+    Identity,
+    Normalization,
+    couple_driven,
+)
+
+
+class ShardedFactorizedCoupling(FactorizedCoupling):
+    r"""Factors of the oscillators that this process owns.
+
+    A product takes one sum over all processes, of r numbers for each vector: whatever the size
+    of the network, :math:`2 r` numbers are sent for a step.
+
+    Parameters
+    ----------
+    left, right : Tensor of shape (n_own, r)
+        Factors of these oscillators.
+    diagonal : Tensor of shape (n_own,), optional
+        Subtracted from the diagonal.
+    ranks : Ranks
+        All processes.
+    population : int
+        Oscillators of all processes.
+    """
+
+    def __init__(
+        self,
+        left: Tensor,
+        right: Tensor,
+        diagonal: Tensor | None = None,
+        *,
+        ranks: Ranks,
+        population: int,
+    ) -> None:
+        super().__init__(left, right, diagonal)
+        self.ranks, self._population = ranks, population
+
+    @property
+    def population(self) -> int:
+        """Number of oscillators of all processes."""
+        return self._population
+
+    def total(self, x: Tensor) -> Tensor:
+        """Sum over the oscillators of all processes."""
+        return self.ranks.total(super().total(x))
+
+    def _whole(self, part: Tensor) -> Tensor:
+        return self.ranks.total(part)
+
+    def _with(
+        self, left: Tensor, right: Tensor, diagonal: Tensor | None
+    ) -> ShardedFactorizedCoupling:
+        return ShardedFactorizedCoupling(
+            left, right, diagonal, ranks=self.ranks, population=self.population
+        )
+
+
+class ShardedCoupling(CouplingOperator):
+    """Rows of K of the oscillators that this process owns; one gathering of phases for a product.
+
+    Parameters
+    ----------
+    rows : CouplingOperator of shape (n_own, n)
+        K from all sources, those of this process first, to its own targets.
+    columns : callable
+        Returns K from this process's sources to all targets, its own first, (n, n_own). Only
+        transposes need it, so it is not made before.
+    ranks : Ranks
+        All processes.
+    sizes : sequence of int
+        Oscillators of each process.
+    """
+
+    def __init__(
+        self,
+        rows: CouplingOperator,
+        columns: Callable[[], CouplingOperator],
+        ranks: Ranks,
+        sizes: Sequence[int],
+    ) -> None:
+        self._rows, self._columns = rows, columns
+        self.ranks, self._sizes = ranks, list(sizes)
+
+    @property
+    def shape(self) -> torch.Size:
+        """Shape (n_own, n_own): what this process moves, and what it tells the others."""
+        own = self._rows.shape[-2]
+        return torch.Size((own, own))
+
+    @property
+    def population(self) -> int:
+        """Number of oscillators of all processes."""
+        return sum(self._sizes)
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """What the rows are made of."""
+        return self._rows.tensors
+
+    def total(self, x: Tensor) -> Tensor:
+        """Sum over the oscillators of all processes."""
+        return self.ranks.total(super().total(x))
+
+    def matvec(self, x: Tensor) -> Tensor:
+        """Return K x at the oscillators of this process, from x at the same ones."""
+        return self._rows.matvec(self._all(x))
+
+    def rmatvec(self, x: Tensor) -> Tensor:
+        """Return Kᵀ x at the oscillators of this process."""
+        return self._columns().rmatvec(self._all(x))
+
+    def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
+        """Return this process's share of the gradients, which sum to those of the network."""
+        return self._rows.vjp(left, self._all(right))
+
+    def degree(self, order: int) -> Tensor:
+        """Return sums of powers of the strengths, of this process's targets."""
+        return self._rows.degree(order)
+
+    def log_mass(self) -> Tensor:
+        """Return the logarithm of the sum of exp(K) over distinct pairs of all processes."""
+        own = self._rows.log_mass()
+        return self.ranks.gather(own.view(1), [1] * self.ranks.size).logsumexp(-1)
+
+    def positive(self, log_mass: Tensor) -> CouplingOperator:
+        """Return exp(K - log_mass)."""
+        return self._with(self._rows.positive(log_mass), lambda: self._columns().positive(log_mass))
+
+    def scale(self, left: Tensor | None, right: Tensor | None) -> CouplingOperator:
+        """Return diag(left) K diag(right), for factors of this process's oscillators."""
+        all_left = None if left is None else self._all(left)
+        all_right = None if right is None else self._all(right)
+        return self._with(
+            self._rows.scale(left, all_right), lambda: self._columns().scale(all_left, right)
+        )
+
+    def transpose(self) -> CouplingOperator:
+        """Return Kᵀ."""
+        return self._with(self._columns().transpose(), lambda: self._rows.transpose())
+
+    def add(self, other: CouplingOperator) -> CouplingOperator:
+        """Return K + other."""
+        if not isinstance(other, ShardedCoupling):
+            return super().add(other)
+        return self._with(
+            self._rows.add(other._rows), lambda: self._columns().add(other._columns())
+        )
+
+    def without_self_coupling(self) -> CouplingOperator:
+        """Return K with K_ii = 0."""
+        return self._with(
+            self._rows.without_self_coupling(), lambda: self._columns().without_self_coupling()
+        )
+
+    def _all(self, x: Tensor) -> Tensor:
+        """Values of all oscillators, this process's first, so that K_ii lies on the diagonal."""
+        first = sum(self._sizes[: self.ranks.rank])
+        return self.ranks.gather(x, self._sizes).roll(-first, -1)
+
+    def _with(
+        self, rows: CouplingOperator, columns: Callable[[], CouplingOperator]
+    ) -> ShardedCoupling:
+        return ShardedCoupling(rows, columns, self.ranks, self._sizes)
+
+
+def couple_sharded(
+    network: nn.Module,
+    x: Tensor,
+    normalization: Normalization | None = None,
+    *,
+    ranks: Ranks,
+    memory_budget: int = DEFAULT_MEMORY_BUDGET,
+) -> CouplingOperator:
+    """Couple the oscillators of all processes with one another.
+
+    Parameters
+    ----------
+    network : CouplingNetwork or Module
+        Maps node features to raw couplings; the same in all processes.
+    x : Tensor of shape (n_own, n_features)
+        Features of the oscillators that this process owns.
+    normalization : Normalization, optional
+        By default the raw couplings act.
+    ranks : Ranks
+        All processes.
+    memory_budget : int, default=2**30
+        Bytes that two copies of this process's rows of couplings may take; larger ones are
+        computed block by block at every product.
+
+    Returns
+    -------
+    CouplingOperator of shape (n_own, n_own)
+        It moves the oscillators of this process under those of all, for
+        :func:`skkuranet.dynamics.integrate`. All processes have to use it alike.
+    """
+    normalization = normalization or Identity()
+    sizes = ranks.sizes(len(x))
+    if not getattr(network, "stores_pairs", True):
+        local = couple_driven(network, x, x)
+        assert isinstance(local, FactorizedCoupling)
+        return normalization(
+            ShardedFactorizedCoupling(local.left, local.right, ranks=ranks, population=sum(sizes))
+        )
+    first = sum(sizes[: ranks.rank])
+    everyone = ranks.gather(x.mT, sizes).roll(-first, -1).mT.contiguous()
+    rows = couple_driven(network, x, everyone, memory_budget=memory_budget)
+
+    def columns() -> CouplingOperator:
+        return couple_driven(network, everyone, x, memory_budget=memory_budget)
+
+    return normalization(ShardedCoupling(rows, columns, ranks, sizes))

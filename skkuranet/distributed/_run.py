@@ -1,0 +1,181 @@
+"""Estimators on several processes: one network that all share, one fit that all work on."""
+
+from __future__ import annotations
+
+from numbers import Integral
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from skkuranet._ranks import Ranks, sharing
+from skkuranet._tools import random_source, to_tensor
+from skkuranet.coupling import CouplingOperator
+from skkuranet.distributed._operators import couple_sharded
+
+# Phases drawn at once on the way to those of a process.
+_DRAWN_AT_ONCE = 1 << 20
+
+
+def local_rows(n: int, group: dist.ProcessGroup | None = None) -> slice:
+    """Return which of n rows this process owns in an even split.
+
+    Parameters
+    ----------
+    n : int
+        Rows of all processes.
+    group : ProcessGroup, optional
+        By default all processes.
+
+    Returns
+    -------
+    slice
+        For instance of a memory map, so that no process reads all of it.
+    """
+    return Ranks(group).share(n)
+
+
+def simulate(
+    estimator,
+    X,
+    *,
+    n_steps=None,
+    save_from=0,
+    step_size=None,
+    initial_phases=None,
+    random_state=None,
+    group=None,
+):
+    """Integrate the mutual dynamics of the rows of all processes as one exact network.
+
+    Every process owns some of the oscillators and the rows of K that act on them. A step gathers
+    the phases of all; for factorised couplings it sums 2 r numbers, however large the network is.
+
+    Parameters
+    ----------
+    estimator : KuraNetClusterer or KuraNetSynchronizer
+        Fitted, and the same in all processes.
+    X : array-like of shape (n_own, n_features)
+        Node features of the oscillators that this process owns; see :func:`local_rows`.
+    n_steps : int, default=None
+        Number of steps; None for 500 units of time.
+    save_from : int, default=0
+        First step that is kept; ``n_steps`` keeps the limit alone.
+    step_size : float, default=None
+        Euler step in units of time; None takes the estimator's.
+    initial_phases : array-like of shape (n_own,), default=None
+        In radians, and integrated in their own precision; None draws them at random, in single
+        precision.
+    random_state : int, default=None
+        Seed of the initial phases; None takes the estimator's. Phases are those that one process
+        would have drawn for all rows.
+    group : ProcessGroup, default=None
+        None for all processes.
+
+    Returns
+    -------
+    Trajectory
+        ``times`` (T,) and ``phases`` (T, n_own) of the oscillators of this process.
+
+    Raises
+    ------
+    RuntimeError
+        If torch.distributed has no process group.
+    ConnectionError
+        If one of the processes dies.
+    ValueError
+        If the estimator has a graph, or a setting does not fit.
+
+    See Also
+    --------
+    KuraNetClusterer.simulate : The same in one process.
+    """
+    ranks = Ranks(group)
+    if getattr(estimator, "connectivity", None) is not None:
+        raise ValueError("connectivity: graphs are not shared out. Use the estimator's simulate.")
+    X = estimator._check(X)
+
+    def together(
+        X: np.ndarray, network: nn.Module, device: torch.device, edges: None
+    ) -> CouplingOperator:
+        return couple_sharded(
+            network,
+            to_tensor(X, network, device),
+            estimator.normalization_,
+            ranks=ranks,
+            memory_budget=estimator.memory_budget,
+        )
+
+    if initial_phases is None:
+        seed = estimator.random_state if random_state is None else random_state
+        first = sum(ranks.sizes(len(X))[: ranks.rank])
+        initial_phases = _phases_after(first, len(X), seed)
+    return estimator._simulate(
+        X,
+        n_steps=n_steps,
+        save_from=save_from,
+        step_size=step_size,
+        initial_phases=initial_phases,
+        random_state=random_state,
+        couple=together,
+    )
+
+
+def fit(estimator, *data, group=None):
+    """Fit with the networks of every batch shared out among processes.
+
+    All processes draw the same networks, compute the gradients of some of them each, and average:
+    what is learned does not depend on how many they are, but for rounding and, where only some
+    nodes are labelled, for their weights. Every process ends with the same fitted estimator.
+    ``checkpoint`` is written by the first process alone.
+
+    Parameters
+    ----------
+    estimator : KuraNetClusterer, KuraNetSynchronizer or KuraNetSegmenter
+        Its ``random_state`` must be a number, its ``batch_size`` at least that of processes.
+    *data : arguments of the estimator's fit
+        The same in all processes.
+    group : ProcessGroup, default=None
+        None for all processes.
+
+    Returns
+    -------
+    estimator
+        Fitted.
+
+    Raises
+    ------
+    RuntimeError
+        If torch.distributed has no process group.
+    ConnectionError
+        If one of the processes dies.
+    ValueError
+        If parameters cannot be shared out, or processes differ in data or parameters.
+    """
+    ranks = Ranks(group)
+    if not isinstance(estimator.random_state, Integral):
+        raise ValueError(
+            "random_state must be a number where processes share a fit, so that all draw alike; "
+            f"got {estimator.random_state!r}."
+        )
+    if estimator.batch_size < ranks.size:
+        raise ValueError(
+            f"batch_size={estimator.batch_size} networks cannot be shared out among {ranks.size} "
+            "processes. Raise batch_size, or start fewer."
+        )
+    if estimator.n_jobs not in (None, 1):
+        raise ValueError(
+            f"n_jobs={estimator.n_jobs}: processes that share a fit do not start others. Set "
+            "n_jobs=None."
+        )
+    with sharing(ranks):
+        return estimator.fit(*data)
+
+
+def _phases_after(first: int, n: int, random_state) -> np.ndarray:
+    """Phases of n oscillators after the first ones, as one process draws them for all."""
+    rng = random_source(random_state)
+    for i in range(0, first, _DRAWN_AT_ONCE):
+        rng.random_sample(min(_DRAWN_AT_ONCE, first - i))
+    return rng.uniform(0.0, 2.0 * np.pi, n).astype(np.float32)

@@ -1,0 +1,131 @@
+"""One network and one fit on several processes: as in one, whatever their number."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+import torch
+from distributed_worker import NETWORKS, moved, tensors
+
+from skkuranet import KuraNetClusterer, KuraNetSynchronizer, distributed
+from skkuranet.coupling import couple
+from skkuranet.datasets import make_disorder, make_gaussian_ring
+
+WORKER = Path(__file__).with_name("distributed_worker.py")
+QUICK = {"max_iter": 8, "hidden_layer_sizes": (16,), "random_state": 0, "batch_size": 4}
+
+pytestmark = [
+    pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="needs gloo"),
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+]
+
+
+def torchrun(n_processes, *args):
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += [f"--nproc-per-node={n_processes}", str(WORKER), *map(str, args)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    subprocess.run(command, check=True, env=environment, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    X, y = make_gaussian_ring(3, 203, random_state=0)
+    oscillators = make_disorder("III", 101, random_state=0)
+    columns = {"frequency": 0, "delay": 1}
+    return {
+        "factorised": (KuraNetClusterer(**QUICK).fit(X, y), X),
+        "pairwise": (KuraNetClusterer("pairwise", **QUICK).fit(X, y), X),
+        "tiled": (
+            KuraNetClusterer("pairwise", **QUICK).fit(X, y).set_params(memory_budget=100_000),
+            X,
+        ),
+        "delays": (KuraNetSynchronizer(**columns, **QUICK).fit(oscillators), oscillators),
+        "delays, pairwise": (
+            KuraNetSynchronizer(coupling="pairwise", **columns, **QUICK).fit(oscillators),
+            oscillators,
+        ),
+    }
+
+
+@pytest.mark.parametrize("n_processes", [2, 4])
+def test_a_network_that_processes_share_moves_as_in_one(n_processes, fitted, tmp_path):
+    joblib.dump(fitted, tmp_path / "fitted.joblib")
+    torchrun(n_processes, "simulate", tmp_path)
+    found = np.load(tmp_path / "simulate.npz")
+    for name, (estimator, X) in fitted.items():
+        single = estimator.simulate(X, n_steps=1).phases
+        np.testing.assert_allclose(found[name], single, atol=1e-6, err_msg=name)
+        # Rounding grows where a network is repelled by a saddle, so that long runs are double.
+        double = estimator.simulate(X, n_steps=60, initial_phases=single[0].astype(float)).phases
+        np.testing.assert_allclose(found[f"{name}, double"], double, atol=1e-10, err_msg=name)
+    for name, (_, normalization) in NETWORKS.items():
+        network, x, start = tensors(name)
+        with torch.no_grad():
+            coupling = couple(network, x, normalization)
+        begin, end = moved(coupling, start)
+        (grad,) = torch.autograd.grad(end.square().sum(), begin)
+        np.testing.assert_allclose(found[f"{name} phases"], end.detach(), atol=1e-12)
+        np.testing.assert_allclose(found[f"{name} gradient"], grad, atol=1e-12)
+
+
+def test_a_fit_that_processes_share_learns_what_one_learns(tmp_path):
+    X, y = make_gaussian_ring(3, 400, random_state=0)
+    estimator = KuraNetClusterer(**QUICK)
+    joblib.dump((estimator, (X, y)), tmp_path / "task.joblib")
+    torchrun(2, "fit", tmp_path)
+    found, alone = np.load(tmp_path / "fit.npz"), estimator.fit(X, y)
+    np.testing.assert_allclose(found["loss_curve"], alone.loss_curve_, atol=1e-5)
+    np.testing.assert_allclose(found["phases"], alone.reference_phases_, atol=1e-2)
+
+
+def run_pair(folder, *args):
+    """Two processes without torchrun, which would end the one that is left."""
+    (folder / "meeting").unlink(missing_ok=True)
+    environment = os.environ | {"WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    environment.pop("MASTER_ADDR", None)
+    running = [
+        subprocess.Popen(
+            [sys.executable, str(WORKER), "fit", str(folder), *map(str, args)],
+            env=environment | {"RANK": str(rank)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    errors = [process.communicate(timeout=300)[1] for process in running]
+    return [process.returncode for process in running], errors
+
+
+def test_a_process_that_dies_ends_the_run_and_leaves_the_checkpoint(tmp_path):
+    X, y = make_gaussian_ring(3, 400, random_state=0)
+    settings = QUICK | {"checkpoint": tmp_path / "state", "checkpoint_every": 2}
+    joblib.dump((KuraNetClusterer(**settings), (X, y)), tmp_path / "task.joblib")
+    codes, errors = run_pair(tmp_path, 7)
+    assert codes == [1, 1]
+    assert "ConnectionError" in errors[0]
+    assert "start the same command again" in errors[0]
+    assert torch.load(tmp_path / "state.0", weights_only=True)["iteration"] == 6
+    assert run_pair(tmp_path)[0] == [0, 0]
+    resumed = dict(np.load(tmp_path / "fit.npz"))
+    assert run_pair(tmp_path)[0] == [0, 0]
+    for name, whole in np.load(tmp_path / "fit.npz").items():
+        np.testing.assert_array_equal(resumed[name], whole)
+
+
+def test_what_cannot_be_shared_out_says_why(monkeypatch):
+    X, y = make_gaussian_ring(3, 100, random_state=0)
+    with pytest.raises(RuntimeError, match="torchrun"):
+        distributed.fit(KuraNetClusterer(**QUICK), X, y)
+    monkeypatch.setattr(
+        "skkuranet.distributed._run.Ranks", lambda group: type("R", (), {"size": 8})
+    )
+    for wrong in ({"random_state": None}, {"batch_size": 4}, {"batch_size": 8, "n_jobs": 2}):
+        with pytest.raises(ValueError, match=list(wrong)[-1]):
+            distributed.fit(KuraNetClusterer(**QUICK | wrong), X, y)
+    ring = KuraNetSynchronizer(connectivity=np.ones)
+    with pytest.raises(ValueError, match="connectivity"):
+        distributed.simulate(ring, X)
