@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import os
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from numbers import Integral, Real
 
 import numpy as np
@@ -59,6 +59,10 @@ class Lesson:
         From the nodes of drawn networks to their edges; None couples all pairs.
     encoding : callable, optional
         ``encoding(generator)`` returns what coupling networks see features through.
+    attributes : mapping, default={}
+        Further fitted attributes, which do not depend on the network.
+    outdated : tuple of str, default=()
+        Attributes of an earlier fit of another kind, to be forgotten.
     """
 
     X: np.ndarray
@@ -73,6 +77,12 @@ class Lesson:
     edges: np.ndarray | None = None
     graph: Callable[[Tensor], Tensor] | None = None
     encoding: Callable[[torch.Generator], nn.Module] | None = None
+    attributes: Mapping[str, object] = field(default_factory=dict)
+    outdated: tuple[str, ...] = ()
+
+    def completed(self, network: nn.Module, seed: int) -> dict:
+        """All fitted attributes, with those that follow from a trained network."""
+        return {**self.attributes, **self.complete(network, seed)}
 
 
 class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
@@ -183,12 +193,15 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
             raise runs[0]
         network, best = min(finite, key=lambda run: (not run[1].converged, run[1].limit_loss))
         # All at once: an interruption leaves the estimator as it was.
-        vars(self).update(
-            lesson.complete(network, int(last_seed)),
+        learned = dict(
+            lesson.completed(network, int(last_seed)),
             loss_curve_=best.loss_curve,
             n_iter_=best.n_iterations,
             limit_loss_=best.limit_loss,
         )
+        for name in lesson.outdated:
+            vars(self).pop(name, None)
+        vars(self).update(learned)
         root.call_on_fit_task_end(
             estimator=self, X=lesson.X, y=lesson.y, reconstruction_attributes={}
         )
@@ -239,7 +252,7 @@ def _train_once(
         finished = copy.deepcopy(network).cpu()
         if isinstance(finished, CouplingNetwork):
             finished.anneal(1.0)
-        return lesson.complete(finished, last_seed)
+        return lesson.completed(finished, last_seed)
 
     def on_iteration(iteration: int, loss: float) -> bool:
         if estimator.verbose and (iteration + 1) % 50 == 0:

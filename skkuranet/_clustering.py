@@ -61,7 +61,8 @@ class ClusteringBase(KuraNetBase):
             )
 
     def _check_number(self, name, number, n_nodes, nodes):
-        if not isinstance(number, Integral) or not 1 <= number <= n_nodes:
+        whole = isinstance(number, Integral) and not isinstance(number, bool)
+        if not whole or not 1 <= number <= n_nodes:
             raise ValueError(
                 f"{name} must lie between 1 and the number of {nodes} {n_nodes}, got {number!r}."
             )

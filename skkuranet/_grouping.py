@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+from numbers import Integral
 
 import numpy as np
 import torch
 
 from skkuranet._base import Lesson
-from skkuranet._images import pixel_features
+from skkuranet._images import check_number, pixel_features
 from skkuranet._priors import waves_of_place
 from skkuranet._tools import random_source
 from skkuranet.dynamics import wrap
@@ -34,8 +35,13 @@ class GroupingMixin:
         """Whether fit has learned of groups rather than of labels."""
         return not hasattr(self, "reference_phases_")
 
-    def _learn_groups(self, images, masks):
+    def _learn_groups(self, images, masks, attributes):
         """Train on networks of pixels of one image each; its labels are its own."""
+        if self.warm_start and hasattr(self, "coupling_") and not self._grouping:
+            raise ValueError(
+                "warm_start=True cannot go on from labels to n_segments, whose couplings are of "
+                "another kind. Set warm_start=False to start anew."
+            )
         rng = random_source(self.random_state)
         wanted = max(_LEAST, _PIXELS // len(images))
         X, codes = [], []
@@ -46,12 +52,12 @@ class GroupingMixin:
                 seen, table = image, pixel_features(image, self.features)
             chosen = rng.permutation(np.flatnonzero(mask.ravel() != self.unlabeled))[:wanted]
             X.append(table[chosen])
+            check_number(table.shape[1], X[0].shape[1])
             codes.append(np.unique(mask.ravel()[chosen], return_inverse=True)[1])
         if max(int(labels.max()) for labels in codes) == 0:
             raise ValueError("No mask has two labels, so that there is nothing to tell apart.")
         pools = torch.arange(sum(map(len, X))).split([len(part) for part in X])
         X, codes = np.concatenate(X), np.concatenate(codes)
-        known = [mask != self.unlabeled for mask in masks]
         normalization = self._normalization()
         self._learn(
             Lesson(
@@ -67,24 +73,34 @@ class GroupingMixin:
                 encoding=(
                     None
                     if callable(self.features) or self.bandwidth == "auto"
-                    else waves_of_place(X, known, self.bandwidth)
+                    else waves_of_place(X, self.bandwidth)
                 ),
+                attributes=attributes | {"_n_pixel_features": X.shape[1]},
+                outdated=_OF_LABELS,
             )
         )
-        for name in _OF_LABELS:
-            vars(self).pop(name, None)
 
     def _grouped(self, normalization, network, seed):
         return {
             "coupling_": network,
             "normalization_": normalization,
             "classes_": np.arange(self.n_segments),
+            "_simulation_seed": seed,
         }
+
+    def _groups(self, image):
+        return self.cluster(image, random_state=self._seed_of_answers)
 
     def _limit_phases(self, image):
         X, shape = self._table(image)
-        limit = torch.from_numpy(self._limit(X, random_source(self.random_state)))
+        limit = torch.from_numpy(self._limit(X, random_source(self._seed_of_answers)))
         return wrap(limit).numpy().reshape(shape)
+
+    @property
+    def _seed_of_answers(self):
+        """The same initial phases whenever an answer is asked for."""
+        number = isinstance(self.random_state, Integral)
+        return self.random_state if number else self._simulation_seed
 
 
 def _objective(codes, pools, device):

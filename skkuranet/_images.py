@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 from skimage.feature import multiscale_basic_features
+from sklearn.utils import gen_batches
 
 # PIL modes whose pixels mean what their numbers say.
 _MODES = ("1", "L", "LA", "RGB", "RGBA", "I", "I;16", "F")
@@ -58,7 +61,7 @@ def read_image(image, name="image"):
                 f"{name} has the mode {image.mode!r}, whose numbers are not intensities of light. "
                 "Convert it first: image.convert('RGB')."
             )
-        image = np.asarray(image)
+        image = _pixels_of(image, name)
     image = np.asarray(image)
     if image.ndim == 2:
         image = image[..., None]
@@ -84,12 +87,25 @@ def _open(path, name):
         with Image.open(path) as file:
             file.load()
             return file
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError, PermissionError):
         raise
+    except Image.DecompressionBombError as error:
+        raise OSError(
+            f"{name}={str(path)!r} is larger than Pillow opens: {error}. If it can be trusted, "
+            "raise PIL.Image.MAX_IMAGE_PIXELS."
+        ) from error
     except UnidentifiedImageError as error:
         raise OSError(f"{name}={str(path)!r} is not an image that Pillow can read.") from error
     except (OSError, SyntaxError, ValueError) as error:
         raise OSError(f"{name}={str(path)!r} is damaged or cut off: {error}.") from error
+
+
+def _pixels_of(image, name):
+    try:
+        return np.asarray(image)
+    except (OSError, SyntaxError, ValueError) as error:
+        # Pillow reads pixels when they are first looked at.
+        raise OSError(f"{name} is damaged or cut off: {error}.") from error
 
 
 def read_mask(mask, shape, unlabeled, name="mask"):
@@ -119,6 +135,10 @@ def read_mask(mask, shape, unlabeled, name="mask"):
     if isinstance(mask, (str, os.PathLike)):
         mask = _open(mask, name)
     # A palette image is a mask as it should be: its numbers are labels.
+    if isinstance(mask, Image.Image):
+        mask = _pixels_of(mask, name)
+    elif isinstance(mask, np.ma.MaskedArray):
+        mask = mask.filled(unlabeled)
     mask = np.asarray(mask)
     if mask.ndim == 3 and mask.shape[2] == 1:
         mask = mask[..., 0]
@@ -132,8 +152,8 @@ def read_mask(mask, shape, unlabeled, name="mask"):
         if not whole:
             raise ValueError(f"{name} must hold whole numbers, got dtype {mask.dtype}.")
     limits = np.iinfo(np.int64)
-    # Floats near the limit round to it.
-    if float(mask.max()) >= float(limits.max) or float(mask.min()) < float(limits.min):
+    # Whole numbers of Python are exact, where floats near the limit round to it.
+    if int(mask.max()) > limits.max or int(mask.min()) < limits.min:
         raise ValueError(f"{name} holds labels outside the range of 64-bit integers.")
     mask = mask.astype(np.int64)
     if np.all(mask == unlabeled):
@@ -161,33 +181,70 @@ def intensities(image):
     return image.astype(np.float32)
 
 
-def positions(height, width):
+def brightest(image):
+    """Return the largest magnitude of the intensities of an image.
+
+    Parameters
+    ----------
+    image : ndarray of shape (h, w, n_channels)
+
+    Returns
+    -------
+    float
+    """
+    extremes = np.array([[[image.min(), image.max()]]], dtype=image.dtype)
+    return float(np.abs(intensities(extremes)).max())
+
+
+def positions(height, width, rows=slice(None)):
     """Return the place of each pixel in units of the longer side.
 
     Parameters
     ----------
     height, width : int
         Of the image.
+    rows : slice, default=slice(None)
+        Rows wanted.
 
     Returns
     -------
     ndarray of shape (h, w, 2), float32
         Column and row.
     """
-    rows, columns = np.meshgrid(np.arange(height), np.arange(width), indexing="ij")
+    rows, columns = np.meshgrid(np.arange(height)[rows], np.arange(width), indexing="ij")
     return np.stack((columns, rows), axis=-1).astype(np.float32) / max(height, width)
 
 
-def _rgb_xy(image):
-    return image
+@dataclass(frozen=True)
+class Features:
+    """What is put before the positions of pixels.
+
+    Parameters
+    ----------
+    compute : callable
+        From intensities (h, w, n_channels) to features (h, w, n_features).
+    reach : int
+        How many rows away a pixel may be and still count.
+    """
+
+    compute: Callable[[np.ndarray], np.ndarray]
+    reach: int
 
 
 def _multiscale(image):
-    return multiscale_basic_features(image, channel_axis=-1, sigma_min=0.5, sigma_max=16)
+    return multiscale_basic_features(image, channel_axis=-1, sigma_min=0.5, sigma_max=_SIGMA)
 
 
-#: Features of pixels by name: from intensities (h, w, n_channels) to what is put before positions.
-FEATURES = {"rgb_xy": _rgb_xy, "multiscale": _multiscale}
+# The widest Gaussian is cut off at four standard deviations; derivatives look a little further.
+_SIGMA, _DERIVATIVES = 16, 8
+# Rows whose features are computed at once, at least, where others have to be computed with them.
+_ROWS_AT_ONCE = 256
+
+#: Features of pixels by name.
+FEATURES = {
+    "rgb_xy": Features(lambda image: image, 0),
+    "multiscale": Features(_multiscale, 4 * _SIGMA + _DERIVATIVES),
+}
 
 
 def pixel_features(image, features):
@@ -210,18 +267,77 @@ def pixel_features(image, features):
     ValueError
         If a callable returns something else, or values that are not finite.
     """
+    if callable(features):
+        return _own_features(image, features)
+    return _band(image, FEATURES[features], slice(0, len(image)))
+
+
+def feature_bands(image, features, at_once):
+    """Yield the features of the pixels of an image, some rows of pixels at a time.
+
+    Parameters
+    ----------
+    image : ndarray of shape (h, w, n_channels)
+        What :func:`read_image` returns.
+    features : {"rgb_xy", "multiscale"} or callable
+        A callable is given the whole image, as how far it looks is not known.
+    at_once : int
+        Pixels wanted at a time.
+
+    Yields
+    ------
+    ndarray of shape (n, n_features), float32
+        As :func:`pixel_features` has them, in the same order.
+    """
     height, width = image.shape[:2]
-    if not callable(features):
-        found = FEATURES[features](intensities(image))
-        return np.concatenate((found, positions(height, width)), axis=-1).reshape(
-            height * width, -1
-        )
-    found = np.asarray(features(intensities(image)), dtype=np.float32)
-    if found.ndim != 3 or found.shape[:2] != (height, width):
+    if callable(features):
+        table = _own_features(image, features)
+        yield from (table[batch] for batch in gen_batches(len(table), at_once))
+        return
+    known = FEATURES[features]
+    least = _ROWS_AT_ONCE if known.reach else 1
+    for rows in gen_batches(height, max(least, at_once // width)):
+        yield _band(image, known, rows)
+
+
+def _band(image, features, rows):
+    height, width = image.shape[:2]
+    first, last = max(0, rows.start - features.reach), min(height, rows.stop + features.reach)
+    found = features.compute(intensities(image[first:last]))
+    found = found[rows.start - first : rows.stop - first]
+    table = np.concatenate((found, positions(height, width, rows)), axis=-1)
+    return table.reshape(-1, table.shape[-1])
+
+
+def _own_features(image, features):
+    height, width = image.shape[:2]
+    found = np.asarray(features(intensities(image)))
+    if found.ndim != 3 or found.shape[:2] != (height, width) or not found.shape[2]:
         raise ValueError(
             f"features returned shape {found.shape} for an image of {height} x {width} pixels; it "
             "must return (rows, columns, n_features)."
         )
+    if found.dtype.kind not in "buif":
+        raise ValueError(f"features must return real numbers, got dtype {found.dtype}.")
     if not np.isfinite(found).all():
         raise ValueError("features returned NaN or infinite values.")
-    return found.reshape(height * width, -1)
+    return found.reshape(height * width, -1).astype(np.float32)
+
+
+def check_number(n_features, expected):
+    """Refuse features of another number than those of the first image of fit.
+
+    Parameters
+    ----------
+    n_features, expected : int
+
+    Raises
+    ------
+    ValueError
+        If they differ.
+    """
+    if n_features != expected:
+        raise ValueError(
+            f"features returned {n_features} features of each pixel, but {expected} of the first "
+            "image of fit. It must return as many of every image."
+        )

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import functools
 import sys
+import warnings
 
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
-from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
 
-from skkuranet._images import is_one_image, pixel_features, read_image, read_mask
+from skkuranet._images import (
+    brightest,
+    check_number,
+    feature_bands,
+    is_one_image,
+    pixel_features,
+    read_image,
+    read_mask,
+)
 from skkuranet._readout import phasors
 
 # Pixels that are answered for at once.
 _PIXELS_AT_ONCE = 1 << 18
+# How far intensities may leave those of fit before something must be wrong, as a factor.
+_BRIGHTER = 20.0
 
 
 class PixelMixin:
@@ -53,14 +63,34 @@ class PixelMixin:
                 f"{name} has {image.shape[2]} channels, but KuraNetSegmenter was fitted to images "
                 f"of {self.n_channels_in_}."
             )
+        intensity = brightest(image)
+        if not self._brightest / _BRIGHTER <= intensity <= self._brightest * _BRIGHTER:
+            warnings.warn(
+                f"{name} of dtype {image.dtype} has intensities up to {intensity:.3g}, where those "
+                f"of fit reached {self._brightest:.3g}. Whole numbers count as fractions of the "
+                "largest of their type, and floats as they are; convert the image to the type of "
+                "those of fit.",
+                UserWarning,
+                stacklevel=5,
+            )
         return image
+
+    def _labelled_features(self, image, known):
+        """Features of the labelled pixels, and of no more at a time than needed."""
+        bands, first, chosen = feature_bands(image, self.features, _PIXELS_AT_ONCE), 0, []
+        for band in bands:
+            chosen.append(band[known[first : first + len(band)]])
+            first += len(band)
+        return np.concatenate(chosen)
 
     def _table(self, image):
         check_is_fitted(self)
         if not is_one_image(image):
             raise ValueError("Pass one image; every image is a network of its own.")
         image = self._as_seen(image)
-        return pixel_features(image, self.features), image.shape[:2]
+        X = pixel_features(image, self.features)
+        check_number(X.shape[1], self._n_pixel_features)
+        return X, image.shape[:2]
 
     def _segments(self, image):
         clusters = self._readout.codes(phasors(self.reference_phases_))
@@ -83,12 +113,14 @@ class PixelMixin:
 
     def _by_pixel(self, answer, image):
         """Answer for every pixel, a bounded number of them at once."""
-        X = pixel_features(image, self.features)
+        n_pixels, n_done = image.shape[0] * image.shape[1], 0
         parts = []
-        for batch in gen_batches(len(X), _PIXELS_AT_ONCE):
-            parts.append(answer(X[batch]))
+        for X in feature_bands(image, self.features, _PIXELS_AT_ONCE):
+            check_number(X.shape[1], self._n_pixel_features)
+            parts.append(answer(X))
+            n_done += len(X)
             if self.verbose:
-                done = batch.stop / len(X)
+                done = n_done / n_pixels
                 bar = ("=" * round(30 * done)).ljust(30)
                 end = "\n" if done == 1.0 else "\r"
                 print(f"[KuraNetSegmenter] |{bar}| {done:4.0%}", end=end, file=sys.stderr)

@@ -20,22 +20,40 @@ _NOISE = 0.2
 _PIXELS, _SHARPNESS = 1000, (1.0, 10.0)
 
 
-def n_scattered(labelled):
+def mean_distances(labelled):
+    """Return the mean distance of a pixel to the next labelled one, in each image.
+
+    Parameters
+    ----------
+    labelled : list of ndarray of shape (h, w), bool
+        Where labelled pixels are.
+
+    Returns
+    -------
+    ndarray of shape (n_images,)
+        In pixels, half a pixel at least.
+    """
+    return np.array([max(0.5, distance_transform_edt(~here).mean()) for here in labelled])
+
+
+def n_scattered(sizes, distances):
     """Return how many pixels, labelled here and there at random, would leave as long ways.
 
     Neighbours say the same: what strokes tell is what a few scattered pixels would.
 
     Parameters
     ----------
-    labelled : list of ndarray of shape (h, w), bool
-        Where labelled pixels are, in each image.
+    sizes : sequence of int
+        Pixels of each image.
+    distances : ndarray of shape (n_images,)
+        See :func:`mean_distances`.
 
     Returns
     -------
     float
     """
     # Points of density ρ in a plane are 1 / (2 √ρ) away, on average.
-    return sum(here.size / (2.0 * _mean_distance(here)) ** 2 for here in labelled)
+    return float(np.sum(np.asarray(sizes) / (2.0 * distances) ** 2))
 
 
 def final_sharpness(n_scattered):
@@ -68,33 +86,32 @@ def feature_noise(n_scattered):
     return min(_NOISE, 1.0 / np.sqrt(n_scattered))
 
 
-def smoothing_of(labelled):
+def smoothing_of(distances):
     """Return over how many pixels pulls are averaged: the more, the farther labels are apart.
 
     Parameters
     ----------
-    labelled : list of ndarray of shape (h, w), bool
-        Where labelled pixels are, in each image.
+    distances : ndarray of shape (n_images,)
+        See :func:`mean_distances`.
 
     Returns
     -------
     float
     """
-    distance = np.mean([_mean_distance(here) for here in labelled])
-    return float(max(_LEAST_SMOOTHING, _SMOOTHING * distance))
+    return float(max(_LEAST_SMOOTHING, _SMOOTHING * distances.mean()))
 
 
-def waves_of_place(X, labelled, bandwidth):
+def waves_of_place(X, bandwidth, distances=None):
     """Return what makes waves of column and row, the last two features.
 
     Parameters
     ----------
     X : ndarray of shape (n_labelled, n_features)
         Features of the labelled pixels.
-    labelled : list of ndarray of shape (h, w), bool
-        Where they are, in each image.
     bandwidth : "auto" or float
         What the user says, in radians per longer side of the image.
+    distances : ndarray of shape (n_images,), optional
+        See :func:`mean_distances`, but in units of the longer side of each image; for "auto".
 
     Returns
     -------
@@ -105,16 +122,11 @@ def waves_of_place(X, labelled, bandwidth):
         return None
     if bandwidth == "auto":
         # Details finer than the labels would be made up.
-        bandwidth = _WAVES / np.mean([_mean_distance(here) / max(here.shape) for here in labelled])
+        bandwidth = _WAVES / distances.mean()
     along = np.zeros(X.shape[1])
     # Coupling networks see features in units of their standard deviation.
     along[-2:] = bandwidth * X[:, -2:].std(axis=0)
     return functools.partial(_waves, torch.from_numpy(along))
-
-
-def _mean_distance(labelled):
-    """Mean distance of a pixel to the next labelled one, half a pixel at least."""
-    return max(0.5, distance_transform_edt(~labelled).mean())
 
 
 def _waves(along, generator):

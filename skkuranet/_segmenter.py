@@ -7,7 +7,6 @@ import math
 from numbers import Integral, Real
 
 import numpy as np
-import torch
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -16,15 +15,9 @@ from skkuranet._base import Lesson
 from skkuranet._clustering import ClusteringBase
 from skkuranet._curriculum import Curriculum
 from skkuranet._grouping import GroupingMixin
-from skkuranet._images import FEATURES, pixel_features
+from skkuranet._images import FEATURES, brightest
+from skkuranet._labelling import LabellingMixin
 from skkuranet._pixels import PixelMixin
-from skkuranet._priors import (
-    feature_noise,
-    final_sharpness,
-    n_scattered,
-    smoothing_of,
-    waves_of_place,
-)
 from skkuranet._recipes import CLUSTERING, GROUPING
 from skkuranet._simulation import LIMIT_TIME
 from skkuranet._whole_image import WholeImageMixin
@@ -37,7 +30,7 @@ _BURN_IN, _FINAL_SEEDING = 300, 0.3
 _HELD_OUT = 4000
 
 
-class KuraNetSegmenter(PixelMixin, WholeImageMixin, GroupingMixin, ClusteringBase):
+class KuraNetSegmenter(PixelMixin, WholeImageMixin, LabellingMixin, GroupingMixin, ClusteringBase):
     r"""Segment images by oscillators that learn to synchronise into segments.
 
     Every pixel is an oscillator. A neural network maps the features of two pixels, colour and
@@ -265,8 +258,9 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, GroupingMixin, ClusteringBas
         Parameters
         ----------
         image : array of shape (h, w) or (h, w, n_channels), PIL image, path, or a list of them
-            Image to learn from, or several of as many channels; every network of training is
-            drawn from one of them.
+            Image to learn from, or several of as many channels. Whole numbers count as fractions
+            of the largest of their type, and floats as they are. Where all labels are in every
+            image, every network of training is drawn from one of them.
         mask : array of shape (h, w), PIL image, path, or a list of them
             Label of each pixel, or ``unlabeled``. A label means the same in all masks, unless
             ``n_segments`` is given; an image may then be listed with several masks.
@@ -292,11 +286,12 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, GroupingMixin, ClusteringBas
                 f"All images of a fit must have as many channels, got {sorted(n_channels)}. "
                 "Convert them first, for instance with skimage.color.gray2rgb."
             )
-        if self.n_segments is None:
-            self._learn_labels(images, masks)
-        else:
-            self._learn_groups(images, masks)
-        (self.n_channels_in_,) = n_channels
+        attributes = {
+            "n_channels_in_": n_channels.pop(),
+            "_brightest": max(brightest(image) for image in images),
+        }
+        learn = self._learn_labels if self.n_segments is None else self._learn_groups
+        learn(images, masks, attributes)
         return self
 
     def fit_predict(self, image, mask):
@@ -316,6 +311,23 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, GroupingMixin, ClusteringBas
         """
         return self.fit(image, mask).predict(image)
 
+    def fit_transform(self, image, mask):
+        """Fit, and return the phases at which all pixels of the images lock.
+
+        Parameters
+        ----------
+        image : array of shape (h, w) or (h, w, n_channels), PIL image, path, or a list of them
+            Image to learn from, or several.
+        mask : array of shape (h, w), PIL image, path, or a list of them
+            Label of each pixel, or ``unlabeled``.
+
+        Returns
+        -------
+        ndarray of shape (h, w), or list of them
+            Phases in (−π, π].
+        """
+        return self.fit(image, mask).transform(image)
+
     def predict(self, image):
         """Return the label of the segment whose oscillators pull each pixel hardest.
 
@@ -329,7 +341,7 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, GroupingMixin, ClusteringBas
         ndarray of shape (h, w), or list of them
             Labels of ``classes_``.
         """
-        return self._each(image, self.cluster if self._grouping else self._segments)
+        return self._each(image, self._groups if self._grouping else self._segments)
 
     def transform(self, image):
         """Return the phase at which each pixel locks.
@@ -369,44 +381,15 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, GroupingMixin, ClusteringBas
             scores.append(symmetric_best_dice(labels[known], self.predict(one)[known]))
         return float(np.mean(scores))
 
-    def _learn_labels(self, images, masks):
-        """Train on labels that mean the same in all masks."""
-        classes = np.unique(np.concatenate([np.unique(mask) for mask in masks]))
-        classes = classes[classes != self.unlabeled]
-        self._check_classes(classes)
-        known = [mask != self.unlabeled for mask in masks]
-        X = np.concatenate(
-            [
-                pixel_features(image, self.features)[here.ravel()]
-                for image, here in zip(images, known, strict=True)
-            ]
-        )
-        labels = np.concatenate([mask[here] for mask, here in zip(masks, known, strict=True)])
-        codes = np.searchsorted(classes, labels)
-        spread = n_scattered(known)
-        sizes = [int(here.sum()) for here in known]
-        self._learn_classes(
-            X,
-            codes,
-            codes,
-            classes,
-            "mask",
-            weight_decay=self.weight_decay,
-            sharpness=final_sharpness(spread),
-            feature_noise=(
-                feature_noise(spread) if self.feature_noise == "auto" else self.feature_noise
-            ),
-            encoding=(
-                None if callable(self.features) else waves_of_place(X, known, self.bandwidth)
-            ),
-            # Places in different images say nothing about one another.
-            pools=torch.arange(len(X)).split(sizes) if len(images) > 1 else None,
-        )
-        self.smoothing_ = smoothing_of(known) if self.smoothing == "auto" else self.smoothing
-
     @property
     def _recipes(self):
         return CLUSTERING if self.n_segments is None else GROUPING
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.input_tags.two_d_array, tags.input_tags.three_d_array = False, True
+        return tags
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "coupling_")
@@ -425,14 +408,3 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, GroupingMixin, ClusteringBas
             n_held_out=max(1, _HELD_OUT // self.network_size),
             check_every=max(25, self.max_iter // 16),
         )
-
-    def _check_classes(self, classes):
-        if len(classes) < 2:
-            raise ValueError(
-                f"mask has one label only, {classes[0]}. Label pixels of two segments at least."
-            )
-        if len(classes) > self.network_size:
-            raise ValueError(
-                f"network_size={self.network_size} cannot hold the {len(classes)} labels in mask. "
-                "Raise network_size to several times their number."
-            )

@@ -181,6 +181,7 @@ class SimulationMixin:
     def _limit(self, X, rng, n_steps=None):
         """Phases of the mutual dynamics at the limit of random initial phases."""
         n_steps = steps_in(LIMIT_TIME, self.step_size) if n_steps is None else n_steps
+        check_scalar(n_steps, "n_steps", Integral, min_val=1)
         start = rng.uniform(0.0, 2.0 * np.pi, len(X)).astype(np.float32)
         return self._integrate(X, start, n_steps, n_steps).phases[0]
 

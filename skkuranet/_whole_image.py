@@ -65,6 +65,24 @@ class WholeImageMixin:
             random_state=random_state,
         )
 
+    def coupling_matrix(self, image, pixels=None):
+        """Return couplings between pixels of an image as a matrix.
+
+        Parameters
+        ----------
+        image : array of shape (h, w) or (h, w, n_channels), PIL image, or path
+            One image.
+        pixels : array-like of int of shape (n,), default=None
+            Places of the pixels of a network in ``image.ravel()``; None takes all.
+
+        Returns
+        -------
+        ndarray of shape (n, n)
+            K[i, j] is the strength with which pixel j acts on pixel i.
+        """
+        X, _ = self._table(image)
+        return self._coupling_matrix(X if pixels is None else X[np.asarray(pixels)], None)
+
     def cluster(self, image, n_segments=None, *, n_steps=None, random_state=None):
         """Segment an image by the limit of the mutual dynamics of its pixels.
 

@@ -134,6 +134,23 @@ def test_another_archive_is_refused_and_removed(server, tmp_path):
         fetch(server, tmp_path, download_if_missing=False)
 
 
+def test_an_interrupted_extraction_leaves_nothing_that_looks_whole(server, tmp_path, monkeypatch):
+    def interrupted(self, folder, **_):
+        (Path(folder) / "BSR" / "BSDS500" / "data" / "images").mkdir(parents=True)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tarfile.TarFile, "extractall", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            fetch(server, tmp_path)
+    assert fetch(server, tmp_path).ids == [7, 12]
+    # The archive was whole, and is not asked for again.
+    assert len(server.ranges) == 1
+    for wrong in ({"subset": "all"}, {"n_retries": -1}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            fetch(server, tmp_path / "new", **wrong)
+
+
 @pytest.mark.skipif(not REAL.is_dir(), reason="BSDS500 is not there")
 def test_the_images_of_the_paper():
     bunch = load_bsds500_paper(REAL)

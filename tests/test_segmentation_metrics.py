@@ -72,12 +72,31 @@ def test_agreement_with_scikit_image_and_scikit_learn(pair):
     assert probabilistic_rand_index(a, b) == rand_score(a.ravel(), b.ravel())
     several = probabilistic_rand_index([a, b], b)
     assert several == pytest.approx((rand_score(a.ravel(), b.ravel()) + 1) / 2)
-    # Precision and recall of pairs, which is what its error is made of.
-    error, precision, recall = metrics.adapted_rand_error(a, b, ignore_labels=())
-    assert 0.0 < error < 1.0
-    assert min(precision, recall) <= 1.0 - error <= max(precision, recall)
-    finer, *_ = metrics.adapted_rand_error(a, a, ignore_labels=())
-    assert finer == pytest.approx(0.0)
+    # Its error weighs the pairs that are together in one and apart in the other.
+    error, *_ = metrics.adapted_rand_error(a, b, ignore_labels=())
+    n = a.size
+    together = sum(
+        float(np.sum(sizes * (sizes - 1.0)))
+        for sizes in (np.unique(labels, return_counts=True)[1] for labels in (a, b))
+    )
+    assert error * together / (n * (n - 1)) == pytest.approx(1.0 - probabilistic_rand_index(a, b))
+
+
+def test_a_segment_for_every_pixel_is_no_table_of_all_pairs():
+    fine = np.arange(300 * 300).reshape(300, 300)
+    for score in SCORES:
+        assert score(fine, fine) == pytest.approx(float(score is not variation_of_information))
+    assert symmetric_best_dice(fine, fine // 2) == pytest.approx(2 / 3)
+    assert segmentation_covering(fine, fine // 2) == pytest.approx(1 / 2)
+
+
+def test_several_true_segmentations_are_checked_one_by_one():
+    with pytest.raises(ValueError, match="one image"):
+        probabilistic_rand_index([TRUE, TRUE[1:]], PRED)
+    with pytest.raises(ValueError, match="no pixels"):
+        probabilistic_rand_index([], PRED)
+    with pytest.raises(ValueError, match="whole numbers"):
+        probabilistic_rand_index([TRUE, np.full(TRUE.shape, np.nan)], PRED)
 
 
 SCORES = (

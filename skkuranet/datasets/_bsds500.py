@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
+import shutil
 import tarfile
+import tempfile
 import time
 import urllib.error
 import urllib.request
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 from scipy.io import loadmat
 from skimage.io import imread
 from sklearn.datasets import get_data_home
-from sklearn.utils import Bunch
+from sklearn.utils import Bunch, check_scalar
 
 _SUBSETS = ("train", "val", "test")
 _ARCHIVE = "BSR_bsds500.tgz"
@@ -70,8 +74,7 @@ def load_bsds500(path, *, subset="train", ids=None, return_X_y=False):
         If the folder does not hold the data set or an image is not in it.
     """
     folder = _data_folder(path)
-    if subset not in _SUBSETS:
-        raise ValueError(f"subset must be one of {_SUBSETS}, got {subset!r}.")
+    _check_subset(subset)
     if ids is None:
         ids = sorted(int(p.stem) for p in (folder / "images" / subset).glob("*.jpg"))
         if not ids:
@@ -167,6 +170,8 @@ def fetch_bsds500(
         If the data set is missing and may not be or cannot be downloaded, or if the archive is not
         the one expected.
     """
+    _check_subset(subset)
+    check_scalar(n_retries, "n_retries", Integral, min_val=0)
     home = Path(get_data_home(data_home)) / "bsds500"
     try:
         _data_folder(home)
@@ -178,10 +183,20 @@ def fetch_bsds500(
         home.mkdir(parents=True, exist_ok=True)
         archive = home / _ARCHIVE
         _download(mirror, archive, sha256, n_retries, delay)
-        with tarfile.open(archive) as packed:
-            packed.extractall(home, filter="data")
+        # Aside first: a folder that is there is whole.
+        with tempfile.TemporaryDirectory(dir=home) as aside, tarfile.open(archive) as packed:
+            packed.extractall(aside, filter="data")
+            for folder in Path(aside).iterdir():
+                if (home / folder.name).exists():
+                    shutil.rmtree(home / folder.name)
+                folder.rename(home / folder.name)
         archive.unlink()
     return load_bsds500(home, subset=subset, ids=ids, return_X_y=return_X_y)
+
+
+def _check_subset(subset):
+    if subset not in _SUBSETS:
+        raise ValueError(f"subset must be one of {_SUBSETS}, got {subset!r}.")
 
 
 def _data_folder(path):
@@ -214,20 +229,21 @@ def _read_segmentations(folder, number, subsets):
 
 def _download(url, target, sha256, n_retries, delay):
     """Download to ``target``, going on with what is there of it; check it."""
+    if target.exists() and _checksum(target) == sha256:
+        return
     part = target.with_suffix(target.suffix + ".part")
     for left in range(n_retries, -1, -1):
         try:
             _append(url, part)
             break
-        except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
+        except (OSError, http.client.HTTPException) as error:
             if left == 0:
                 raise OSError(
                     f"{url} cannot be downloaded: {error}. Pass another mirror, or call again to "
                     "go on where this stopped."
                 ) from error
             time.sleep(delay)
-    with part.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = _checksum(part)
     if found != sha256:
         part.unlink()
         raise OSError(
@@ -235,6 +251,11 @@ def _download(url, target, sha256, n_retries, delay):
             "removed; pass another mirror."
         )
     part.rename(target)
+
+
+def _checksum(path):
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _append(url, part):

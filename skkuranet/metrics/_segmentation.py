@@ -54,8 +54,7 @@ def best_dice(labels_a, labels_b, *, background=None):
     >>> best_dice([0, 0, 1, 1], [0, 0, 0, 1], background=0)
     0.666...
     """
-    dice = _dice(*_pair(labels_a, labels_b, "labels_a", "labels_b"), background)
-    return _mean_of_best(dice)
+    return _mean_of_best(*_dice(*_pair(labels_a, labels_b, "labels_a", "labels_b"), background))
 
 
 def symmetric_best_dice(labels_true, labels_pred, *, background=None):
@@ -92,7 +91,7 @@ def symmetric_best_dice(labels_true, labels_pred, *, background=None):
     0.488...
     """
     dice = _dice(*_pair(labels_true, labels_pred, "labels_true", "labels_pred"), background)
-    return min(_mean_of_best(dice), _mean_of_best(dice.T))
+    return min(_mean_of_best(*dice), _mean_of_best(*dice[::-1]))
 
 
 def segmentation_covering(labels_true, labels_pred):
@@ -129,10 +128,10 @@ def segmentation_covering(labels_true, labels_pred):
     >>> segmentation_covering([0, 0, 1, 1], [0, 0, 0, 1])
     0.583...
     """
-    shared = contingency_matrix(*_pair(labels_true, labels_pred, "labels_true", "labels_pred"))
-    true, predicted = shared.sum(axis=1, keepdims=True), shared.sum(axis=0, keepdims=True)
-    overlap = shared / (true + predicted - shared)
-    return float(overlap.max(axis=1) @ true[:, 0] / true.sum())
+    pair = _pair(labels_true, labels_pred, "labels_true", "labels_pred")
+    (i, j), shared, (true, predicted) = _shared(*pair)
+    overlap = shared / (true[i] + predicted[j] - shared)
+    return float(_largest(overlap, i, len(true)) @ true / true.sum())
 
 
 def variation_of_information(labels_true, labels_pred):
@@ -200,11 +199,12 @@ def probabilistic_rand_index(labels_true, labels_pred):
     >>> probabilistic_rand_index([[0, 0, 1], [0, 1, 1]], [0, 0, 1])
     0.666...
     """
-    several = np.ndim(labels_true) > np.ndim(labels_pred)
-    pairs = [
-        _pair(one, labels_pred, "labels_true", "labels_pred")
-        for one in (labels_true if several else [labels_true])
-    ]
+    truths = list(labels_true)
+    if not truths:
+        raise ValueError("labels_true has no pixels.")
+    if np.ndim(truths[0]) < np.ndim(labels_pred):
+        truths = [labels_true]
+    pairs = [_pair(one, labels_pred, "labels_true", "labels_pred") for one in truths]
     return float(np.mean([rand_score(*pair) for pair in pairs]))
 
 
@@ -223,7 +223,8 @@ def _labels(labels, name):
     if not labels.size:
         raise ValueError(f"{name} has no pixels.")
     if labels.dtype.kind not in "iub":
-        rounded = labels.astype(np.int64) if labels.dtype.kind == "f" else None
+        whole = labels.dtype.kind == "f" and np.all(np.isfinite(labels))
+        rounded = labels.astype(np.int64) if whole else None
         if rounded is None or not np.array_equal(rounded, labels):
             raise ValueError(f"{name} must hold whole numbers, one label for each pixel.")
         return rounded
@@ -231,7 +232,7 @@ def _labels(labels, name):
 
 
 def _dice(a, b, background):
-    """Dice score of each segment of a with each of b."""
+    """Best Dice score of each segment of a with one of b, and of each of b with one of a."""
     names = np.unique(a), np.unique(b)
     if background is None:
         dropped = (None, None)
@@ -241,14 +242,34 @@ def _dice(a, b, background):
         dropped = (background, background)
     else:
         raise ValueError(f"background must be a label, 'lowest' or None, got {background!r}.")
-    shared = contingency_matrix(a, b)
-    dice = 2.0 * shared / (shared.sum(axis=1, keepdims=True) + shared.sum(axis=0))
     kept = [found != drop for found, drop in zip(names, dropped, strict=True)]
-    return dice[np.ix_(*kept)]
+    (i, j), shared, (of_a, of_b) = _shared(a, b)
+    dice = 2.0 * shared / (of_a[i] + of_b[j]) * (kept[0][i] & kept[1][j])
+    return tuple(
+        _largest(dice, at, len(segments))[segments]
+        for at, segments in zip((i, j), kept, strict=True)
+    )
 
 
-def _mean_of_best(dice):
-    if not dice.size:
+def _shared(a, b):
+    """Pairs of segments that share pixels, how many, and the sizes of all segments.
+
+    A dense table of all pairs would not fit where there are many small segments.
+    """
+    shared = contingency_matrix(a, b, sparse=True, dtype=np.int64).tocoo()
+    sizes = (np.asarray(shared.sum(axis=axis)).ravel() for axis in (1, 0))
+    return (shared.row, shared.col), shared.data, tuple(sizes)
+
+
+def _largest(values, at, n):
+    """Largest value of each of n segments, and 0 where there is none."""
+    found = np.zeros(n)
+    np.maximum.at(found, at, values)
+    return found
+
+
+def _mean_of_best(best, other):
+    if not len(best) or not len(other):
         # No segments in either is agreement.
-        return float(dice.shape == (0, 0))
-    return float(dice.max(axis=1).mean())
+        return float(len(best) == len(other))
+    return float(best.mean())
