@@ -90,6 +90,22 @@ def classifier(model):
     return segment
 
 
+def on_textures(model):
+    """A classifier on the multiscale features that ours has where labels are scribbles."""
+
+    def segment(image, labels, seed):
+        textures = multiscale_basic_features(
+            image / 255.0, channel_axis=-1, sigma_min=0.5, sigma_max=16
+        )
+        place = five_features(image)[:, 3:]
+        X = np.concatenate((textures.reshape(len(place), -1), place), axis=-1)
+        known = labels.ravel() >= 0
+        made = make_pipeline(StandardScaler(), model(seed)).fit(X[known], labels.ravel()[known])
+        return made.predict(X).reshape(labels.shape)
+
+    return segment
+
+
 def trainable(image, labels, seed):
     """The segmenter of scikit-image with its multiscale features; its 0 means unlabelled."""
     model = TrainableSegmenter(
@@ -112,6 +128,17 @@ PEERS = {
     "MLP": classifier(lambda seed: MLPClassifier((128, 128), random_state=seed)),
     "TrainableSegmenter": trainable,
     "random_walker": walker,
+}
+
+# Where ours looks at textures, others may.
+ON_TEXTURES = {
+    f"{name}, multiscale": on_textures(model)
+    for name, model in {
+        "1-NN": lambda seed: KNeighborsClassifier(1),
+        "5-NN": lambda seed: KNeighborsClassifier(5),
+        "forest": lambda seed: RandomForestClassifier(random_state=seed),
+        "MLP": lambda seed: MLPClassifier((128, 128), random_state=seed),
+    }.items()
 }
 
 
@@ -160,9 +187,12 @@ def row(number, image, mask, kind, seed, peers):
         "ours": scored(mask, predicted, held_out) | {"seconds": seconds},
         "peers": {},
     }
-    for name in peers:
+    rivals = {name: PEERS[name] for name in peers}
+    if peers and kind in SETTINGS:
+        rivals |= ON_TEXTURES
+    for name, rival in rivals.items():
         begin = time.perf_counter()
-        predicted = PEERS[name](image, labels, seed)
+        predicted = rival(image, labels, seed)
         seconds = time.perf_counter() - begin
         made["peers"][name] = scored(mask, predicted, held_out) | {"seconds": seconds}
     if kind == "half":

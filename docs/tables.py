@@ -204,6 +204,42 @@ def segmentation(rows):
     return csv_table(word, header, body)
 
 
+def segmentation_textures(rows):
+    """Scribbles once more, beside peers that see the same features."""
+    own = [r for r in rows if r["labels"] == "scribbles"]
+    seeds = sorted({r["seed"] for r in own})
+    names = {"KuraNetSegmenter": lambda r: r["ours"]["sbd"]}
+    for peer in own[0]["peers"]:
+        if "multiscale" in peer or peer == "TrainableSegmenter":
+            names[peer] = lambda r, p=peer: r["peers"][p]["sbd"]
+    body = [
+        [name, *(f"{score:.4f}" for score in of_seeds(own, seeds, value))]
+        for name, value in names.items()
+    ]
+    header = ["", *(f"seed {seed}" for seed in seeds)]
+    return csv_table("SBD from scribbles, all with multiscale features", header, body)
+
+
+def segmentation_whole(rows):
+    """What the exact network of a whole image does, where half of the pixels are labelled."""
+    own = [r for r in rows if r["labels"] == "half"]
+    seeds = sorted({r["seed"] for r in own})
+    values = {
+        "SBD of k-means on the limit phases of all pixels": lambda r: r["whole"]["sbd"],
+        "loss, networks of 1,000 pixels": lambda r: r["loss"]["data"],
+        "loss, all labelled pixels as one network": lambda r: r["loss"]["size"],
+        "loss, all other pixels as one network": lambda r: r["loss"]["data_size"],
+        "SBD of k-means on RGB": lambda r: r["peers"]["k-means RGB"]["sbd"],
+        "SBD of k-means on the five features": lambda r: r["peers"]["k-means five"]["sbd"],
+    }
+    body = [
+        [name, *(f"{score:.4f}" for score in of_seeds(own, seeds, value))]
+        for name, value in values.items()
+    ]
+    header = ["half of the pixels labelled", *(f"seed {seed}" for seed in seeds)]
+    return csv_table("The limit of random initial phases, mean of nine images", header, body)
+
+
 def segmentation_images(rows):
     kinds = list(by_labels(rows))
     body = []
@@ -257,6 +293,8 @@ TABLES = {
     "synchrony_controls": ("global_synchrony", synchrony_controls),
     "synchrony_scale": ("synchrony_scale", synchrony_scale),
     "segmentation": ("segmentation", segmentation),
+    "segmentation_textures": ("segmentation", segmentation_textures),
+    "segmentation_whole": ("segmentation", segmentation_whole),
     "segmentation_images": ("segmentation", segmentation_images),
     "segmentation_scale": ("segmentation_scale", segmentation_scale),
     "unseen_images": ("unseen_images", unseen_images),

@@ -21,6 +21,7 @@ _OF_LABELS = (
     "reference_phases_",
     "cluster_centers_",
     "smoothing_",
+    "guidance_",
     "_readout",
 )
 # Pixels that are kept of all images together, and of each at least.

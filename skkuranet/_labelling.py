@@ -9,6 +9,7 @@ from skkuranet._images import check_number
 from skkuranet._priors import (
     feature_noise,
     final_sharpness,
+    guidance_of,
     mean_distances,
     n_scattered,
     smoothing_of,
@@ -69,6 +70,7 @@ class LabellingMixin:
                 "smoothing_": (
                     smoothing_of(distances) if self.smoothing == "auto" else self.smoothing
                 ),
+                "guidance_": (guidance_of(distances) if self.guidance == "auto" else self.guidance),
             },
         )
 

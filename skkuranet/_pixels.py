@@ -15,15 +15,19 @@ from skkuranet._images import (
     brightest,
     check_number,
     feature_bands,
+    intensities,
     is_one_image,
     pixel_features,
     read_image,
     read_mask,
 )
 from skkuranet._readout import phasors
+from skkuranet._smoothing import guided_filter
 
 # Pixels that are answered for at once.
 _PIXELS_AT_ONCE = 1 << 18
+# Variance of intensities, as fractions of the brightest, that counts as an edge.
+_EPSILON = 3e-4
 # How far intensities may leave those of fit before something must be wrong, as a factor.
 _BRIGHTER = 20.0
 
@@ -109,7 +113,11 @@ class PixelMixin:
             return coupling.matvec(weights.to(coupling.device)).mT.float()
 
         pulls = self._by_pixel(functools.partial(self._driven, answer=exerted), image)
-        return gaussian_filter(pulls, self.smoothing_, axes=(0, 1))
+        pulls = gaussian_filter(pulls, self.smoothing_, axes=(0, 1))
+        if not self.guidance_:
+            return pulls
+        guide = intensities(image) / (self._brightest or 1.0)
+        return guided_filter(pulls, guide, self.guidance_, _EPSILON)
 
     def _by_pixel(self, answer, image):
         """Answer for every pixel, a bounded number of them at once."""

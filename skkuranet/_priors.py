@@ -14,6 +14,8 @@ from skkuranet.coupling import FourierFeatures
 _WAVES = 0.05
 # Smoothing, in mean distances to the next labelled pixel, and the least of it, in pixels.
 _SMOOTHING, _LEAST_SMOOTHING = 0.1, 1.0
+# Radius of guidance, in the same distances.
+_GUIDANCE = 0.6
 # Largest noise on features.
 _NOISE = 0.2
 # Labelled pixels for each unit of the sharpness of memberships, and its limits.
@@ -99,6 +101,22 @@ def smoothing_of(distances):
     float
     """
     return float(max(_LEAST_SMOOTHING, _SMOOTHING * distances.mean()))
+
+
+def guidance_of(distances):
+    """Return how far pulls follow the colours of an image: about as far as labels are apart.
+
+    Parameters
+    ----------
+    distances : ndarray of shape (n_images,)
+        See :func:`mean_distances`.
+
+    Returns
+    -------
+    int
+        Radius in pixels; 0 where labels are as dense as pixels.
+    """
+    return round(_GUIDANCE * float(distances.mean()))
 
 
 def waves_of_place(X, bandwidth, distances=None):

@@ -77,6 +77,10 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, LabellingMixin, GroupingMixi
         Standard deviation, in pixels, of the Gaussian by which the pull on a pixel is averaged
         with that on its neighbours in :meth:`predict` and :meth:`transform`; 0 does not average.
         ``"auto"`` is a tenth of the mean distance to the next labelled pixel, 1 at least.
+    guidance : "auto" or int, default="auto"
+        Radius, in pixels, of windows over which pulls are smoothed further without crossing the
+        edges of the image (guided filter, He et al. 2013); 0 leaves it out. ``"auto"`` is 0.6
+        times the mean distance to the next labelled pixel.
     coupling : {"factorized", "pairwise"} or torch.nn.Module, default="factorized"
         The coupling network; see :class:`KuraNetClusterer`. Whole images need
         ``"factorized"``, which is linear in the number of pixels.
@@ -156,6 +160,8 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, LabellingMixin, GroupingMixi
         Number of channels of the images seen in fit.
     smoothing_ : float
         What ``smoothing`` comes to, in pixels; not there where ``n_segments`` is given.
+    guidance_ : int
+        What ``guidance`` comes to, in pixels; not there where ``n_segments`` is given.
 
     See Also
     --------
@@ -186,6 +192,7 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, LabellingMixin, GroupingMixi
         "n_segments": [Interval(Integral, 2, None, closed="left"), None],
         "bandwidth": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "smoothing": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
+        "guidance": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
         "feature_noise": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "unlabeled": [Integral],
     }
@@ -198,6 +205,7 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, LabellingMixin, GroupingMixi
         bandwidth="auto",
         feature_noise="auto",
         smoothing="auto",
+        guidance="auto",
         coupling="factorized",
         hidden_layer_sizes=(128, 128),
         rank=None,
@@ -227,6 +235,7 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, LabellingMixin, GroupingMixi
         self.bandwidth = bandwidth
         self.feature_noise = feature_noise
         self.smoothing = smoothing
+        self.guidance = guidance
         self.coupling = coupling
         self.hidden_layer_sizes = hidden_layer_sizes
         self.rank = rank

@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skkuranet import KuraNetSegmenter
 from skkuranet._images import feature_bands, pixel_features, read_image, read_mask
+from skkuranet._smoothing import guided_filter
 from skkuranet.metrics import symmetric_best_dice
 
 QUICK = {"max_iter": 80, "hidden_layer_sizes": (32, 32), "random_state": 0}
@@ -148,3 +149,36 @@ def test_what_is_asked_of_whole_images_is_checked():
     tags = model.__sklearn_tags__()
     assert tags.input_tags.three_d_array
     assert tags.target_tags.required
+
+
+def test_pulls_are_smoothed_along_edges_and_not_across_them():
+    rng = np.random.RandomState(0)
+    guide = np.zeros((60, 80, 3), np.float32)
+    guide[:, 40:] = 0.5
+    values = (guide[..., :1] > 0) + rng.normal(0.0, 0.3, (60, 80, 1))
+    for n_channels in (3, 6):
+        seen = np.repeat(guide, 2, axis=-1)[..., :n_channels]
+        smoothed = guided_filter(values.astype(np.float32), seen, 12, 3e-4)[..., 0]
+        assert smoothed[:, :40].std() < 0.05
+        assert np.abs(smoothed[:, 38:40].mean() - 0.0) < 0.05
+        assert np.abs(smoothed[:, 40:42].mean() - 1.0) < 0.05
+
+
+def test_fitting_affinely_to_the_guide_is_what_the_guided_filter_does():
+    # With one window for all and no regularisation, least squares.
+    guide = np.random.RandomState(0).uniform(size=(9, 9, 2)).astype(np.float32)
+    values = (guide @ [[2.0], [-1.0]] + 0.5).astype(np.float32)
+    np.testing.assert_allclose(guided_filter(values, guide, 4, 1e-9), values, atol=1e-4)
+
+
+def test_guidance_follows_the_labels():
+    image, mask = halves(0, 1)
+    dense = KuraNetSegmenter(**QUICK).fit(image, mask)
+    assert dense.guidance_ == 0
+    few = np.full(mask.shape, -1)
+    few[5, [5, 35]] = mask[5, [5, 35]]
+    sparse = KuraNetSegmenter(**QUICK).fit(image, few)
+    assert sparse.guidance_ > 3
+    fixed = KuraNetSegmenter(guidance=2, **QUICK).fit(image, few)
+    assert fixed.guidance_ == 2
+    assert symmetric_best_dice(mask, sparse.predict(image)) > 0.95
