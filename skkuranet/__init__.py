@@ -3,6 +3,8 @@
 from importlib.metadata import PackageNotFoundError, version
 
 from skkuranet._clusterer import KuraNetClusterer
+from skkuranet._compress import compress
+from skkuranet._random_batches import BatchedSimulation, simulate_in_batches
 from skkuranet._segmenter import KuraNetSegmenter
 from skkuranet._synchronizer import KuraNetSynchronizer
 
@@ -11,4 +13,11 @@ try:
 except PackageNotFoundError:  # a source tree that is not installed
     __version__ = "0.0.0"
 
-__all__ = ["KuraNetClusterer", "KuraNetSegmenter", "KuraNetSynchronizer"]
+__all__ = [
+    "BatchedSimulation",
+    "KuraNetClusterer",
+    "KuraNetSegmenter",
+    "KuraNetSynchronizer",
+    "compress",
+    "simulate_in_batches",
+]

@@ -369,5 +369,9 @@ class KuraNetClusterer(
         check_every = max(25, self.max_iter // 24)
         return dataclasses.replace(super()._curriculum(lesson), check_every=check_every)
 
+    def _loss_at_limit(self, X, seed):
+        codes = np.searchsorted(self.classes_, self.predict(X))
+        return self._limit_loss(X, codes, len(self.classes_), random_source(seed))
+
     def _labels(self, X):
         return self.classes_[self._readout.codes(phasors(self._lock(X)))]

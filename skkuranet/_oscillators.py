@@ -199,6 +199,9 @@ class OscillatorMixin(SimulationMixin):
             X, start, n_steps, save_from, step_size, edges, couple, history=self.history
         )
 
+    def _loss_at_limit(self, X, seed):
+        return 1.0 - self.score(X, random_state=seed)
+
     def _check_step(self, coupling, step_size):
         """Warn where Euler's method would overshoot even among oscillators at rest."""
         ones = torch.ones((1, coupling.shape[-1]), dtype=coupling.dtype, device=coupling.device)

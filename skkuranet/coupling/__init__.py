@@ -5,14 +5,21 @@ from skkuranet.coupling._build import DEFAULT_MEMORY_BUDGET, couple, couple_driv
 from skkuranet.coupling._dense import DenseCoupling
 from skkuranet.coupling._encoding import FourierFeatures
 from skkuranet.coupling._factorized import FactorizedCoupling
-from skkuranet.coupling._networks import CouplingNetwork, FactorizedNetwork, PairwiseNetwork
+from skkuranet.coupling._networks import (
+    CouplingNetwork,
+    FactorizedNetwork,
+    LowRankNetwork,
+    PairwiseNetwork,
+)
 from skkuranet.coupling._normalization import (
     Balanced,
     Identity,
     InDegree,
     MeanDegree,
     Normalization,
+    PerSource,
 )
+from skkuranet.coupling._nystrom import NystromNetwork
 from skkuranet.coupling._sparse import SparseCoupling
 from skkuranet.coupling._tiled import TiledCoupling, tile_side
 
@@ -27,9 +34,12 @@ __all__ = [
     "FourierFeatures",
     "Identity",
     "InDegree",
+    "LowRankNetwork",
     "MeanDegree",
     "Normalization",
+    "NystromNetwork",
     "PairwiseNetwork",
+    "PerSource",
     "SparseCoupling",
     "TiledCoupling",
     "couple",

@@ -219,7 +219,71 @@ class PairwiseNetwork(CouplingNetwork):
         return self.layers(hidden).squeeze(-1)
 
 
-class FactorizedNetwork(CouplingNetwork):
+class LowRankNetwork(CouplingNetwork):
+    """A coupling function that is the product of a factor of each node."""
+
+    stores_pairs = False
+
+    def embed(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the left and right factors of nodes, all at once.
+
+        Parameters
+        ----------
+        x : Tensor of shape (..., n, n_features)
+            Node features.
+
+        Returns
+        -------
+        left : Tensor of shape (..., n, r)
+            Factor of the targets.
+        right : Tensor of the same shape
+            Factor of the sources.
+        """
+        raise NotImplementedError
+
+    def factors(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the left and right factors of nodes.
+
+        Parameters
+        ----------
+        x : Tensor of shape (..., n, n_features)
+            Node features.
+
+        Returns
+        -------
+        left : Tensor of shape (..., n, r)
+            Factor of the targets.
+        right : Tensor of the same shape
+            Factor of the sources: K(x, y) is ``left(x) @ right(y).mT``.
+        """
+        if torch.is_grad_enabled() or x.shape[-2] <= _NODES_AT_ONCE:
+            return self.embed(x)
+        # The hidden activations of millions of nodes are larger than their factors.
+        parts = [self.embed(part) for part in x.split(_NODES_AT_ONCE, -2)]
+        left, right = (torch.cat(side, -2) for side in zip(*parts, strict=True))
+        return left, right
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Return raw couplings.
+
+        Parameters
+        ----------
+        x : Tensor of shape (..., n, n_features)
+        y : Tensor of shape (..., p, n_features)
+
+        Returns
+        -------
+        Tensor of shape (..., n, p)
+        """
+        return self.factors(x)[0] @ self.factors(y)[1].mT
+
+    def operator(self, x: Tensor, y: Tensor | None = None) -> CouplingOperator:
+        """Return the raw couplings in factors."""
+        left, right = self.factors(x)
+        return FactorizedCoupling(left, right if y is None else self.factors(y)[1])
+
+
+class FactorizedNetwork(LowRankNetwork):
     r"""A coupling function of low rank, for networks of any size.
 
     With :math:`\varphi, \psi` perceptrons to r dimensions, the raw couplings are
@@ -257,8 +321,6 @@ class FactorizedNetwork(CouplingNetwork):
         Source of the initial weights.
     """
 
-    stores_pairs = False
-
     sharpness: Tensor
     interaction: Tensor
 
@@ -295,8 +357,8 @@ class FactorizedNetwork(CouplingNetwork):
         """Sharpen the memberships, geometrically between 40 % and 90 % of training."""
         self.sharpness.fill_(self.final_sharpness ** min(1.0, max(0.0, 2.0 * progress - 0.8)))
 
-    def factors(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the left and right factors of nodes.
+    def embed(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the left and right factors of nodes, all at once.
 
         Parameters
         ----------
@@ -308,33 +370,9 @@ class FactorizedNetwork(CouplingNetwork):
         left : Tensor of shape (..., n, r), (..., n, r + 1) or (..., n, 2 r)
             Factor of the targets.
         right : Tensor of the same shape
-            Factor of the sources: K(x, y) is ``left(x) @ right(y).mT``.
+            Factor of the sources.
         """
-        if torch.is_grad_enabled() or x.shape[-2] <= _NODES_AT_ONCE:
-            return _FORMS[self.form].factors(self, self.layers(self._seen(x)))
-        # The hidden activations of millions of nodes are larger than their factors.
-        parts = [self.factors(part) for part in x.split(_NODES_AT_ONCE, -2)]
-        left, right = (torch.cat(side, -2) for side in zip(*parts, strict=True))
-        return left, right
-
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """Return raw couplings.
-
-        Parameters
-        ----------
-        x : Tensor of shape (..., n, n_features)
-        y : Tensor of shape (..., p, n_features)
-
-        Returns
-        -------
-        Tensor of shape (..., n, p)
-        """
-        return self.factors(x)[0] @ self.factors(y)[1].mT
-
-    def operator(self, x: Tensor, y: Tensor | None = None) -> CouplingOperator:
-        """Return the raw couplings in factors."""
-        left, right = self.factors(x)
-        return FactorizedCoupling(left, right if y is None else self.factors(y)[1])
+        return _FORMS[self.form].factors(self, self.layers(self._seen(x)))
 
 
 @dataclass(frozen=True)

@@ -225,6 +225,24 @@ class Identity(Normalization):
         return between(x, reference)
 
 
+@dataclass(frozen=True)
+class PerSource(Normalization):
+    """Share a strength out among all sources: raw couplings over their number.
+
+    For raw couplings that do not grow or shrink with the size of the network, such as those of
+    :class:`NystromNetwork`.
+    """
+
+    def __call__(self, raw: CouplingOperator) -> CouplingOperator:
+        """Normalise the raw couplings of a network."""
+        share = torch.full(raw.shape[:-1], 1.0 / raw.population, dtype=raw.dtype, device=raw.device)
+        return raw.scale(share, None)
+
+    def driven(self, between: Between, x: Tensor, reference: Tensor) -> CouplingOperator:
+        """Normalise the couplings of test oscillators to a reference network."""
+        return self(between(x, reference))
+
+
 def _sum_of_rows(coupling: CouplingOperator) -> Tensor:
     """In-degree of couplings that are not negative."""
     *batch, _, p = coupling.shape

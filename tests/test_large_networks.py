@@ -1,0 +1,128 @@
+"""Trained couplings where all pairs are too many: factors of low rank, and random batches."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from sklearn.exceptions import ConvergenceWarning
+
+from skkuranet import KuraNetClusterer, KuraNetSynchronizer, compress, simulate_in_batches
+from skkuranet.coupling import InDegree, NystromNetwork, PairwiseNetwork, PerSource, couple
+from skkuranet.datasets import make_disorder, make_gaussian_ring
+
+QUICK = {"max_iter": 150, "hidden_layer_sizes": (32, 32), "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def clusterer():
+    X, y = make_gaussian_ring(3, 2000, random_state=0)
+    return KuraNetClusterer("pairwise", **QUICK).fit(X, y), X
+
+
+@pytest.fixture(scope="module")
+def synchronizer():
+    X = make_disorder("II", 2000, random_state=0)
+    model = KuraNetSynchronizer(frequency=0, field=1, coupling="pairwise", **QUICK)
+    return model.fit(X), X
+
+
+def apart(a, b):
+    """Root-mean-square difference of phases, up to a common rotation."""
+    difference = np.exp(1j * (a - b))
+    return np.sqrt(np.mean(np.angle(difference / difference.mean()) ** 2))
+
+
+def test_factors_of_full_rank_are_the_couplings_themselves():
+    generator = torch.Generator().manual_seed(0)
+    network = PairwiseNetwork(2, (16,), symmetric=True, generator=generator).double()
+    x = torch.randn((60, 2), generator=generator, dtype=torch.float64)
+    found = couple(NystromNetwork(network, InDegree(), x, 60).double(), x, PerSource()).dense()
+    raw = network(x, x)
+    degree = raw.abs().sum(-1)
+    # Landmarks couple to themselves as to others.
+    expected = 0.5 * (raw / degree[:, None] + raw / degree)
+    assert (found - expected).norm() < 0.02 * expected.norm()
+
+
+@pytest.mark.parametrize("kind", ["clusterer", "synchronizer"])
+def test_compressed_couplings_do_what_the_trained_ones_do(kind, request):
+    trained, X = request.getfixturevalue(kind)
+    found = [compress(trained, rank, X) for rank in (1, 4, 16)]
+    errors = [small.compression_error_ for small in found]
+    assert errors == sorted(errors, reverse=True)
+    small = found[-1]
+    exact, compressed = small.compression_loss_
+    assert errors[-1] < 0.15
+    assert compressed < exact + 0.02
+    chosen = X[:300]
+    np.testing.assert_allclose(small.transform(chosen), trained.transform(chosen), atol=0.15)
+    assert not hasattr(trained, "compression_error_")
+    again = pickle.loads(pickle.dumps(small))
+    np.testing.assert_array_equal(again.transform(chosen), small.transform(chosen))
+    # A network whose couplings would take terabytes.
+    many = np.concatenate([X] * 50)
+    assert small.simulate(many, n_steps=2, save_from=2).phases.shape == (1, len(many))
+
+
+def test_more_landmarks_leave_a_smaller_error(clusterer):
+    trained, X = clusterer
+    few, many = (compress(trained, 8, X, n_landmarks=n).compression_error_ for n in (50, 1000))
+    assert many < 0.7 * few
+
+
+def test_what_cannot_be_compressed_says_why(clusterer):
+    trained, X = clusterer
+    factorised = KuraNetClusterer(**QUICK | {"max_iter": 100}).fit(X, trained.predict(X))
+    with pytest.raises(ValueError, match="factorised couplings already"):
+        compress(factorised, 4, X)
+    with pytest.raises(ValueError, match="rank must lie between"):
+        compress(trained, 40, X, n_landmarks=30)
+    with pytest.raises(ValueError, match="n_landmarks"):
+        compress(trained, 4, X, n_landmarks=len(X))
+    one_way = InDegree(symmetrize=False)
+    plain = KuraNetClusterer("pairwise", normalization=one_way, **QUICK | {"max_iter": 10})
+    with pytest.warns(ConvergenceWarning):
+        plain.fit(X, trained.predict(X))
+    with pytest.raises(ValueError, match="only symmetric ones"):
+        compress(plain, 4, X)
+
+
+@pytest.mark.parametrize("kind", ["clusterer", "synchronizer"])
+def test_random_batches_know_their_error(kind, request):
+    trained, X = request.getfixturevalue(kind)
+    start = np.random.RandomState(1).uniform(0.0, 2.0 * np.pi, len(X))
+    run = {"n_steps": 200, "step_size": 0.5, "initial_phases": start}
+    exact = trained.simulate(X, save_from=200, **run).phases[0]
+    errors = []
+    for batch_size in (50, 200):
+        found = simulate_in_batches(trained, X, batch_size=batch_size, random_state=0, **run)
+        errors.append(apart(found.phases, exact))
+        assert 0.5 * errors[-1] < found.phase_error < 2.0 * errors[-1]
+        order = abs(np.exp(1j * exact).mean())
+        assert abs(found.order_parameter - order) < 0.02
+        assert found.order_error < 0.02
+    assert errors[1] < 0.7 * errors[0]
+
+
+def test_one_batch_is_the_network_itself(clusterer):
+    trained, X = clusterer
+    X, run = X[:101], {"n_steps": 5, "random_state": 0}
+    whole = trained.simulate(X, **run).phases
+    found = simulate_in_batches(trained, X, batch_size=101, initial_phases=whole[0], **run)
+    np.testing.assert_allclose(found.phases, whole[-1], atol=1e-4)
+
+
+def test_batches_that_make_no_sense_are_refused(clusterer):
+    trained, X = clusterer
+    for wrong in ({"batch_size": 3}, {"batch_size": 10**6}, {"n_steps": 0}, {"step_size": 0.0}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            simulate_in_batches(trained, X, **wrong)
+    with pytest.raises(ValueError, match="initial_phases"):
+        simulate_in_batches(trained, X, initial_phases=[0.0])
+    X = make_disorder("III", 200, random_state=0)
+    quick = QUICK | {"max_iter": 2}
+    with pytest.warns(ConvergenceWarning):
+        delayed = KuraNetSynchronizer(frequency=0, delay=1, **quick).fit(X)
+    with pytest.raises(ValueError, match="delay"):
+        simulate_in_batches(delayed, X)
