@@ -136,6 +136,13 @@ class SimulationMixin:
         n_steps = steps_in(LIMIT_TIME, step_size) if n_steps is None else n_steps
         check_scalar(n_steps, "n_steps", Integral, min_val=1)
         check_scalar(save_from, "save_from", Integral, min_val=0, max_val=n_steps)
+        n_kept = n_steps - save_from + 1
+        needed = n_kept * initial_phases.nbytes
+        if needed > self.memory_budget:
+            raise ValueError(
+                f"{n_kept} steps of {len(X)} phases take {needed} bytes, more than memory_budget="
+                f"{self.memory_budget}. Raise save_from to keep fewer, or memory_budget."
+            )
         return self._integrate(X, initial_phases, n_steps, save_from, step_size, edges, **options)
 
     def coupling_matrix(self, X, Y=None):

@@ -126,3 +126,23 @@ def test_batches_that_make_no_sense_are_refused(clusterer):
         delayed = KuraNetSynchronizer(frequency=0, delay=1, **quick).fit(X)
     with pytest.raises(ValueError, match="delay"):
         simulate_in_batches(delayed, X)
+
+
+def test_what_would_not_fit_into_memory_is_refused_with_the_figure(clusterer):
+    trained, X = clusterer
+    X, run = X[:100], {"n_steps": 99}
+    model = KuraNetClusterer(**QUICK | {"max_iter": 100}).fit(X, trained.predict(X))
+    model.set_params(memory_budget=39_999)
+    with pytest.raises(ValueError, match=r"100 steps of 100 phases take 40000 bytes.*save_from"):
+        model.simulate(X, **run)
+    assert model.simulate(X, save_from=99, **run).phases.shape == (1, 100)
+    # Two copies of two factors of 16 numbers.
+    model.set_params(memory_budget=25_599)
+    with pytest.raises(ValueError, match=r"100 x 100 couplings need 25600 bytes"):
+        model.simulate(X, n_steps=1)
+    # All pairs are computed block by block instead.
+    trained.set_params(memory_budget=25_599)
+    tiled = trained.simulate(X, n_steps=5, random_state=0).phases
+    trained.set_params(memory_budget=2**30)
+    whole = trained.simulate(X, n_steps=5, random_state=0).phases
+    np.testing.assert_allclose(tiled, whole, atol=1e-4)

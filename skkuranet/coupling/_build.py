@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from skkuranet.coupling._base import CouplingOperator
 from skkuranet.coupling._dense import DenseCoupling
-from skkuranet.coupling._networks import CouplingNetwork
+from skkuranet.coupling._networks import CouplingNetwork, LowRankNetwork
 from skkuranet.coupling._normalization import Identity, Normalization
 from skkuranet.coupling._sparse import NonnegativeSparseCoupling, SparseCoupling
 from skkuranet.coupling._tiled import TiledCoupling, tile_side
@@ -39,13 +39,18 @@ def couple(
         Targets and sources of the pairs that may couple; in a batch nodes are counted
         through, i of network b as b n + i. By default all pairs couple.
     memory_budget : int, default=2**30
-        Bytes that two copies of a matrix of couplings may take, as normalising it needs
-        both. A larger one is tiled: computed block by block at every product and never
-        stored.
+        Bytes that two copies of a matrix of couplings, or of its factors, may take, as
+        normalising it needs both. A larger matrix is tiled: computed block by block at every
+        product and never stored.
 
     Returns
     -------
     CouplingOperator of shape (..., n, n)
+
+    Raises
+    ------
+    ValueError
+        If factors take more than ``memory_budget``.
     """
     normalization = normalization or Identity()
     if edges is not None:
@@ -116,6 +121,14 @@ def _raw(network: nn.Module, x: Tensor, y: Tensor, memory_budget: int) -> Coupli
     stored = getattr(network, "stores_pairs", True)
     size = next((w.element_size() for w in network.parameters()), x.element_size())
     n_networks = x.shape[:-2].numel()
+    if isinstance(network, LowRankNetwork):
+        needed = 2 * n_networks * (n + p) * network.n_factors * size
+        if needed > memory_budget:
+            raise ValueError(
+                f"Factors of {n} x {p} couplings need {needed} bytes, more than memory_budget="
+                f"{memory_budget}. Raise memory_budget, or share the network out among processes "
+                "(skkuranet.distributed)."
+            )
     if not stored or 2 * n_networks * n * p * size <= memory_budget:
         return _operator(network, x, y)
     widest = max([p.shape[0] for p in network.parameters() if p.ndim], default=1)

@@ -224,6 +224,11 @@ class LowRankNetwork(CouplingNetwork):
 
     stores_pairs = False
 
+    @property
+    def n_factors(self) -> int:
+        """Numbers that the factor of a node has."""
+        raise NotImplementedError
+
     def embed(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the left and right factors of nodes, all at once.
 
@@ -357,6 +362,11 @@ class FactorizedNetwork(LowRankNetwork):
         """Sharpen the memberships, geometrically between 40 % and 90 % of training."""
         self.sharpness.fill_(self.final_sharpness ** min(1.0, max(0.0, 2.0 * progress - 0.8)))
 
+    @property
+    def n_factors(self) -> int:
+        """Numbers that the factor of a node has: r, r + 1 or 2 r, by the form."""
+        return _FORMS[self.form].n_factors(self.rank)
+
     def embed(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the left and right factors of nodes, all at once.
 
@@ -382,6 +392,7 @@ class _Form:
     factors: Callable[[FactorizedNetwork, Tensor], tuple[Tensor, Tensor]]
     width: int
     interaction: Callable[[int], Tensor | None]
+    n_factors: Callable[[int], int] = lambda rank: rank
 
 
 def _block(network: FactorizedNetwork, embedding: Tensor) -> tuple[Tensor, Tensor]:
@@ -415,9 +426,9 @@ _FORMS = {
     "block": _Form(_block, 1, lambda rank: 0.5 * torch.eye(rank) - 0.5 / rank),
     "symmetric": _Form(_symmetric, 1, torch.ones),
     # At first, nodes repel unless they are nearer than 75 degrees.
-    "cosine": _Form(_cosine, 1, lambda rank: torch.tensor([4.0, -1.0])),
+    "cosine": _Form(_cosine, 1, lambda rank: torch.tensor([4.0, -1.0]), lambda rank: rank + 1),
     "general": _Form(_general, 2, lambda rank: None),
-    "nonnegative": _Form(_nonnegative, 2, lambda rank: None),
+    "nonnegative": _Form(_nonnegative, 2, lambda rank: None, lambda rank: 2 * rank),
 }
 
 

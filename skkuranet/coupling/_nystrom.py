@@ -79,6 +79,11 @@ class NystromNetwork(LowRankNetwork):
         self.register_buffer("left", (root * values[kept].sign()).float())
         self.register_buffer("right", root.float())
 
+    @property
+    def n_factors(self) -> int:
+        """Numbers that the factor of a node has."""
+        return self.left.shape[1]
+
     def embed(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the left and right factors of nodes, all at once.
 

@@ -209,7 +209,7 @@ def couple_sharded(
     normalization = normalization or Identity()
     sizes = ranks.sizes(len(x))
     if not getattr(network, "stores_pairs", True):
-        local = couple_driven(network, x, x)
+        local = couple_driven(network, x, x, memory_budget=memory_budget)
         assert isinstance(local, FactorizedCoupling)
         return normalization(
             ShardedFactorizedCoupling(local.left, local.right, ranks=ranks, population=sum(sizes))
