@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,7 +102,15 @@ class _Plan:
         saved = phases.new_empty((self.n_steps - self.save_from + 1, *phases.shape))
         if self.save_from == 0:
             saved[0] = phases
-        scratch = phases.new_empty((*phases.shape[:-1], 2, phases.shape[-1]))
+        places: Iterator[tuple[Tensor, Tensor, Tensor]]
+        if tape is None:
+            scratch = phases.new_empty((1, *phases.shape[:-1], 2, phases.shape[-1]))
+            places, drives = itertools.cycle(_places(scratch)), None
+        else:
+            places = iter(_places(tape.phasors.flatten(0, 1)))
+            drives = iter(tape.drives.flatten(0, 1).unbind(0))
+        # Views are made once: in small networks they would take as long as what is done with them.
+        slots = saved.unbind(0)
         for step in range(self.n_steps):
             rates: list[Tensor] = []
             for stage in range(len(weights)):
@@ -108,17 +118,18 @@ class _Plan:
                 for a, rate in zip(self.method.stages[stage - 1] if stage else (), rates):
                     if a:
                         point = point + (h * a) * rate
-                phasors = scratch if tape is None else tape.phasors[step, stage]
-                torch.cos(point, out=phasors[..., 0, :])
-                torch.sin(point, out=phasors[..., 1, :])
+                phasors, cosine, sine = next(places)
+                torch.cos(point, out=cosine)
+                torch.sin(point, out=sine)
                 drive = system.coupling.matvec(phasors)
-                if tape is not None:
-                    tape.drives[step, stage] = drive
+                if drives is not None:
+                    next(drives).copy_(drive)
                 rates.append(system.rate(phasors, drive))
-            for weight, rate in zip(weights, rates, strict=True):
+            *first, last = zip(weights, rates, strict=True)
+            for weight, rate in first:
                 phases = torch.add(phases, rate, alpha=h * weight)
-            if step + 1 >= self.save_from:
-                saved[step + 1 - self.save_from] = phases
+            slot = slots[step + 1 - self.save_from] if step + 1 >= self.save_from else None
+            phases = torch.add(phases, last[1], alpha=h * last[0], out=slot)
         return saved
 
     def backward(self, system: KuramotoSystem, tape: _Tape, grad: Tensor) -> tuple[Tensor, Tensor]:
@@ -129,25 +140,31 @@ class _Plan:
         h, weights, rows = self.step_size, self.method.weights, self.method.stages
         stiffness = system.stiffness(tape.phasors, tape.drives)
         adjoints = torch.empty_like(stiffness)
-        costate = grad[-1]
+        grads = grad.unbind(0)
+        costate = grads[-1]
+        each = (t.flatten(0, 1).unbind(0) for t in (adjoints, tape.phasors, stiffness))
+        tapes = zip(*(reversed(views) for views in each), strict=True)
         for step in range(self.n_steps - 1, -1, -1):
             pulled: dict[int, Tensor] = {}
             for stage in range(len(weights) - 1, -1, -1):
-                adjoint = adjoints[step, stage]
+                adjoint, phasors, slope = next(tapes)
                 torch.mul(costate, h * weights[stage], out=adjoint)
                 for later, value in pulled.items():
                     a = rows[later - 1][stage]
                     if a:
                         adjoint.add_(value, alpha=h * a)
-                phasors = tape.phasors[step, stage]
                 back = system.coupling.rmatvec(phasors * adjoint.unsqueeze(-2))
-                pulled[stage] = torch.addcmul(
-                    (phasors * back).sum(-2), adjoint, stiffness[step, stage]
-                )
+                pulled[stage] = torch.addcmul((phasors * back).sum(-2), adjoint, slope)
             costate = costate + sum(pulled.values())
             if step >= self.save_from:
-                costate = costate + grad[step - self.save_from]
+                costate = costate + grads[step - self.save_from]
         return costate, adjoints
+
+
+def _places(phasors: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Phasors (m, ..., 2, n), and where their cosines and sines go."""
+    parts = phasors, phasors[..., 0, :], phasors[..., 1, :]
+    return list(zip(*(part.unbind(0) for part in parts), strict=True))
 
 
 class _Flow(torch.autograd.Function):
