@@ -10,8 +10,9 @@ from torch import Tensor
 from skkuranet.coupling._base import CouplingOperator, exp_below
 
 _ROWS_AT_ONCE = 1024
-# From this size on memory is the limit, and columns read the matrix faster than rows do.
-_LARGE = 1 << 22
+# From this size on memory is the limit: rows are read once for a few vectors, by blocks that stay
+# in the cache of a processor.
+_LARGE, _FEW, _BLOCK_BYTES = 1 << 22, 4, 1 << 21
 
 
 class DenseCoupling(CouplingOperator):
@@ -44,9 +45,16 @@ class DenseCoupling(CouplingOperator):
     def matvec(self, x: Tensor) -> Tensor:
         """Return K x."""
         matrix = self.matrix
-        if matrix.ndim == 2 and matrix.numel() >= _LARGE and matrix.is_contiguous():
-            return (matrix @ x.mT).mT
-        return x @ matrix.mT
+        streamed = matrix.ndim == x.ndim == 2 and matrix.numel() >= _LARGE and len(x) <= _FEW
+        if not streamed or not matrix.is_contiguous() or not matrix.is_cpu:
+            return x @ matrix.mT
+        out = x.new_empty((len(x), len(matrix)))
+        with torch.no_grad():
+            rows = max(1, _BLOCK_BYTES // (matrix.shape[1] * matrix.element_size()))
+            for block, part in zip(matrix.split(rows), out.split(rows, -1), strict=True):
+                for source, target in zip(x, part, strict=True):
+                    torch.mv(block, source, out=target)
+        return out
 
     def rmatvec(self, x: Tensor) -> Tensor:
         """Return Kᵀ x."""
