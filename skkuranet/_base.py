@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 
@@ -15,17 +15,17 @@ from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.parallel import Parallel, delayed
 from torch import Tensor, nn
 
 from skkuranet._checkpoint import Checkpoint
 from skkuranet._ranks import working_ranks
 from skkuranet._recipes import CouplingRecipe
+from skkuranet._restarts import train_all
 from skkuranet._simulation import SimulationMixin
-from skkuranet._tools import one_thread, random_source, resolve_device, to_tensor
+from skkuranet._tools import random_source, resolve_device
 from skkuranet.coupling import CouplingNetwork, Normalization
 from skkuranet.objectives import Objective
-from skkuranet.training import Curriculum, TrainingResult, train
+from skkuranet.training import Curriculum, TrainingResult
 
 
 @dataclass(frozen=True)
@@ -182,12 +182,8 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
             root.subcontext(task_name="restart", task_id=i, max_subtasks=self.max_iter)
             for i in range(self.n_init)
         ]
-        runs = _until_interrupted(
-            Parallel(n_jobs=self.n_jobs, return_as="generator")(
-                delayed(_train_once)(self, lesson, i, int(seed), int(last_seed), device, context)
-                for i, (seed, context) in enumerate(zip(seeds, contexts, strict=True))
-            )
-        )
+        seeds = [int(seed) for seed in seeds]
+        runs = train_all(self, lesson, seeds, int(last_seed), device, contexts)
         finite = [run for run in runs if not isinstance(run, FloatingPointError)]
         if not finite:
             raise runs[0]
@@ -219,70 +215,3 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
                 stacklevel=3,
             )
         return best
-
-
-def _until_interrupted(runs: Iterator) -> list:
-    """Collect restarts; an interruption keeps those that are done and starts no other."""
-    done: list = []
-    try:
-        for run in runs:
-            done.append(run)
-            if not isinstance(run, FloatingPointError) and run[1].interrupted:
-                break
-    except KeyboardInterrupt:
-        if not done:
-            raise
-    return done
-
-
-def _train_once(
-    estimator: KuraNetBase,
-    lesson: Lesson,
-    restart: int,
-    seed: int,
-    last_seed: int,
-    device: torch.device,
-    context: object,
-) -> tuple[nn.Module, TrainingResult] | FloatingPointError:
-    """One restart. Small networks gain nothing from threads, and one thread is reproducible."""
-    data = {"estimator": estimator, "X": lesson.X, "y": lesson.y}
-    context.call_on_fit_task_begin(**data)
-
-    def as_of_now() -> dict:
-        finished = copy.deepcopy(network).cpu()
-        if isinstance(finished, CouplingNetwork):
-            finished.anneal(1.0)
-        return lesson.completed(finished, last_seed)
-
-    def on_iteration(iteration: int, loss: float) -> bool:
-        if estimator.verbose and (iteration + 1) % 50 == 0:
-            print(f"[{type(estimator).__name__}] iteration {iteration + 1}, loss {loss:.4f}")
-        step = context.subcontext(task_name="iteration")
-        step.call_on_fit_task_begin(**data)
-        return step.call_on_fit_task_end(**data, reconstruction_attributes=as_of_now)
-
-    # Modules of the user may draw from torch's global generator, as dropout does.
-    with one_thread(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = estimator._new_network(lesson, seed).to(device)
-        try:
-            result = train(
-                network,
-                lesson.normalization,
-                to_tensor(lesson.X, network, device),
-                lesson.objective(device),
-                estimator._curriculum(lesson),
-                torch.Generator().manual_seed(seed + 1),
-                graph=lesson.graph,
-                memory_budget=estimator.memory_budget,
-                going_on=estimator.warm_start and hasattr(estimator, "coupling_"),
-                on_iteration=on_iteration,
-                checkpoint=estimator._checkpoint(restart),
-                ranks=working_ranks(),
-            )
-        except FloatingPointError as error:
-            # Other restarts may have done better.
-            return error
-        network = network.cpu()
-        context.call_on_fit_task_end(**data, reconstruction_attributes=as_of_now)
-    return network, result

@@ -51,6 +51,13 @@ class Checkpoint:
             os.fsync(file.fileno())
         os.replace(written, self.path)
 
+    def last(self) -> dict[str, Any] | None:
+        """Return the last state, of whatever run, or None if there is none."""
+        if not self.path.exists():
+            return None
+        state: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
+        return state
+
     def load(self, fingerprint: str) -> dict[str, Any] | None:
         """Return the last state of the run with this fingerprint, or None if there is none.
 
@@ -59,10 +66,10 @@ class Checkpoint:
         ValueError
             If the file cannot be read, or is of another run.
         """
-        if not self.path.exists():
-            return None
         try:
-            state = torch.load(self.path, map_location="cpu", weights_only=True)
+            state = self.last()
+            if state is None:
+                return None
             found = state["fingerprint"]
         except Exception as error:
             raise ValueError(

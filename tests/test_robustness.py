@@ -1,5 +1,11 @@
 """What goes wrong in use: hard data, interruptions, divergence, and settings that do not fit."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -206,3 +212,46 @@ def test_modules_with_dropout_predict_alike_and_leave_torch_alone(blobs):
 
     with pytest.raises(ValueError, match=r"The coupling network returned shape \(4, 100, 1\)"):
         KuraNetClusterer(Thin()).fit(*blobs)
+
+
+WAITING = """
+import warnings
+from skkuranet import KuraNetClusterer
+from skkuranet.datasets import make_gaussian_ring
+
+if __name__ == "__main__":
+    X, y = make_gaussian_ring(3, 300, random_state=0)
+    settings = {"max_iter": 10**6, "hidden_layer_sizes": (16,), "tol": 0, "random_state": 0}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        clusterer = KuraNetClusterer(n_init=2, n_jobs=2, **settings).fit(X, y)
+    print(any("interrupted" in str(w.message) for w in caught), len(clusterer.loss_curve_))
+    print(clusterer.predict(X).shape)
+"""
+
+
+def test_an_interruption_of_other_processes_keeps_what_they_have_learned(tmp_path):
+    script, aside = tmp_path / "fit.py", tmp_path / "aside"
+    script.write_text(WAITING)
+    aside.mkdir()
+    process = subprocess.Popen(
+        [sys.executable, str(script)],
+        env=os.environ | {"TMPDIR": str(aside), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        while len(list(aside.glob("*/[01]"))) < 2 and process.poll() is None:
+            time.sleep(0.1)
+        # As Ctrl+C in a terminal does.
+        os.killpg(process.pid, signal.SIGINT)
+        output, _ = process.communicate(timeout=120)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    warned, n_iter, shape = output.split(maxsplit=2)
+    assert warned == "True"
+    assert int(n_iter) >= 25
+    assert shape.strip() == "(300,)"
+    assert not list(aside.glob("*/[01]"))

@@ -1,0 +1,167 @@
+"""Restarts of training, one by one or on other processes, and what an interruption leaves."""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+import torch
+from joblib import effective_n_jobs
+from sklearn.utils.parallel import Parallel, delayed
+from torch import nn
+
+from skkuranet._checkpoint import Checkpoint
+from skkuranet._ranks import working_ranks
+from skkuranet._tools import one_thread, to_tensor
+from skkuranet.coupling import CouplingNetwork
+from skkuranet.training import TrainingResult, train
+
+if TYPE_CHECKING:
+    from skkuranet._base import KuraNetBase, Lesson
+
+Run = tuple[nn.Module, TrainingResult]
+
+# Iterations between states that processes leave for an interruption.
+_NOTED_EVERY = 25
+
+
+def train_all(
+    estimator: KuraNetBase,
+    lesson: Lesson,
+    seeds: Sequence[int],
+    last_seed: int,
+    device: torch.device,
+    contexts: Sequence[object],
+) -> list[Run | FloatingPointError]:
+    """Train one network from each seed; an interruption keeps what there is by then.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its parameters count.
+    lesson : Lesson
+        What is to be learned.
+    seeds : sequence of int
+        One for each restart.
+    last_seed : int
+        For what follows training.
+    device : torch.device
+        Where to train.
+    contexts : sequence of CallbackContext
+        One for each restart.
+
+    Returns
+    -------
+    list of tuple or FloatingPointError
+        Trained network and result of each restart that is done, or why there is none.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If an interruption comes before there is anything to keep.
+    """
+    apart = len(seeds) > 1 and effective_n_jobs(estimator.n_jobs) > 1
+    # Processes are ended by an interruption; what they have learned must be somewhere.
+    noting = apart and estimator.checkpoint is None
+    with tempfile.TemporaryDirectory() if noting else nullcontext() as aside:
+        checkpoints = [
+            Checkpoint(f"{aside}/{i}", _NOTED_EVERY) if noting else estimator._checkpoint(i)
+            for i in range(len(seeds))
+        ]
+        each = zip(seeds, contexts, checkpoints, strict=True)
+        runs = Parallel(n_jobs=estimator.n_jobs, return_as="generator")(
+            delayed(_train_once)(estimator, lesson, seed, last_seed, device, context, checkpoint)
+            for seed, context, checkpoint in each
+        )
+        done: list[Run | FloatingPointError] = []
+        try:
+            for run in runs:
+                done.append(run)
+                if not isinstance(run, FloatingPointError) and run[1].interrupted:
+                    break
+        except KeyboardInterrupt:
+            if not done:
+                done += _rescued(estimator, lesson, seeds, checkpoints)
+            if not done:
+                raise
+    return done
+
+
+def _rescued(
+    estimator: KuraNetBase,
+    lesson: Lesson,
+    seeds: Sequence[int],
+    checkpoints: Sequence[Checkpoint | None],
+) -> list[Run]:
+    """What unfinished restarts have left behind."""
+    found = []
+    for seed, checkpoint in zip(seeds, checkpoints, strict=True):
+        state = None if checkpoint is None else checkpoint.last()
+        if state is None:
+            continue
+        network = estimator._new_network(lesson, seed)
+        # Before the first check of the limit, the last weights are all there is.
+        network.load_state_dict(state["best"] or state["network"])
+        if isinstance(network, CouplingNetwork):
+            network.anneal(1.0)
+        found.append((network, TrainingResult(**state["result"] | {"interrupted": True})))
+    return found
+
+
+def _train_once(
+    estimator: KuraNetBase,
+    lesson: Lesson,
+    seed: int,
+    last_seed: int,
+    device: torch.device,
+    context: object,
+    checkpoint: Checkpoint | None,
+) -> tuple[nn.Module, TrainingResult] | FloatingPointError:
+    """One restart. Small networks gain nothing from threads, and one thread is reproducible."""
+    if checkpoint is not None and not checkpoint.path.parent.is_dir():
+        # A worker on another machine does not see the folder of this one.
+        checkpoint = None
+    data = {"estimator": estimator, "X": lesson.X, "y": lesson.y}
+    context.call_on_fit_task_begin(**data)
+
+    def as_of_now() -> dict:
+        finished = copy.deepcopy(network).cpu()
+        if isinstance(finished, CouplingNetwork):
+            finished.anneal(1.0)
+        return lesson.completed(finished, last_seed)
+
+    def on_iteration(iteration: int, loss: float) -> bool:
+        if estimator.verbose and (iteration + 1) % 50 == 0:
+            print(f"[{type(estimator).__name__}] iteration {iteration + 1}, loss {loss:.4f}")
+        step = context.subcontext(task_name="iteration")
+        step.call_on_fit_task_begin(**data)
+        return step.call_on_fit_task_end(**data, reconstruction_attributes=as_of_now)
+
+    # Modules of the user may draw from torch's global generator, as dropout does.
+    with one_thread(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = estimator._new_network(lesson, seed).to(device)
+        try:
+            result = train(
+                network,
+                lesson.normalization,
+                to_tensor(lesson.X, network, device),
+                lesson.objective(device),
+                estimator._curriculum(lesson),
+                torch.Generator().manual_seed(seed + 1),
+                graph=lesson.graph,
+                memory_budget=estimator.memory_budget,
+                going_on=estimator.warm_start and hasattr(estimator, "coupling_"),
+                on_iteration=on_iteration,
+                checkpoint=checkpoint,
+                ranks=working_ranks(),
+            )
+        except FloatingPointError as error:
+            # Other restarts may have done better.
+            return error
+        network = network.cpu()
+        context.call_on_fit_task_end(**data, reconstruction_attributes=as_of_now)
+    return network, result
