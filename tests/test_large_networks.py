@@ -1,5 +1,6 @@
 """Trained couplings where all pairs are too many: factors of low rank, and random batches."""
 
+import copy
 import pickle
 
 import numpy as np
@@ -33,10 +34,10 @@ def apart(a, b):
     return np.sqrt(np.mean(np.angle(difference / difference.mean()) ** 2))
 
 
-def test_factors_of_full_rank_are_the_couplings_themselves():
+def test_factors_of_full_rank_are_the_couplings_themselves(device):
     generator = torch.Generator().manual_seed(0)
-    network = PairwiseNetwork(2, (16,), symmetric=True, generator=generator).double()
-    x = torch.randn((60, 2), generator=generator, dtype=torch.float64)
+    network = PairwiseNetwork(2, (16,), symmetric=True, generator=generator).double().to(device)
+    x = torch.randn((60, 2), generator=generator, dtype=torch.float64).to(device)
     found = couple(NystromNetwork(network, InDegree(), x, 60).double(), x, PerSource()).dense()
     raw = network(x, x)
     degree = raw.abs().sum(-1)
@@ -89,8 +90,9 @@ def test_what_cannot_be_compressed_says_why(clusterer):
 
 
 @pytest.mark.parametrize("kind", ["clusterer", "synchronizer"])
-def test_random_batches_know_their_error(kind, request):
+def test_random_batches_know_their_error(kind, device, request):
     trained, X = request.getfixturevalue(kind)
+    trained = copy.copy(trained).set_params(device=device)
     start = np.random.RandomState(1).uniform(0.0, 2.0 * np.pi, len(X))
     run = {"n_steps": 200, "step_size": 0.5, "initial_phases": start}
     exact = trained.simulate(X, save_from=200, **run).phases[0]
