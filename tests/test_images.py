@@ -182,3 +182,13 @@ def test_guidance_follows_the_labels():
     fixed = KuraNetSegmenter(guidance=2, **QUICK).fit(image, few)
     assert fixed.guidance_ == 2
     assert symmetric_best_dice(mask, sparse.predict(image)) > 0.95
+
+
+@pytest.mark.parametrize("n_segments", [None, 2])
+def test_segments_on_any_device(n_segments, device):
+    image, mask = halves(0, 1)
+    model = KuraNetSegmenter(**QUICK | {"n_segments": n_segments}, device=device)
+    model.fit(image, mask)
+    assert symmetric_best_dice(mask, model.predict(image)) > 0.95
+    assert symmetric_best_dice(mask, model.cluster(image, 2)) > 0.95
+    assert all(p.device.type == "cpu" for p in model.coupling_.parameters())
