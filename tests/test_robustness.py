@@ -131,10 +131,10 @@ def test_calls_that_do_not_fit_are_named(blobs):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_the_best_restart_is_kept(blobs, monkeypatch):
-    from skkuranet import _base
+    from skkuranet import _restarts
 
-    whole, found = _base._train_once, []
-    monkeypatch.setattr(_base, "_train_once", lambda *a: found.append(whole(*a)) or found[-1])
+    whole, found = _restarts._train_once, []
+    monkeypatch.setattr(_restarts, "_train_once", lambda *a: found.append(whole(*a)) or found[-1])
     clusterer = KuraNetClusterer(**{**QUICK, "max_iter": 25, "n_init": 4}).fit(*blobs)
     results = [result for _, result in found]
     assert len(results) == 4
