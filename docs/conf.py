@@ -27,7 +27,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"plot_",
-    "ignore_pattern": r"demo\.py",
+    "ignore_pattern": r"(demo|distributed_network|paper_settings)\.py",
     "show_memory": False,
     "reference_url": {"skkuranet": None},
     "within_subsection_order": "FileNameSortKey",
