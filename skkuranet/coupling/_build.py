@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from skkuranet.coupling._base import CouplingOperator
 from skkuranet.coupling._dense import DenseCoupling
-from skkuranet.coupling._networks import CouplingNetwork, LowRankNetwork
+from skkuranet.coupling._low_rank import LowRankNetwork
+from skkuranet.coupling._networks import CouplingNetwork
 from skkuranet.coupling._normalization import Identity, Normalization
 from skkuranet.coupling._sparse import NonnegativeSparseCoupling, SparseCoupling
 from skkuranet.coupling._tiled import TiledCoupling, tile_side

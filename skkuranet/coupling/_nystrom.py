@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from skkuranet.coupling._build import couple_driven
-from skkuranet.coupling._networks import CouplingNetwork, LowRankNetwork
+from skkuranet.coupling._low_rank import LowRankNetwork
+from skkuranet.coupling._networks import CouplingNetwork
 from skkuranet.coupling._normalization import Normalization
 
 
@@ -85,20 +86,7 @@ class NystromNetwork(LowRankNetwork):
         return self.left.shape[1]
 
     def embed(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the left and right factors of nodes, all at once.
-
-        Parameters
-        ----------
-        x : Tensor of shape (n, n_features)
-            Node features.
-
-        Returns
-        -------
-        left : Tensor of shape (n, r)
-            Factor of the targets.
-        right : Tensor of the same shape
-            Factor of the sources.
-        """
+        """Return the left and right factors of nodes, through their couplings to landmarks."""
         felt = _to_landmarks(self.network, self.normalization, x, self.landmarks)
         felt = felt.to(self.left.dtype)
         return felt @ self.left, felt @ self.right
