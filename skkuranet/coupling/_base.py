@@ -87,6 +87,50 @@ class CouplingOperator(ABC):
         """
 
     @property
+    def pulls_back_in_parts(self) -> bool:
+        """Whether a long trajectory is pulled back by :meth:`add_vjp`, a few steps at a time.
+
+        It saves memory where gradients are small beside trajectories; False here.
+        """
+        return False
+
+    def add_vjp(
+        self, grads: tuple[Tensor | None, ...], left: Tensor, right: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        """Add what :meth:`vjp` returns to gradients that it has returned before.
+
+        Parameters
+        ----------
+        grads : tuple of Tensor or None
+            The sums so far, which may be overwritten.
+        left : Tensor of shape (..., m, n_targets)
+            Left factor of the cotangent.
+        right : Tensor of shape (..., m, n_sources)
+            Right factor of the cotangent.
+
+        Returns
+        -------
+        tuple of Tensor or None
+            The sums.
+        """
+        more = self.vjp(left, right)
+        return tuple(
+            b if a is None else a if b is None else a + b for a, b in zip(grads, more, strict=True)
+        )
+
+    def for_many_products(self) -> CouplingOperator:
+        """Return the same couplings, of the same tensors, laid out for many products.
+
+        Solvers ask for them once before they begin. Here the operator itself.
+
+        Returns
+        -------
+        CouplingOperator
+            Of the same :attr:`tensors`, which must not be changed while it is used.
+        """
+        return self
+
+    @property
     def dtype(self) -> torch.dtype:
         """Floating-point type of the couplings."""
         return self.tensors[0].dtype
@@ -335,6 +379,10 @@ class _Scaled(CouplingOperator):
         factors = tuple(f for f in (self._left, self._right) if f is not None)
         return (*self._base.tensors, *factors)
 
+    @property
+    def dtype(self) -> torch.dtype:
+        return self._base.dtype
+
     def matvec(self, x: Tensor) -> Tensor:
         return _times(self._left, self._base.matvec(_times(self._right, x)))
 
@@ -349,6 +397,10 @@ class _Scaled(CouplingOperator):
         if self._right is not None:
             grads.append((right * self._base.rmatvec(scaled_left)).sum(-2))
         return tuple(grads)
+
+    def rows(self, index: Tensor | Sequence[int] | slice) -> Tensor:
+        rows = _times(self._right, self._base.rows(index))
+        return rows if self._left is None else self._left[..., index, None] * rows
 
 
 class _Transposed(CouplingOperator):
@@ -367,8 +419,15 @@ class _Transposed(CouplingOperator):
     def matvec(self, x: Tensor) -> Tensor:
         return self._base.rmatvec(x)
 
+    @property
+    def dtype(self) -> torch.dtype:
+        return self._base.dtype
+
     def rmatvec(self, x: Tensor) -> Tensor:
         return self._base.matvec(x)
+
+    def transpose(self) -> CouplingOperator:
+        return self._base
 
     def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
         return self._base.vjp(right, left)
@@ -391,6 +450,10 @@ class _Sum(CouplingOperator):
     def tensors(self) -> tuple[Tensor, ...]:
         return (*self._first.tensors, *self._second.tensors)
 
+    @property
+    def dtype(self) -> torch.dtype:
+        return self._first.dtype
+
     def matvec(self, x: Tensor) -> Tensor:
         return self._first.matvec(x) + self._second.matvec(x)
 
@@ -399,6 +462,13 @@ class _Sum(CouplingOperator):
 
     def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
         return (*self._first.vjp(left, right), *self._second.vjp(left, right))
+
+
+def matmul(a: Tensor, b: Tensor) -> Tensor:
+    """Return a @ b, with less overhead for batches of small networks than the operator has."""
+    if a.ndim == b.ndim == 3 and len(a) == len(b):
+        return torch.bmm(a, b)
+    return a @ b
 
 
 def exp_below(logits: Tensor) -> Tensor:

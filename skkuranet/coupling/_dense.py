@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from skkuranet.coupling._base import CouplingOperator, exp_below
+from skkuranet.coupling._base import CouplingOperator, exp_below, matmul
 
 _ROWS_AT_ONCE = 1024
 # From this size on memory is the limit: rows are read once for a few vectors, by blocks that stay
@@ -47,7 +47,7 @@ class DenseCoupling(CouplingOperator):
         matrix = self.matrix
         streamed = matrix.ndim == x.ndim == 2 and matrix.numel() >= _LARGE and len(x) <= _FEW
         if not streamed or not matrix.is_contiguous() or not matrix.is_cpu:
-            return x @ matrix.mT
+            return matmul(x, matrix.mT)
         out = x.new_empty((len(x), len(matrix)))
         with torch.no_grad():
             rows = max(1, _BLOCK_BYTES // (matrix.shape[1] * matrix.element_size()))
@@ -58,7 +58,7 @@ class DenseCoupling(CouplingOperator):
 
     def rmatvec(self, x: Tensor) -> Tensor:
         """Return Kᵀ x."""
-        return x @ self.matrix
+        return matmul(x, self.matrix)
 
     def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
         """Return the cotangent itself."""

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from skkuranet.coupling._base import CouplingOperator
+from skkuranet.coupling._base import CouplingOperator, matmul
+
+# Numbers of a factor from which on products with it as rows are worth the copy.
+_LARGE = 1 << 15
 
 
 class FactorizedCoupling(CouplingOperator):
@@ -33,6 +36,8 @@ class FactorizedCoupling(CouplingOperator):
                 f"{tuple(left.shape)} and {tuple(right.shape)}."
             )
         self.left, self.right, self.diagonal = left, right, diagonal
+        # The factors as r rows, (..., r, n), which products go through.
+        self._rows = left.mT, right.mT
 
     @property
     def shape(self) -> torch.Size:
@@ -50,25 +55,60 @@ class FactorizedCoupling(CouplingOperator):
         factors = (self.left, self.right)
         return factors if self.diagonal is None else (*factors, self.diagonal)
 
+    @property
+    def pulls_back_in_parts(self) -> bool:
+        """True."""
+        return True
+
+    def for_many_products(self) -> FactorizedCoupling:
+        """Return the same couplings; large factors are copied with their columns contiguous."""
+        if self.left.ndim > 2 or not self.left.is_cpu or self.left.numel() < _LARGE:
+            return self
+        copy = self._with(self.left, self.right, self.diagonal)
+        with torch.no_grad():
+            copy._rows = self.left.mT.contiguous(), self.right.mT.contiguous()
+        return copy
+
     def matvec(self, x: Tensor) -> Tensor:
         """Return K x in O(n r) operations."""
-        out = self._whole(x @ self.right) @ self.left.mT
-        return self._drop_diagonal(out, x)
+        left, right = self._rows
+        return self._drop_diagonal(matmul(self._whole(matmul(x, right.mT)), left), x)
 
     def rmatvec(self, x: Tensor) -> Tensor:
         """Return Kᵀ x in O(n r) operations."""
-        out = self._whole(x @ self.left) @ self.right.mT
-        return self._drop_diagonal(out, x)
+        left, right = self._rows
+        return self._drop_diagonal(matmul(self._whole(matmul(x, left.mT)), right), x)
 
     def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of the factors, without an n x n intermediate."""
-        grads = (
-            left.mT @ self._whole(right @ self.right),
-            right.mT @ self._whole(left @ self.left),
+        grads = [matmul(a.mT, b) for a, b in self._cotangents(left, right)]
+        if self.diagonal is not None:
+            grads.append(-(left * right).sum(-2))
+        return tuple(grads)
+
+    def add_vjp(
+        self, grads: tuple[Tensor | None, ...], left: Tensor, right: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        """Add to the gradients of the factors where they are."""
+        factors = zip(grads, self._cotangents(left, right))
+        for grad, (a, b) in factors:
+            assert grad is not None
+            if grad.ndim == 2:
+                grad.addmm_(a.mT, b)
+            else:
+                grad += a.mT @ b
+        if self.diagonal is not None:
+            assert grads[2] is not None
+            grads[2].sub_((left * right).sum(-2))
+        return grads
+
+    def _cotangents(self, left: Tensor, right: Tensor) -> tuple[tuple[Tensor, Tensor], ...]:
+        """The cotangents of the two factors, as thin products."""
+        by_left, by_right = (rows.mT for rows in self._rows)
+        return (
+            (left, self._whole(matmul(right, by_right))),
+            (right, self._whole(matmul(left, by_left))),
         )
-        if self.diagonal is None:
-            return grads
-        return (*grads, -(left * right).sum(-2))
 
     def rows(self, index: Tensor | Sequence[int] | slice) -> Tensor:
         """Return the dense rows K[index]."""

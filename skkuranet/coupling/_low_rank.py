@@ -85,7 +85,8 @@ class LowRankNetwork(CouplingNetwork, ABC):
     def operator(self, x: Tensor, y: Tensor | None = None) -> CouplingOperator:
         """Return the raw couplings in factors."""
         left, right = self.factors(x)
-        return FactorizedCoupling(left, right if y is None else self.factors(y)[1])
+        # A network that couples its own nodes embeds them once.
+        return FactorizedCoupling(left, right if y is None or y is x else self.factors(y)[1])
 
 
 class FactorizedNetwork(LowRankNetwork):

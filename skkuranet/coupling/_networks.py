@@ -173,25 +173,31 @@ class PairwiseNetwork(CouplingNetwork):
     def _blocks(self, target: Tensor, source: Tensor) -> Tensor:
         if not torch.is_grad_enabled():
             return self._tiles(target, source)
-        n, p = target.shape[-2], source.shape[-2]
         pair = self._widest * target.element_size() * math.prod(target.shape[:-2])
-        rows = max(1, _SLICE_BYTES_GRAD // max(1, pair * p))
-        if n <= rows:
-            return self._pairs(target, source)
+        rows = max(1, _SLICE_BYTES_GRAD // max(1, pair * source.shape[-2]))
+        if target.shape[-2] <= rows:
+            return self._slices(target, source)
         # Recomputed in the backward pass, so that one slice is alive at a time.
         slices = [
-            checkpoint(self._pairs, part, source, use_reentrant=False)
+            checkpoint(self._slices, part, source, use_reentrant=False)
             for part in target.split(rows, -2)
         ]
         return torch.cat(slices, -2)
 
+    def _pairs_at_once(self, target: Tensor) -> int:
+        """Pairs of nodes whose activations stay in the cache, or fill a card."""
+        pair = self._widest * target.element_size() * math.prod(target.shape[:-2])
+        return (_TILES_OF_A_CARD if target.is_cuda else 1) * max(1, _TILE_BYTES // max(1, pair))
+
+    def _slices(self, target: Tensor, source: Tensor) -> Tensor:
+        """All pairs of nodes with a graph for their gradients, by rows of targets."""
+        rows = max(1, self._pairs_at_once(target) // source.shape[-2])
+        return torch.cat([self._pairs(part, source) for part in target.split(rows, -2)], -2)
+
     def _tiles(self, target: Tensor, source: Tensor) -> Tensor:
-        """All pairs of nodes, by tiles whose activations stay in the cache."""
+        """All pairs of nodes, by tiles."""
         batch, n, p = target.shape[:-2], target.shape[-2], source.shape[-2]
-        pair = self._widest * target.element_size() * math.prod(batch)
-        pairs = max(1, _TILE_BYTES // max(1, pair))
-        if target.is_cuda:
-            pairs *= _TILES_OF_A_CARD
+        pairs = self._pairs_at_once(target)
         columns = max(1, min(p, pairs))
         rows = max(1, pairs // columns)
         couplings = target.new_empty((*batch, n, p))
@@ -205,4 +211,5 @@ class PairwiseNetwork(CouplingNetwork):
 
     def _pairs(self, target: Tensor, source: Tensor) -> Tensor:
         hidden = self.activation(target.unsqueeze(-2) + source.unsqueeze(-3))
-        return self.layers(hidden).squeeze(-1)
+        # As rows, since overwriting a view would copy it.
+        return self.layers(hidden.flatten(0, -2)).view(hidden.shape[:-1])

@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
-    "leaky_relu": lambda: nn.LeakyReLU(0.01),
-    "relu": nn.ReLU,
+    # Hidden activations are large: those that allow it overwrite their input.
+    "leaky_relu": lambda: nn.LeakyReLU(0.01, inplace=True),
+    "relu": lambda: nn.ReLU(inplace=True),
     "silu": nn.SiLU,
     "tanh": nn.Tanh,
 }

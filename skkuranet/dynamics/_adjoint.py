@@ -3,59 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
 from skkuranet.dynamics._system import KuramotoSystem
 
 
+@dataclass(frozen=True)
+class Stages:
+    """Stages of some steps of a trajectory, and the gradients by what they do.
+
+    Parameters
+    ----------
+    sources : Tensor of shape (n_steps, n_stages, ..., 2, n)
+        Phasors that acted.
+    adjoints : Tensor of shape (n_steps, n_stages, ..., n)
+        Gradients by the rates, λ.
+    driven : Tensor of shape (n_steps, n_stages, ..., 2, n)
+        Gradients by the drives: λ times (-sin θ, cos θ) of the oscillators that were moved.
+    """
+
+    sources: Tensor
+    adjoints: Tensor
+    driven: Tensor
+
+
 def parameter_gradients(
     system: KuramotoSystem,
-    targets: Tensor,
-    sources: Tensor,
-    adjoints: Tensor,
+    stages: Stages,
     needed: Sequence[bool],
+    *,
     rotation: Tensor | None = None,
+    others: Sequence[Tensor | None] | None = None,
 ) -> list[Tensor | None]:
     r"""Return one gradient for each of ``system.parameters``.
 
-    That by the couplings pulls :math:`(\Lambda \circ C)^T S - (\Lambda \circ S)^T C` back to the
-    operator: one product over all steps and stages.
+    That by the couplings is :math:`\sum \delta\, z^T`, with z the phasors of the sources and δ the
+    gradients by the drives: one product over all steps and stages.
 
     Parameters
     ----------
     system : KuramotoSystem
         The equation of motion.
-    targets : Tensor of shape (n_steps, n_stages, ..., 2, n)
-        Phasors of the oscillators that were moved.
-    sources : Tensor of shape (n_steps, n_stages, ..., 2, n)
-        Phasors that acted on them.
-    adjoints : Tensor of shape (n_steps, n_stages, ..., n)
-        Gradients by the rates.
+    stages : Stages
+        What happened.
     needed : sequence of bool
         Which of the gradients are wanted.
     rotation : Tensor of shape (..., n), optional
         Gradient by the frequencies at which phases rotated before t = 0.
+
+    others : sequence of Tensor or None, optional
+        What this function has returned for other steps. It is added, and may be overwritten.
 
     Returns
     -------
     list of Tensor or None
         Gradients in the shapes of the parameters.
     """
-    grads: list[Tensor | None] = []
+    nodes: list[Any] = []
     if system.frequency is not None:
-        by_frequency = adjoints.sum((0, 1))
+        by_frequency = stages.adjoints.sum((0, 1))
         if rotation is not None:
             by_frequency = by_frequency + rotation
-        grads.append(by_frequency.sum_to_size(system.frequency.shape))
+        nodes.append(by_frequency.sum_to_size(system.frequency.shape))
     if system.field is not None:
-        by_field = (adjoints * targets[..., 1, :]).sum((0, 1))
-        grads.append(by_field.sum_to_size(system.field.shape))
-    if not any(needed[len(grads) :]):
-        return grads + [None] * len(system.coupling.tensors)
-    left = targets * adjoints.unsqueeze(-2)
-    left[..., 1, :].neg_()
-    return [*grads, *system.coupling.vjp(_rows(left), _rows(sources.flip(-2)))]
+        by_field = -stages.driven[..., 0, :].sum((0, 1))
+        nodes.append(by_field.sum_to_size(system.field.shape))
+    if others is not None:
+        nodes = [here + elsewhere for here, elsewhere in zip(nodes, others)]
+    if not any(needed[len(nodes) :]):
+        return [*nodes, *(None for _ in system.coupling.tensors)]
+    ends = _rows(stages.driven), _rows(stages.sources)
+    if others is None:
+        return [*nodes, *system.coupling.vjp(*ends)]
+    return [*nodes, *system.coupling.add_vjp(tuple(others[len(nodes) :]), *ends)]
 
 
 def _rows(stages: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skkuranet.dynamics._adjoint import parameter_gradients
+from skkuranet.dynamics._adjoint import Stages, parameter_gradients
 from skkuranet.dynamics._system import KuramotoSystem
 
 
@@ -68,14 +68,16 @@ class DelayedPlan:
             drive = system.coupling.matvec(delayed)
             if tape is not None:
                 tape.phasors[step], tape.delayed[step], tape.drives[step] = now, delayed, drive
-            phases = torch.add(phases, system.rate(now, drive), alpha=self.step_size)
+            phases = torch.add(
+                phases, system.rate(_parts(now), system.felt(drive)), alpha=self.step_size
+            )
             if step + 1 >= self.save_from:
                 saved[step + 1 - self.save_from] = phases
         return saved
 
     def backward(
         self, system: KuramotoSystem, tape: _Tape, grad: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return the gradients by initial phases, by the rates and by the frequencies of the past.
 
         Parameters
@@ -93,11 +95,13 @@ class DelayedPlan:
             Gradient by the initial phases.
         adjoints : Tensor of shape (n_steps, ..., n)
             Gradients by the rates.
+        driven : Tensor of shape (n_steps, ..., 2, n)
+            Gradients by the drives.
         rotation : Tensor of shape (..., n)
             Gradient by the frequencies at which phases rotated before t = 0.
         """
-        stiffness = system.stiffness(tape.phasors, tape.drives)
-        adjoints = torch.empty_like(stiffness)
+        stiffness = system.stiffness(_parts(tape.phasors), system.felt(tape.drives))
+        adjoints, driven = torch.empty_like(stiffness), torch.empty_like(tape.phasors)
         costate = grad[-1]
         lag = _lag(system, costate)
         length = int(lag.max()) + 1
@@ -105,18 +109,22 @@ class DelayedPlan:
         past, rotation = torch.zeros_like(costate), torch.zeros_like(costate)
         for step in range(self.n_steps - 1, -1, -1):
             adjoint = torch.mul(costate, self.step_size, out=adjoints[step])
-            back = system.coupling.rmatvec(tape.phasors[step] * adjoint.unsqueeze(-2))
-            pulled = (tape.delayed[step] * back).sum(-2)
+            cosine, sine = _parts(tape.phasors[step])
+            driven[step] = torch.stack((-sine * adjoint, cosine * adjoint), -2)
+            back = system.coupling.rmatvec(driven[step])
+            cosine, sine = _parts(tape.delayed[step])
+            pulled = cosine * back.select(-2, 1) - sine * back.select(-2, 0)
             before = step < lag
             past += pulled * before
             rotation += pulled * before * (step - lag) * self.step_size
             slot = ((step - lag) % length).unsqueeze(0)
             pending.scatter_add_(0, slot, (pulled * ~before).unsqueeze(0))
-            costate = torch.addcmul(costate, adjoint, stiffness[step]) + pending[step % length]
+            costate = torch.addcmul(costate, adjoint, stiffness[step], value=-1)
+            costate += pending[step % length]
             pending[step % length] = 0.0
             if step >= self.save_from:
                 costate = costate + grad[step - self.save_from]
-        return costate + past, adjoints, rotation
+        return costate + past, adjoints, driven, rotation
 
 
 @dataclass
@@ -144,14 +152,13 @@ class _DelayedFlow(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
         system, tape = ctx.system, ctx.tape
-        costate, adjoints, rotation = ctx.plan.backward(system, tape, grad)
+        costate, adjoints, driven, rotation = ctx.plan.backward(system, tape, grad)
+        stages = (t.unsqueeze(1) for t in (tape.delayed, adjoints, driven))
         grads = parameter_gradients(
             system,
-            tape.phasors.unsqueeze(1),
-            tape.delayed.unsqueeze(1),
-            adjoints.unsqueeze(1),
+            Stages(*stages),
             ctx.needs_input_grad[3:],
-            rotation if system.history == "rotation" else None,
+            rotation=rotation if system.history == "rotation" else None,
         )
         return (None, None, costate, *grads)
 
@@ -166,6 +173,10 @@ def _before(system: KuramotoSystem, phases: Tensor, ago: float) -> Tensor:
     if system.history == "constant" or system.frequency is None:
         return phases
     return phases - ago * system.frequency
+
+
+def _parts(phasors: Tensor) -> tuple[Tensor, Tensor]:
+    return phasors.select(-2, 0), phasors.select(-2, 1)
 
 
 def _phasors(phases: Tensor, out: Tensor) -> None:

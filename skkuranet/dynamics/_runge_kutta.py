@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass
+import functools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from skkuranet.dynamics._adjoint import parameter_gradients
+from skkuranet.dynamics._adjoint import Stages, parameter_gradients
 from skkuranet.dynamics._delayed import DelayedPlan
 from skkuranet.dynamics._system import KuramotoSystem
+
+# What is pulled back together where couplings may do so in parts: phases of so many bytes, but no
+# fewer steps than products are fast with.
+_PART_BYTES, _FEWEST_STEPS = 1 << 17, 4
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ class RungeKutta:
                 )
             return DelayedPlan(step_size, n_steps, save_from).solve(system, phases)
         plan = _Plan(self, step_size, n_steps, save_from)
+        system = replace(system, coupling=system.coupling.for_many_products())
         tensors = (phases, *system.parameters)
         if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
             return _Flow.apply(plan, system, *tensors)
@@ -82,14 +87,6 @@ EULER = RungeKutta(stages=(), weights=(1.0,))
 RK4 = RungeKutta(stages=((0.5,), (0.0, 0.5), (0.0, 0.0, 1.0)), weights=(1 / 6, 1 / 3, 1 / 3, 1 / 6))
 
 
-@dataclass
-class _Tape:
-    """Phasors and drives of every stage of every step, (n_steps, n_stages, ..., 2, n)."""
-
-    phasors: Tensor
-    drives: Tensor
-
-
 @dataclass(frozen=True)
 class _Plan:
     method: RungeKutta
@@ -97,19 +94,15 @@ class _Plan:
     n_steps: int
     save_from: int
 
-    def forward(self, system: KuramotoSystem, phases: Tensor, tape: _Tape | None) -> Tensor:
+    def forward(self, system: KuramotoSystem, phases: Tensor, tape: list[Tensor] | None) -> Tensor:
+        """Return the kept phases; ``tape`` takes those that every stage of every step is at."""
         h, weights = self.step_size, self.method.weights
         saved = phases.new_empty((self.n_steps - self.save_from + 1, *phases.shape))
         if self.save_from == 0:
             saved[0] = phases
-        places: Iterator[tuple[Tensor, Tensor, Tensor]]
-        if tape is None:
-            scratch = phases.new_empty((1, *phases.shape[:-1], 2, phases.shape[-1]))
-            places, drives = itertools.cycle(_places(scratch)), None
-        else:
-            places = iter(_places(tape.phasors.flatten(0, 1)))
-            drives = iter(tape.drives.flatten(0, 1).unbind(0))
         # Views are made once: in small networks they would take as long as what is done with them.
+        phasors = phases.new_empty((*phases.shape[:-1], 2, phases.shape[-1]))
+        cosine, sine = phasors.unbind(-2)
         slots = saved.unbind(0)
         for step in range(self.n_steps):
             rates: list[Tensor] = []
@@ -118,13 +111,12 @@ class _Plan:
                 for a, rate in zip(self.method.stages[stage - 1] if stage else (), rates):
                     if a:
                         point = point + (h * a) * rate
-                phasors, cosine, sine = next(places)
+                if tape is not None:
+                    tape.append(point)
                 torch.cos(point, out=cosine)
                 torch.sin(point, out=sine)
-                drive = system.coupling.matvec(phasors)
-                if drives is not None:
-                    next(drives).copy_(drive)
-                rates.append(system.rate(phasors, drive))
+                felt = system.felt(system.coupling.matvec(phasors))
+                rates.append(system.rate((cosine, sine), felt))
             *first, last = zip(weights, rates, strict=True)
             for weight, rate in first:
                 phases = torch.add(phases, rate, alpha=h * weight)
@@ -132,39 +124,101 @@ class _Plan:
             phases = torch.add(phases, last[1], alpha=h * last[0], out=slot)
         return saved
 
-    def backward(self, system: KuramotoSystem, tape: _Tape, grad: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the gradient by the initial phases and the stage adjoints.
+    def backward(
+        self, system: KuramotoSystem, tape: list[Tensor], grad: Tensor, needed: Sequence[bool]
+    ) -> tuple[Tensor, Sequence[Tensor | None]]:
+        """Return the gradients by the initial phases and by the parameters."""
+        part = self._steps_of_a_part(system, tape[0])
+        costate = grad[-1]
+        gradients: list[Tensor | None] | None = None
+        for first in range((self.n_steps - 1) // part * part, -1, -part):
+            steps = range(first, min(first + part, self.n_steps))
+            # A part is dropped before the next one is made.
+            costate, stages = self._pull_back(system, tape, grad, costate, steps)
+            gradients = parameter_gradients(system, stages, needed, others=gradients)
+            del stages
+        assert gradients is not None
+        return costate, gradients
 
-        The stage adjoints, (n_steps, n_stages, ..., n), are the gradients by the rates.
-        """
+    def _steps_of_a_part(self, system: KuramotoSystem, phases: Tensor) -> int:
+        if not system.coupling.pulls_back_in_parts:
+            return self.n_steps
+        # Processes that share a network must agree, so that the whole network is what counts.
+        whole = phases[..., 0].numel() * system.coupling.population * phases.itemsize
+        return max(_FEWEST_STEPS, _PART_BYTES // (len(self.method.weights) * whole))
+
+    def _pull_back(
+        self,
+        system: KuramotoSystem,
+        tape: list[Tensor],
+        grad: Tensor,
+        costate: Tensor,
+        steps: range,
+    ) -> tuple[Tensor, Stages]:
+        """Return the gradient by the phases before some steps, and these steps' stages."""
         h, weights, rows = self.step_size, self.method.weights, self.method.stages
-        stiffness = system.stiffness(tape.phasors, tape.drives)
-        adjoints = torch.empty_like(stiffness)
-        grads = grad.unbind(0)
-        costate = grads[-1]
-        each = (t.flatten(0, 1).unbind(0) for t in (adjoints, tape.phasors, stiffness))
-        tapes = zip(*(reversed(views) for views in each), strict=True)
-        for step in range(self.n_steps - 1, -1, -1):
+        n_stages = len(weights)
+        part = _Part.at(system, tape[steps.start * n_stages : steps.stop * n_stages])
+        backwards = part.backwards()
+        # As tensors: numbers would be converted at every step.
+        shares = [costate.new_tensor(h * weight) for weight in weights]
+        for step in reversed(steps):
             pulled: dict[int, Tensor] = {}
-            for stage in range(len(weights) - 1, -1, -1):
-                adjoint, phasors, slope = next(tapes)
-                torch.mul(costate, h * weights[stage], out=adjoint)
+            for stage in range(n_stages - 1, -1, -1):
+                cosine, sine, stiffness, adjoint, driven, real, imaginary = next(backwards)
+                torch.mul(costate, shares[stage], out=adjoint)
                 for later, value in pulled.items():
                     a = rows[later - 1][stage]
                     if a:
                         adjoint.add_(value, alpha=h * a)
-                back = system.coupling.rmatvec(phasors * adjoint.unsqueeze(-2))
-                pulled[stage] = torch.addcmul((phasors * back).sum(-2), adjoint, slope)
-            costate = costate + sum(pulled.values())
+                torch.mul(sine, adjoint, out=real).neg_()
+                torch.mul(cosine, adjoint, out=imaginary)
+                back = system.coupling.rmatvec(driven)
+                value = torch.mul(cosine, back.select(-2, 1))
+                value.addcmul_(sine, back.select(-2, 0), value=-1)
+                pulled[stage] = value.addcmul_(adjoint, stiffness, value=-1)
+            costate = costate + functools.reduce(torch.add, pulled.values())
             if step >= self.save_from:
-                costate = costate + grads[step - self.save_from]
-        return costate, adjoints
+                costate = costate + grad[step - self.save_from]
+        noted = part.phasors, part.adjoints, part.driven
+        return costate, Stages(*(t.unflatten(0, (len(steps), -1)) for t in noted))
 
 
-def _places(phasors: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
-    """Phasors (m, ..., 2, n), and where their cosines and sines go."""
-    parts = phasors, phasors[..., 0, :], phasors[..., 1, :]
-    return list(zip(*(part.unbind(0) for part in parts), strict=True))
+@dataclass
+class _Part:
+    """Stages of a few steps: what acted, (m, ..., n) or (m, ..., 2, n), and the gradients by it."""
+
+    phasors: Tensor
+    stiffness: Tensor
+    adjoints: Tensor
+    driven: Tensor
+
+    @classmethod
+    def at(cls, system: KuramotoSystem, points: list[Tensor]) -> _Part:
+        """Compute all but the gradients anew, at once; keeping it would hardly be faster."""
+        phases = torch.stack(points)
+        phasors = phases.new_empty((*phases.shape[:-1], 2, phases.shape[-1]))
+        parts = phasors.select(-2, 0), phasors.select(-2, 1)
+        torch.cos(phases, out=parts[0])
+        torch.sin(phases, out=parts[1])
+        rows = phasors.movedim(0, -3).flatten(-3, -2)
+        drives = system.coupling.matvec(rows).unflatten(-2, (-1, 2)).movedim(-3, 0)
+        stiffness = system.stiffness(parts, system.felt(drives))
+        del drives
+        return cls(phasors, stiffness, phases, torch.empty_like(phasors))
+
+    def backwards(self) -> Iterator[tuple[Tensor, ...]]:
+        """Views of each stage, the last one first."""
+        stages = (
+            self.phasors.select(-2, 0),
+            self.phasors.select(-2, 1),
+            self.stiffness,
+            self.adjoints,
+            self.driven,
+            self.driven.select(-2, 0),
+            self.driven.select(-2, 1),
+        )
+        return zip(*(reversed(t.unbind(0)) for t in stages))
 
 
 class _Flow(torch.autograd.Function):
@@ -174,16 +228,16 @@ class _Flow(torch.autograd.Function):
     def forward(
         ctx: Any, plan: _Plan, system: KuramotoSystem, phases: Tensor, *parameters: Tensor
     ) -> Tensor:
-        shape = (plan.n_steps, len(plan.method.weights), *phases.shape[:-1], 2, phases.shape[-1])
-        tape = _Tape(phases.new_empty(shape), phases.new_empty(shape))
-        ctx.plan, ctx.system, ctx.tape = plan, system, tape
-        return plan.forward(system, phases, tape)
+        ctx.plan, ctx.system, ctx.tape = plan, system, []
+        # Detached, as the tape has views: with the output as their base it would keep itself alive.
+        saved = plan.forward(system, phases, ctx.tape).detach()
+        ctx.save_for_backward(phases, saved)
+        return saved
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
-        system, tape = ctx.system, ctx.tape
-        costate, adjoints = ctx.plan.backward(system, tape, grad)
-        phasors, needed = tape.phasors, ctx.needs_input_grad[3:]
-        grads = parameter_gradients(system, phasors, phasors, adjoints, needed)
+        # The tape shares their memory; this raises if they were changed.
+        _ = ctx.saved_tensors
+        costate, grads = ctx.plan.backward(ctx.system, ctx.tape, grad, ctx.needs_input_grad[3:])
         return (None, None, costate, *grads)

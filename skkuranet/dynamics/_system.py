@@ -88,46 +88,65 @@ class KuramotoSystem:
         -------
         Tensor of shape (..., n)
         """
-        phasors = torch.stack((phases.cos(), phases.sin()), -2)
-        return self.rate(phasors, product(self.coupling, phasors))
+        phasors = phases.cos(), phases.sin()
+        drive = product(self.coupling, torch.stack(phasors, -2))
+        return self.rate(phasors, self.felt(drive))
 
-    def rate(self, phasors: Tensor, drive: Tensor) -> Tensor:
-        """Return dθ/dt of targets at ``phasors`` under the drive K e^{iθ} of their sources.
+    def felt(self, drive: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what oscillators feel of their sources and of their external fields.
 
         Parameters
         ----------
-        phasors : Tensor of shape (..., 2, n)
-            Cosine and sine of the phases of the targets.
         drive : Tensor of shape (..., 2, n)
-            Real and imaginary part of the sum over sources of K_ij exp(i θ_j).
+            Products of the couplings with the cosines and sines of the sources.
+
+        Returns
+        -------
+        tuple of Tensor of shape (..., n)
+            Real and imaginary part of the sum over sources of K_ij exp(i θ_j), less the field.
+        """
+        real, imaginary = drive.select(-2, 0), drive.select(-2, 1)
+        return (real if self.field is None else real - self.field), imaginary
+
+    def rate(self, phasors: tuple[Tensor, Tensor], felt: tuple[Tensor, Tensor]) -> Tensor:
+        """Return dθ/dt of targets at ``phasors``.
+
+        Parameters
+        ----------
+        phasors : tuple of Tensor of shape (..., n)
+            Cosine and sine of the phases of the targets.
+        felt : tuple of Tensor of shape (..., n)
+            What they feel; see :meth:`felt`.
 
         Returns
         -------
         Tensor of shape (..., n)
         """
-        cosine, sine = phasors.unbind(-2)
-        real, imaginary = drive.unbind(-2)
-        if self.field is not None:
-            real = real - self.field
-        rate = cosine * imaginary - sine * real
+        (cosine, sine), (real, imaginary) = phasors, felt
+        rate = (cosine * imaginary).sub_(sine * real)
         return rate if self.frequency is None else rate + self.frequency
 
-    def stiffness(self, phasors: Tensor, drive: Tensor) -> Tensor:
-        """Return the partial derivative of each oscillator's rate by its own phase.
+    def stiffness(
+        self,
+        phasors: tuple[Tensor, Tensor],
+        felt: tuple[Tensor, Tensor],
+        out: Tensor | None = None,
+    ) -> Tensor:
+        """Return by how much each oscillator's rate falls with its own phase.
 
         Parameters
         ----------
-        phasors : Tensor of shape (..., 2, n)
-            Cosine and sine of the phases.
-        drive : Tensor of shape (..., 2, n)
-            Products of the couplings with them.
+        phasors : tuple of Tensor of shape (..., n)
+            Cosine and sine of the phases of the targets.
+        felt : tuple of Tensor of shape (..., n)
+            What they feel; see :meth:`felt`.
+        out : Tensor of shape (..., n), optional
+            Where to write it.
 
         Returns
         -------
         Tensor of shape (..., n)
-            The derivatives.
+            Minus the partial derivatives.
         """
-        real, imaginary = drive.unbind(-2)
-        if self.field is not None:
-            real = real - self.field
-        return -(phasors[..., 0, :] * real + phasors[..., 1, :] * imaginary)
+        (cosine, sine), (real, imaginary) = phasors, felt
+        return torch.mul(cosine, real, out=out).addcmul_(sine, imaginary)
