@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn.utils import check_scalar, gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
-from skkuranet._tools import random_source, resolve_device, to_tensor
+from skkuranet._tools import random_source, resolve_device, resolve_storage, to_tensor
 from skkuranet.coupling import CouplingOperator, couple, couple_driven
 from skkuranet.dynamics import Trajectory, integrate, lock
 
@@ -71,6 +72,7 @@ class SimulationMixin:
         save_from=0,
         step_size=None,
         initial_phases=None,
+        storage=None,
         random_state=None,
     ):
         """Integrate the mutual dynamics of these rows alone.
@@ -88,6 +90,10 @@ class SimulationMixin:
         initial_phases : array-like of shape (n_samples,), default=None
             In radians, and integrated in their own precision; None draws them at random, in
             single precision.
+        storage : {None, "bfloat16"}, default=None
+            16-bit type in which pairwise couplings are evaluated and stored: half the memory and,
+            on processors and cards that compute in it, less time, for errors of some tenths of a
+            percent in each coupling. Phases are then in single precision.
         random_state : int, RandomState instance or None, default=None
             Source of the initial phases; None takes the estimator's.
 
@@ -102,6 +108,7 @@ class SimulationMixin:
             save_from=save_from,
             step_size=step_size,
             initial_phases=initial_phases,
+            storage=storage,
             random_state=random_state,
         )
 
@@ -114,6 +121,7 @@ class SimulationMixin:
         step_size,
         initial_phases,
         random_state,
+        storage=None,
         edges=None,
         **options,
     ) -> Trajectory:
@@ -124,6 +132,9 @@ class SimulationMixin:
             drawn = random_source(seed).uniform(0.0, 2.0 * np.pi, len(X))
             initial_phases = drawn.astype(np.float32)
         initial_phases = np.asarray(initial_phases)
+        if storage is not None:
+            options["couple"] = partial(self._couple, storage=resolve_storage(storage))
+            initial_phases = initial_phases.astype(np.float32)
         if initial_phases.dtype != np.float32:
             initial_phases = initial_phases.astype(np.float64)
         if initial_phases.shape != (len(X),):
@@ -263,12 +274,14 @@ class SimulationMixin:
         network: nn.Module,
         device: torch.device,
         edges: np.ndarray | None = None,
+        storage: torch.dtype | None = None,
     ) -> CouplingOperator:
         return couple(
             network,
             to_tensor(X, network, device),
             self.normalization_,
             edges=None if edges is None else torch.as_tensor(edges, device=device),
+            storage=storage,
             memory_budget=self.memory_budget,
         )
 

@@ -5,6 +5,7 @@ from skkuranet.coupling._build import DEFAULT_MEMORY_BUDGET, couple, couple_driv
 from skkuranet.coupling._dense import DenseCoupling
 from skkuranet.coupling._encoding import FourierFeatures
 from skkuranet.coupling._factorized import FactorizedCoupling
+from skkuranet.coupling._half import HalfCoupling
 from skkuranet.coupling._low_rank import FactorizedNetwork, LowRankNetwork
 from skkuranet.coupling._networks import CouplingNetwork, PairwiseNetwork
 from skkuranet.coupling._normalization import (
@@ -28,6 +29,7 @@ __all__ = [
     "FactorizedCoupling",
     "FactorizedNetwork",
     "FourierFeatures",
+    "HalfCoupling",
     "Identity",
     "InDegree",
     "LowRankNetwork",

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from skkuranet.coupling._base import CouplingOperator
 from skkuranet.coupling._dense import DenseCoupling
+from skkuranet.coupling._half import HALF_TYPES, HalfCoupling
 from skkuranet.coupling._low_rank import LowRankNetwork
 from skkuranet.coupling._networks import CouplingNetwork
 from skkuranet.coupling._normalization import Identity, Normalization
@@ -24,6 +25,7 @@ def couple(
     normalization: Normalization | None = None,
     *,
     edges: Tensor | None = None,
+    storage: torch.dtype | None = None,
     memory_budget: int = DEFAULT_MEMORY_BUDGET,
 ) -> CouplingOperator:
     """Couple the nodes of a network with one another.
@@ -39,6 +41,10 @@ def couple(
     edges : Tensor of shape (2, n_edges), int64, optional
         Targets and sources of the pairs that may couple; in a batch nodes are counted
         through, i of network b as b n + i. By default all pairs couple.
+    storage : {torch.bfloat16, torch.float16}, optional
+        16-bit type in which couplings of all pairs are evaluated and stored: half the memory,
+        and less time where the processor or card computes in it; see :class:`HalfCoupling`. By
+        default the type of the network.
     memory_budget : int, default=2**30
         Bytes that two copies of a matrix of couplings, or of its factors, may take, as
         normalising it needs both. A larger matrix is tiled: computed block by block at every
@@ -51,9 +57,11 @@ def couple(
     Raises
     ------
     ValueError
-        If factors take more than ``memory_budget``.
+        If factors take more than ``memory_budget``, or ``storage`` is set where no matrix is.
     """
     normalization = normalization or Identity()
+    if storage is not None:
+        return normalization(_half(network, x, storage, edges, memory_budget))
     if edges is not None:
         return normalization(_along(network, x, x, edges))
     return normalization(_raw(network, x, x, memory_budget))
@@ -102,6 +110,26 @@ def couple_driven(
         return _raw(network, a, b, memory_budget) if pairs is None else _along(network, a, b, pairs)
 
     return normalization.driven(between, x, reference)
+
+
+def _half(
+    network: nn.Module, x: Tensor, storage: torch.dtype, edges: Tensor | None, memory_budget: int
+) -> CouplingOperator:
+    if edges is not None or not getattr(network, "stores_pairs", True):
+        raise ValueError(
+            "storage is the type of a stored matrix; leave it out for couplings in factors or "
+            "along edges."
+        )
+    if storage not in HALF_TYPES:
+        raise ValueError(f"storage must be torch.bfloat16 or torch.float16, got {storage}.")
+    needed = 2 * x.shape[:-1].numel() * x.shape[-2] * storage.itemsize
+    if needed > memory_budget:
+        raise ValueError(
+            f"Two copies of the couplings need {needed} bytes in {storage}, more than "
+            f"memory_budget={memory_budget}. Raise it, or leave storage out and have them tiled."
+        )
+    with torch.no_grad(), torch.autocast(x.device.type, storage):
+        return HalfCoupling(network(x, x).to(storage))
 
 
 def _operator(network: nn.Module, x: Tensor, y: Tensor) -> CouplingOperator:

@@ -1,0 +1,90 @@
+"""Couplings stored in 16 bits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from skkuranet.coupling._base import CouplingOperator, exp_below, matmul
+
+HALF_TYPES = (torch.bfloat16, torch.float16)
+
+_ROWS_AT_ONCE = 1024
+
+
+class HalfCoupling(CouplingOperator):
+    """Couplings stored whole in 16 bits, half of what :class:`DenseCoupling` takes.
+
+    Products round the vectors as well, to about three digits, and add up in single precision.
+    Phases stay in single precision, and so do the factors of a normalisation, which are kept
+    beside the matrix.
+
+    Parameters
+    ----------
+    matrix : Tensor of shape (..., n_targets, n_sources)
+        Couplings in ``torch.bfloat16`` or ``torch.float16``.
+    """
+
+    def __init__(self, matrix: Tensor) -> None:
+        if matrix.ndim < 2 or matrix.dtype not in HALF_TYPES:
+            raise ValueError(
+                "matrix must be a tensor of bfloat16 or float16 with at least two axes, got "
+                f"{matrix.dtype} of shape {tuple(matrix.shape)}."
+            )
+        self.matrix = matrix
+
+    @property
+    def shape(self) -> torch.Size:
+        """Shape (..., n_targets, n_sources)."""
+        return self.matrix.shape
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The matrix."""
+        return (self.matrix,)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the phases, ``torch.float32``."""
+        return torch.float32
+
+    def matvec(self, x: Tensor) -> Tensor:
+        """Return K x."""
+        return matmul(x.to(self.matrix.dtype), self.matrix.mT).to(x.dtype)
+
+    def rmatvec(self, x: Tensor) -> Tensor:
+        """Return Kᵀ x."""
+        return matmul(x.to(self.matrix.dtype), self.matrix).to(x.dtype)
+
+    def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the cotangent itself, rounded."""
+        return ((left.mT @ right).to(self.matrix.dtype),)
+
+    def rows(self, index: Tensor | Sequence[int] | slice) -> Tensor:
+        """Return K[index] in single precision."""
+        return self.matrix[..., index, :].to(self.dtype)
+
+    def log_mass(self) -> Tensor:
+        """Return the logarithm of the sum of exp(K) over distinct pairs."""
+        sums = []
+        for first in range(0, self.shape[-2], _ROWS_AT_ONCE):
+            rows = self.rows(slice(first, first + _ROWS_AT_ONCE))
+            rows.diagonal(first, -2, -1).fill_(-torch.inf)
+            sums.append(rows.logsumexp((-2, -1)))
+        return torch.stack(sums).logsumexp(0)
+
+    def positive(self, log_mass: Tensor) -> CouplingOperator:
+        """Return exp(K - log_mass)."""
+        matrix = torch.empty_like(self.matrix)
+        for first in range(0, self.shape[-2], _ROWS_AT_ONCE):
+            rows = slice(first, first + _ROWS_AT_ONCE)
+            matrix[..., rows, :] = exp_below(self.rows(rows) - log_mass[..., None, None])
+        return HalfCoupling(matrix)
+
+    def without_self_coupling(self) -> CouplingOperator:
+        """Return K with a zero diagonal."""
+        matrix = self.matrix.clone()
+        matrix.diagonal(0, -2, -1).zero_()
+        return HalfCoupling(matrix)
