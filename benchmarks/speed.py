@@ -10,14 +10,14 @@ one thread on a machine of this kind.
 
 import argparse
 import itertools
-import multiprocessing
 import statistics
 import subprocess
 import sys
 import time
 
 import torch
-from _common import PeakMemory, write
+from _common import write
+from torch.profiler import ProfilerActivity, profile
 from torchdiffeq import odeint
 
 from skkuranet.coupling import (
@@ -25,8 +25,10 @@ from skkuranet.coupling import (
     DenseCoupling,
     FactorizedCoupling,
     FactorizedNetwork,
+    HalfCoupling,
     InDegree,
     PairwiseNetwork,
+    couple,
 )
 from skkuranet.dynamics import integrate
 from skkuranet.objectives import ClusterObjective
@@ -50,25 +52,13 @@ def medians(actions, repeats):
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
-def peaks(actions):
-    """Gigabytes that each action needs beyond what was there, in a process of its own.
-
-    Memory that an earlier action has given back would hide what a later one takes.
-    """
-    fork, found = multiprocessing.get_context("fork"), {}
-    for name, action in actions.items():
-        receiver, sender = fork.Pipe(duplex=False)
-
-        def measured(action=action, sender=sender):
-            with PeakMemory() as memory:
-                action()
-            sender.send(memory.gigabytes)
-
-        process = fork.Process(target=measured)
-        process.start()
-        found[name] = receiver.recv()
-        process.join()
-    return found
+def peak(action):
+    """Gigabytes of tensors that an action holds at its peak, beyond what was there."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        action()
+    events = [e for e in profiler.profiler.kineto_results.events() if e.name() == "[memory]"]
+    sizes = [event.nbytes() for event in sorted(events, key=lambda event: event.start_ns())]
+    return max(itertools.accumulate(sizes)) / 1e9
 
 
 def gradients(phases, leaves):
@@ -109,7 +99,8 @@ def flow(name, make, rates, leaves, repeats):
     actions = {"skkuranet": lambda: ours(make, start, leaves)} | {
         rival: lambda rate=rate: theirs(rate, start, leaves) for rival, rate in rates.items()
     }
-    memory, seconds = peaks(actions), medians(actions, repeats)
+    memory = {name: peak(action) for name, action in actions.items()}
+    seconds = medians(actions, repeats)
     exact = [leaf.detach().double().requires_grad_() for leaf in leaves]
     wanted = theirs(list(rates.values())[-1], start.double(), exact)
     found = ours(make, start.double(), exact)
@@ -159,6 +150,34 @@ def pair_network(repeats):
     return {"what": "pair network, n=2,000", "gflops": rate, "share_of_mm": share}
 
 
+def half(repeats):
+    """Couplings evaluated and stored in bfloat16, beside single precision."""
+    generator = torch.Generator().manual_seed(0)
+    network = PairwiseNetwork(2, generator=generator).eval()
+    x = torch.randn(2000, 2, generator=generator)
+    K, phasors = torch.randn(10_000, 10_000) / 10_000, torch.randn(2, 10_000)
+    single, stored = DenseCoupling(K), HalfCoupling(K.bfloat16())
+    with torch.no_grad():
+        actions = {
+            "network, single": lambda: couple(network, x),
+            "network, bfloat16": lambda: couple(network, x, storage=torch.bfloat16),
+            "product, single": lambda: single.matvec(phasors),
+            "product, bfloat16": lambda: stored.matvec(phasors),
+        }
+        seconds = medians(actions, repeats)
+        exact = couple(network, x).dense()
+        rounded = couple(network, x, storage=torch.bfloat16).dense()
+    return {
+        "what": "bfloat16",
+        "seconds": seconds,
+        "faster": {
+            what: seconds[f"{what}, single"] / seconds[f"{what}, bfloat16"]
+            for what in ("network", "product")
+        },
+        "relative_error_of_couplings": float((rounded - exact).norm() / exact.norm()),
+    }
+
+
 def batch(network, normalization, n_networks):
     generator = torch.Generator().manual_seed(0)
     X = torch.randn(2000, 2, generator=generator)
@@ -193,6 +212,7 @@ def batches(repeats):
     return {
         "what": "training batch",
         "seconds": seconds,
+        "authors_seconds": AUTHORS,
         "faster_than_authors": faster,
         "faster_than_authors_per_network": each,
     }
@@ -230,7 +250,7 @@ def main():
     repeats = parser.parse_args().repeats
     rows = []
     makers = [lambda: [*flows(repeats)]]
-    makers += [lambda f=f: [f(repeats)] for f in (pair_network, batches, bandwidth, imports)]
+    makers += [lambda f=f: [f(repeats)] for f in (pair_network, half, batches, bandwidth, imports)]
     for make in makers:
         for row in make():
             print(row, flush=True)
