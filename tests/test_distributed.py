@@ -72,16 +72,6 @@ def test_a_network_that_processes_share_moves_as_in_one(n_processes, fitted, tmp
         np.testing.assert_allclose(found[f"{name} gradient"], grad, atol=1e-12)
 
 
-def test_a_fit_that_processes_share_learns_what_one_learns(tmp_path):
-    X, y = make_gaussian_ring(3, 400, random_state=0)
-    estimator = KuraNetClusterer(**QUICK)
-    joblib.dump((estimator, (X, y)), tmp_path / "task.joblib")
-    torchrun(2, "fit", tmp_path)
-    found, alone = np.load(tmp_path / "fit.npz"), estimator.fit(X, y)
-    np.testing.assert_allclose(found["loss_curve"], alone.loss_curve_, atol=1e-5)
-    np.testing.assert_allclose(found["phases"], alone.reference_phases_, atol=1e-2)
-
-
 def run_pair(folder, *args):
     """Two processes without torchrun, which would end the one that is left."""
     (folder / "meeting").unlink(missing_ok=True)
@@ -100,20 +90,25 @@ def run_pair(folder, *args):
     return [process.returncode for process in running], errors
 
 
-def test_a_process_that_dies_ends_the_run_and_leaves_the_checkpoint(tmp_path):
+def test_a_shared_fit_learns_what_one_process_learns_even_if_one_dies(tmp_path):
     X, y = make_gaussian_ring(3, 400, random_state=0)
     settings = QUICK | {"checkpoint": tmp_path / "state", "checkpoint_every": 2}
-    joblib.dump((KuraNetClusterer(**settings), (X, y)), tmp_path / "task.joblib")
+    estimator = KuraNetClusterer(**settings)
+    joblib.dump((estimator, (X, y)), tmp_path / "task.joblib")
+    assert run_pair(tmp_path)[0] == [0, 0]
+    whole = dict(np.load(tmp_path / "fit.npz"))
+    alone = estimator.set_params(checkpoint=None).fit(X, y)
+    np.testing.assert_allclose(whole["loss_curve"], alone.loss_curve_, atol=1e-5)
+    np.testing.assert_allclose(whole["phases"], alone.reference_phases_, atol=1e-2)
+
     codes, errors = run_pair(tmp_path, 7)
     assert codes == [1, 1]
     assert "ConnectionError" in errors[0]
     assert "start the same command again" in errors[0]
     assert torch.load(tmp_path / "state.0", weights_only=True)["iteration"] == 6
     assert run_pair(tmp_path)[0] == [0, 0]
-    resumed = dict(np.load(tmp_path / "fit.npz"))
-    assert run_pair(tmp_path)[0] == [0, 0]
-    for name, whole in np.load(tmp_path / "fit.npz").items():
-        np.testing.assert_array_equal(resumed[name], whole)
+    for name, resumed in np.load(tmp_path / "fit.npz").items():
+        np.testing.assert_array_equal(resumed, whole[name])
 
 
 def test_what_cannot_be_shared_out_says_why(monkeypatch):
