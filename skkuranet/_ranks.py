@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -12,6 +14,9 @@ import torch.distributed as dist
 from torch import Tensor
 
 Value = TypeVar("Value")
+
+# What backends say when a process cannot be reached.
+_LOST = re.compile("connect|closed|reset|peer|time ?d? ?out|abort|socket", re.IGNORECASE)
 
 
 class Ranks:
@@ -42,6 +47,9 @@ class Ranks:
                 "torch.distributed.init_process_group('gloo'), or 'nccl' on cards, first."
             )
         self.group = group
+        if dist.get_backend(group) == "nccl" and "LOCAL_RANK" in os.environ:
+            # One card for each process of a machine.
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         self.rank, self.size = dist.get_rank(group), dist.get_world_size(group)
 
     def share(self, n: int) -> slice:
@@ -88,9 +96,13 @@ class Ranks:
         Returns
         -------
         Tensor of shape (..., sum of sizes)
+            Differentiable, as is :meth:`total`: gradients of the processes' losses add up.
         """
+        return _Gather.apply(self, x, sizes)
+
+    def _gather(self, x: Tensor, sizes: Sequence[int]) -> Tensor:
         largest = max(sizes)
-        flat = x.reshape(-1, x.shape[-1])
+        flat = x.reshape(x.shape[:-1].numel(), x.shape[-1])
         # Processes may own different numbers of rows, but have to send equally many.
         sent = x.new_zeros((len(flat), largest))
         sent[:, : x.shape[-1]] = flat
@@ -112,6 +124,9 @@ class Ranks:
         -------
         Tensor of the same shape
         """
+        return _Total.apply(self, x)
+
+    def _total(self, x: Tensor) -> Tensor:
         summed = x.clone(memory_format=torch.contiguous_format)
         with self._together():
             dist.all_reduce(summed, group=self.group)
@@ -141,11 +156,42 @@ class Ranks:
         try:
             yield
         except RuntimeError as error:
+            if not _LOST.search(str(error)):
+                raise
             raise ConnectionError(
                 f"Process {self.rank} of {self.size} has lost another: it has died, raised an "
                 "error of its own or does not answer. A checkpoint, where one was asked for, is "
                 "intact: start the same command again to go on from it."
             ) from error
+
+
+class _Total(torch.autograd.Function):
+    """A sum over processes; what each loses by it adds up."""
+
+    @staticmethod
+    def forward(ctx: Any, ranks: Ranks, x: Tensor) -> Tensor:
+        ctx.ranks = ranks
+        return ranks._total(x)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
+        return None, ctx.ranks._total(grad)
+
+
+class _Gather(torch.autograd.Function):
+    """The values of all processes; each takes its part of the sum of the gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, ranks: Ranks, x: Tensor, sizes: Sequence[int]) -> Tensor:
+        ctx.ranks, ctx.sizes = ranks, list(sizes)
+        return ranks._gather(x, sizes)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
+        parts = ctx.ranks._total(grad).split(ctx.sizes, -1)
+        return None, parts[ctx.ranks.rank].contiguous(), None
 
 
 _working: ContextVar[Ranks | None] = ContextVar("ranks that share the work of a fit", default=None)

@@ -13,7 +13,7 @@ from sklearn.base import clone
 
 from skkuranet import distributed
 from skkuranet._ranks import Ranks
-from skkuranet.coupling import FactorizedNetwork, InDegree, MeanDegree, PairwiseNetwork
+from skkuranet.coupling import Balanced, FactorizedNetwork, InDegree, MeanDegree, PairwiseNetwork
 from skkuranet.dynamics import integrate
 
 # Networks with gradients of every kind of operator.
@@ -24,6 +24,7 @@ NETWORKS = {
         lambda g: PairwiseNetwork(2, (8,), symmetric=True, generator=g),
         MeanDegree(2.0, density_exponent=0.5),
     ),
+    "balanced": (lambda g: FactorizedNetwork(2, (8,), rank=3, generator=g), Balanced()),
 }
 
 
@@ -38,6 +39,12 @@ def moved(coupling, start, save_from=20):
     leaves = [t.detach().requires_grad_() for t in (start, *coupling.tensors)]
     path = integrate(coupling, leaves[0], step_size=0.1, n_steps=20, save_from=save_from)
     return leaves[0], path.phases[-1]
+
+
+def learned(network, coupling, start):
+    """Gradients of a loss of the limit by the weights of the network."""
+    path = integrate(coupling, start, step_size=0.1, n_steps=20, save_from=20)
+    return torch.autograd.grad(path.phases.square().sum(), list(network.parameters()))
 
 
 def simulate(fitted, ranks):
@@ -60,6 +67,9 @@ def simulate(fitted, ranks):
         sizes = ranks.sizes(len(begin))
         found[f"{name} gradient"] = ranks.gather(grad, sizes).numpy()
         found[f"{name} phases"] = ranks.gather(end.detach(), sizes).numpy()
+        coupling = distributed.couple_sharded(network, x[own], normalization, ranks=ranks)
+        for i, grad in enumerate(learned(network, coupling, start[own])):
+            found[f"{name} weights {i}"] = ranks.total(grad).numpy()
     return found
 
 

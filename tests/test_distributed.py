@@ -9,7 +9,7 @@ import joblib
 import numpy as np
 import pytest
 import torch
-from distributed_worker import NETWORKS, moved, tensors
+from distributed_worker import NETWORKS, learned, moved, tensors
 
 from skkuranet import KuraNetClusterer, KuraNetSynchronizer, distributed
 from skkuranet.coupling import couple
@@ -70,6 +70,9 @@ def test_a_network_that_processes_share_moves_as_in_one(n_processes, fitted, tmp
         (grad,) = torch.autograd.grad(end.square().sum(), begin)
         np.testing.assert_allclose(found[f"{name} phases"], end.detach(), atol=1e-12)
         np.testing.assert_allclose(found[f"{name} gradient"], grad, atol=1e-12)
+        weights = learned(network, couple(network, x, normalization), start)
+        for i, grad in enumerate(weights):
+            np.testing.assert_allclose(found[f"{name} weights {i}"], grad, rtol=1e-9, atol=1e-12)
 
 
 def run_pair(folder, *args):

@@ -57,6 +57,10 @@ class ShardedFactorizedCoupling(FactorizedCoupling):
         """Sum over the oscillators of all processes."""
         return self.ranks.total(super().total(x))
 
+    def rows(self, index: Tensor | Sequence[int] | slice) -> Tensor:
+        """Refused: sources are on all processes."""
+        raise TypeError("Couplings that processes share have no rows; ask for products.")
+
     def _whole(self, part: Tensor) -> Tensor:
         return self.ranks.total(part)
 
@@ -77,7 +81,7 @@ class ShardedCoupling(CouplingOperator):
         K from all sources, those of this process first, to its own targets.
     columns : callable
         Returns K from this process's sources to all targets, its own first, (n, n_own). Only
-        transposes need it, so it is not made before.
+        transposes and gradients need it, so it is not made before.
     ranks : Ranks
         All processes.
     sizes : sequence of int
@@ -92,6 +96,7 @@ class ShardedCoupling(CouplingOperator):
         sizes: Sequence[int],
     ) -> None:
         self._rows, self._columns = rows, columns
+        self._made: CouplingOperator | None = None
         self.ranks, self._sizes = ranks, list(sizes)
 
     @property
@@ -120,11 +125,18 @@ class ShardedCoupling(CouplingOperator):
 
     def rmatvec(self, x: Tensor) -> Tensor:
         """Return Kᵀ x at the oscillators of this process."""
-        return self._columns().rmatvec(self._all(x))
+        if self._made is None:
+            # Of the couplings that act, not of all that were made on the way to them.
+            self._made = self._columns()
+        return self._made.rmatvec(self._all(x))
 
     def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
         """Return this process's share of the gradients, which sum to those of the network."""
         return self._rows.vjp(left, self._all(right))
+
+    def rows(self, index: Tensor | Sequence[int] | slice) -> Tensor:
+        """Refused: sources are on all processes."""
+        raise TypeError("Couplings that processes share have no rows; ask for products.")
 
     def degree(self, order: int) -> Tensor:
         """Return sums of powers of the strengths, of this process's targets."""

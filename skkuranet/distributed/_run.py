@@ -9,6 +9,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from skkuranet._checkpoint import fingerprint_of
 from skkuranet._ranks import Ranks, sharing
 from skkuranet._tools import random_source, to_tensor
 from skkuranet.coupling import CouplingOperator
@@ -85,7 +86,7 @@ def simulate(
     ConnectionError
         If one of the processes dies.
     ValueError
-        If the estimator has a graph, or a setting does not fit.
+        If the estimator has a graph, processes differ in it, or a setting does not fit.
 
     See Also
     --------
@@ -107,6 +108,12 @@ def simulate(
             memory_budget=estimator.memory_budget,
         )
 
+    motion = step_size or estimator.step_size, n_steps, save_from, estimator.normalization_
+    alike = fingerprint_of(motion, estimator.coupling_.state_dict().values())
+    if ranks.from_first(alike) != alike:
+        raise ValueError(
+            "estimator, step_size, n_steps or save_from: processes differ, but all need the same."
+        )
     if initial_phases is None:
         seed = estimator.random_state if random_state is None else random_state
         first = sum(ranks.sizes(len(X))[: ranks.rank])
