@@ -92,8 +92,9 @@ class SimulationMixin:
             single precision.
         storage : {None, "bfloat16"}, default=None
             16-bit type in which pairwise couplings are evaluated and stored: half the memory and,
-            on processors and cards that compute in it, less time, for errors of some tenths of a
-            percent in each coupling. Phases are then in single precision.
+            on processors and cards that compute in it, less time. What the network says is then
+            rounded by some tenths of a percent, and strong couplings that are exponentials of it
+            by some percent. Phases are in single precision.
         random_state : int, RandomState instance or None, default=None
             Source of the initial phases; None takes the estimator's.
 

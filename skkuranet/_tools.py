@@ -79,6 +79,11 @@ def resolve_device(device: str | torch.device) -> torch.device:
             f"device={str(device)!r} was asked for, but no CUDA device is available. Use "
             "device='auto' to compute on the CPU where there is none."
         )
+    if resolved.type == "cuda" and (resolved.index or 0) >= torch.cuda.device_count():
+        raise ValueError(
+            f"device={str(device)!r} was asked for, but the cards here are 0 to "
+            f"{torch.cuda.device_count() - 1}."
+        )
     return resolved
 
 

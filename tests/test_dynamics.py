@@ -83,8 +83,8 @@ CASES = [
 
 def build(network, kind, x, normalization):
     edges = EDGES.to(DEVICE) if kind == "sparse" else None
-    # Too little for the matrix, and for more than a few pairs at once.
-    budget = 8 * N * N - 1 if kind == "tiled" else 1 << 20
+    # Too little for two copies of the matrix, and for more than a few pairs at once.
+    budget = 2 * 8 * N * N - 1 if kind == "tiled" else 1 << 20
     return couple(network, x, normalization, edges=edges, memory_budget=budget)
 
 
@@ -110,7 +110,7 @@ def test_gradients_of_every_operator_solver_and_normalisation(name, kind, normal
             frequency=frequency,
             field=field,
             step_size=0.2,
-            n_steps=3,
+            n_steps=2,
             save_from=1,
             solver=solver,
         ).phases

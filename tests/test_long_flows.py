@@ -9,6 +9,7 @@ from skkuranet.coupling import (
     DenseCoupling,
     FactorizedCoupling,
     FactorizedNetwork,
+    InDegree,
     PairwiseNetwork,
     couple,
 )
@@ -76,6 +77,66 @@ def test_phases_that_were_changed_since_cannot_be_differentiated(network):
         loss.backward()
 
 
+@pytest.mark.parametrize("changed", ["left", "field", "frequency"])
+def test_couplings_that_were_changed_since_cannot_be_differentiated(network, changed):
+    nodes = {k: network[k] for k in ("frequency", "field")}
+    coupling = FactorizedCoupling(network["left"], network["right"])
+    loss = integrate(coupling, network["phases"], **nodes, n_steps=3).phases.sum()
+    with torch.no_grad():
+        network[changed].mul_(1.5)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+def test_arrays_of_a_trajectory_can_be_changed(network):
+    coupling = FactorizedCoupling(network["left"], network["right"])
+    path = integrate(coupling, network["phases"], n_steps=5)
+    loss = path.phases.cos().sum()
+    (before,) = torch.autograd.grad(loss, network["left"], retain_graph=True)
+    path.numpy().phases[:] = 0.0
+    assert torch.equal(before, torch.autograd.grad(loss, network["left"])[0])
+
+
+class OneFactor(FactorizedCoupling):
+    """A factor with itself, whose gradient the subclass gathers."""
+
+    @property
+    def tensors(self):
+        return (self.left,)
+
+    def vjp(self, left, right):
+        by_left, by_right = super().vjp(left, right)
+        return (by_left + by_right,)
+
+
+def test_a_subclass_with_a_pullback_of_its_own_is_asked_for_it(network):
+    left, phases = network["left"], network["phases"]
+    found, wanted = (
+        torch.autograd.grad(integrate(K, phases, n_steps=40).phases[-1].cos().sum(), left)[0]
+        for K in (OneFactor(left, left), FactorizedCoupling(left, left))
+    )
+    torch.testing.assert_close(found, wanted, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("solver", ["euler", "rk4"])
+def test_frequencies_of_another_type_are_converted(device, solver):
+    K, phases = torch.ones((3, 3), device=device), torch.arange(3.0, device=device)
+    frequency = torch.ones(3, dtype=torch.float64, device=device, requires_grad=True)
+    motion = {"frequency": frequency, "step_size": 0.1, "n_steps": 20, "save_from": 20}
+    path = integrate(DenseCoupling(K.requires_grad_()), phases, **motion, solver=solver).phases
+    assert path.dtype == torch.float32
+    path.sum().backward()
+    torch.testing.assert_close(frequency.grad.sum(), torch.tensor(6.0).double().to(device))
+
+
+def test_no_nodes_are_no_error(device):
+    model = PairwiseNetwork(2, (4,)).to(device)
+    assert model(torch.zeros((3, 2), device=device), torch.zeros((0, 2), device=device)).shape == (
+        3,
+        0,
+    )
+
+
 @pytest.mark.parametrize("save_from", [0, 5])
 def test_a_trajectory_that_nobody_needs_is_dropped(network, save_from):
     coupling = FactorizedCoupling(network["left"], network["right"])
@@ -112,3 +173,33 @@ def test_slices_of_pairs_have_the_gradients_of_all_at_once(symmetric, device, mo
     for other in found[1:]:
         for a, b in zip(found[0], other, strict=True):
             torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-12)
+
+
+class Raw(DenseCoupling):
+    """Couplings whose end is noted."""
+
+    alive = weakref.WeakSet()
+
+    def __init__(self, matrix):
+        super().__init__(matrix)
+        self.alive.add(self)
+
+    def without_self_coupling(self):
+        return Cleared(self.matrix.clone())
+
+
+class Cleared(DenseCoupling):
+    def scale(self, left, right):
+        assert not Raw.alive
+        return super().scale(left, right)
+
+
+class Pairs(PairwiseNetwork):
+    def operator(self, x, y=None):
+        return Raw(self(x, y))
+
+
+def test_raw_couplings_are_dropped_while_they_are_normalised(device):
+    model, x = Pairs(2, (4,)).to(device), torch.rand((20, 2)).to(device)
+    with torch.no_grad():
+        assert isinstance(couple(model, x, InDegree(symmetrize=False)), DenseCoupling)

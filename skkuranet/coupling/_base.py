@@ -41,7 +41,8 @@ class CouplingOperator(ABC):
     def matvec(self, x: Tensor) -> Tensor:
         """Return K v for each of the m vectors in the rows of ``x``.
 
-        For the two rows cos θ and sin θ this is several times as fast as columns are.
+        For the two rows cos θ and sin θ this is several times as fast as columns are. Solvers
+        hand over the same tensor ``x`` at every step, so that it must not be kept.
 
         Parameters
         ----------
@@ -351,13 +352,13 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, coupling: CouplingOperator, x: Tensor, *tensors: Tensor) -> Tensor:
         ctx.coupling = coupling
-        ctx.save_for_backward(x)
+        ctx.save_for_backward(x, *tensors)
         return coupling.matvec(x)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
-        (x,) = ctx.saved_tensors
+        x, *_ = ctx.saved_tensors
         grad_x = ctx.coupling.rmatvec(grad) if ctx.needs_input_grad[1] else None
         if not any(ctx.needs_input_grad[2:]):
             return (None, grad_x, *(None for _ in ctx.needs_input_grad[2:]))

@@ -43,8 +43,8 @@ def couple(
         through, i of network b as b n + i. By default all pairs couple.
     storage : {torch.bfloat16, torch.float16}, optional
         16-bit type in which couplings of all pairs are evaluated and stored: half the memory,
-        and less time where the processor or card computes in it; see :class:`HalfCoupling`. By
-        default the type of the network.
+        and less time where the processor or card computes in it; see :class:`HalfCoupling`.
+        They have no gradients. By default the type of the network.
     memory_budget : int, default=2**30
         Bytes that two copies of a matrix of couplings, or of its factors, may take, as
         normalising it needs both. A larger matrix is tiled: computed block by block at every
@@ -57,14 +57,17 @@ def couple(
     Raises
     ------
     ValueError
-        If factors take more than ``memory_budget``, or ``storage`` is set where no matrix is.
+        If factors take more than ``memory_budget``, or ``storage`` is set where no matrix is or
+        gradients are wanted.
     """
     normalization = normalization or Identity()
+    # Called as a method, to which the interpreter hands over its only reference to the raw
+    # couplings: they can be dropped while they are being normalised.
     if storage is not None:
-        return normalization(_half(network, x, storage, edges, memory_budget))
+        return normalization.__call__(_half(network, x, storage, edges, memory_budget))
     if edges is not None:
-        return normalization(_along(network, x, x, edges))
-    return normalization(_raw(network, x, x, memory_budget))
+        return normalization.__call__(_along(network, x, x, edges))
+    return normalization.__call__(_raw(network, x, x, memory_budget))
 
 
 def couple_driven(
@@ -128,21 +131,27 @@ def _half(
             f"Two copies of the couplings need {needed} bytes in {storage}, more than "
             f"memory_budget={memory_budget}. Raise it, or leave storage out and have them tiled."
         )
-    with torch.no_grad(), torch.autocast(x.device.type, storage):
-        return HalfCoupling(network(x, x).to(storage))
+    if torch.is_grad_enabled() and any(p.requires_grad for p in (x, *network.parameters())):
+        raise ValueError("storage: these couplings have no gradients. Use torch.no_grad().")
+    with torch.autocast(x.device.type, storage):
+        return HalfCoupling(_matrix(network, x, x).to(storage))
 
 
 def _operator(network: nn.Module, x: Tensor, y: Tensor) -> CouplingOperator:
     if isinstance(network, CouplingNetwork):
         return network.operator(x, y)
-    matrix = network(x, y)
+    return DenseCoupling(_matrix(network, x, y))
+
+
+def _matrix(network: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    matrix: Tensor = network(x, y)
     expected = (*x.shape[:-1], y.shape[-2])
     if tuple(matrix.shape) != expected:
         raise ValueError(
             f"The coupling network returned shape {tuple(matrix.shape)} for targets of shape "
             f"{tuple(x.shape)} and sources of shape {tuple(y.shape)}; it must be {expected}."
         )
-    return DenseCoupling(matrix)
+    return matrix
 
 
 def _raw(network: nn.Module, x: Tensor, y: Tensor, memory_budget: int) -> CouplingOperator:

@@ -45,7 +45,14 @@ class DenseCoupling(CouplingOperator):
     def matvec(self, x: Tensor) -> Tensor:
         """Return K x."""
         matrix = self.matrix
-        streamed = matrix.ndim == x.ndim == 2 and matrix.numel() >= _LARGE and len(x) <= _FEW
+        # The blocks have no graph.
+        differentiable = torch.is_grad_enabled() and (matrix.requires_grad or x.requires_grad)
+        streamed = (
+            not differentiable
+            and matrix.ndim == x.ndim == 2
+            and matrix.numel() >= _LARGE
+            and len(x) <= _FEW
+        )
         if not streamed or not matrix.is_contiguous() or not matrix.is_cpu:
             return matmul(x, matrix.mT)
         out = x.new_empty((len(x), len(matrix)))

@@ -57,8 +57,8 @@ class FactorizedCoupling(CouplingOperator):
 
     @property
     def pulls_back_in_parts(self) -> bool:
-        """True."""
-        return True
+        """True, unless a subclass has a :meth:`vjp` of its own."""
+        return type(self).vjp is FactorizedCoupling.vjp
 
     def for_many_products(self) -> FactorizedCoupling:
         """Return the same couplings; large factors are copied with their columns contiguous."""
@@ -90,8 +90,9 @@ class FactorizedCoupling(CouplingOperator):
         self, grads: tuple[Tensor | None, ...], left: Tensor, right: Tensor
     ) -> tuple[Tensor | None, ...]:
         """Add to the gradients of the factors where they are."""
-        factors = zip(grads, self._cotangents(left, right))
-        for grad, (a, b) in factors:
+        if not self.pulls_back_in_parts:
+            return super().add_vjp(grads, left, right)
+        for grad, (a, b) in zip(grads[:2], self._cotangents(left, right), strict=True):
             assert grad is not None
             if grad.ndim == 2:
                 grad.addmm_(a.mT, b)

@@ -191,7 +191,7 @@ class PairwiseNetwork(CouplingNetwork):
 
     def _slices(self, target: Tensor, source: Tensor) -> Tensor:
         """All pairs of nodes with a graph for their gradients, by rows of targets."""
-        rows = max(1, self._pairs_at_once(target) // source.shape[-2])
+        rows = max(1, self._pairs_at_once(target) // max(1, source.shape[-2]))
         return torch.cat([self._pairs(part, source) for part in target.split(rows, -2)], -2)
 
     def _tiles(self, target: Tensor, source: Tensor) -> Tensor:

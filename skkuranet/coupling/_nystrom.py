@@ -60,7 +60,7 @@ class NystromNetwork(LowRankNetwork):
             raise ValueError(
                 f"rank must lie between 1 and the number of landmarks {len(landmarks)}, got {rank}."
             )
-        self.network, self.normalization = copy.deepcopy(network), normalization
+        self.network, self.normalization = copy.deepcopy(network).eval(), normalization
         self.register_buffer("landmarks", landmarks.clone())
         self.requires_grad_(False)
         with torch.no_grad():

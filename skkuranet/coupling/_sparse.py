@@ -12,7 +12,8 @@ from torch import Tensor
 from skkuranet.coupling._base import CouplingOperator, exp_below
 
 # Edges whose two end points are gathered at once in the pullback, to bound its memory.
-_EDGE_BLOCK = 1 << 18
+# Numbers of each end of the edges that are pulled back at once.
+_BLOCK_NUMBERS = 1 << 22
 
 
 class SparseCoupling(CouplingOperator):
@@ -77,7 +78,8 @@ class SparseCoupling(CouplingOperator):
     def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
         """Return the cotangent at the edges, without an n x n intermediate."""
         left, right = _side_by_side(left), _side_by_side(right)
-        blocks = zip(self.targets.split(_EDGE_BLOCK), self.sources.split(_EDGE_BLOCK), strict=True)
+        size = max(1, _BLOCK_NUMBERS // max(1, len(left)))
+        blocks = zip(self.targets.split(size), self.sources.split(size), strict=True)
         return (torch.cat([(left[:, i] * right[:, j]).sum(0) for i, j in blocks]),)
 
     def degree(self, order: int) -> Tensor:

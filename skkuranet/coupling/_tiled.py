@@ -82,7 +82,7 @@ class TiledCoupling(CouplingOperator):
 
     def rows(self, index: Any) -> Tensor:
         """Return the dense rows K[index]."""
-        picked = torch.arange(self._shape[-2])[index]
+        picked = torch.arange(self._shape[-2], device=self.device)[index].cpu()
         jumps = (torch.diff(picked) != 1).nonzero().flatten() + 1
         runs = [part for run in torch.tensor_split(picked, jumps) for part in run.split(self._tile)]
         spans = [slice(int(run[0]), int(run[-1]) + 1) for run in runs if len(run)]

@@ -146,12 +146,15 @@ class _DelayedFlow(torch.autograd.Function):
         shape = (plan.n_steps, *phases.shape[:-1], 2, phases.shape[-1])
         tape = _Tape(*(phases.new_empty(shape) for _ in range(3)))
         ctx.plan, ctx.system, ctx.tape = plan, system, tape
+        ctx.save_for_backward(*parameters)
         return plan.forward(system, phases, tape)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
         system, tape = ctx.system, ctx.tape
+        # The couplings share their memory; this raises if they were changed.
+        _ = ctx.saved_tensors
         costate, adjoints, driven, rotation = ctx.plan.backward(system, tape, grad)
         stages = (t.unsqueeze(1) for t in (tape.delayed, adjoints, driven))
         grads = parameter_gradients(

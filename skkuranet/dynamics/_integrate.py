@@ -115,6 +115,8 @@ def integrate(
         )
     if phases.dtype != coupling.dtype:
         raise ValueError(f"phases are {phases.dtype} but the couplings are {coupling.dtype}.")
+    # In another type they would make that of the phases change on the way.
+    frequency, field = (v if v is None else v.to(phases.dtype) for v in (frequency, field))
     lag = None if delay is None else delay_in_steps(delay, step_size)
     system = KuramotoSystem(coupling, frequency, field, lag, history)
     states = solver.solve(system, phases, step_size=step_size, n_steps=n_steps, save_from=save_from)

@@ -145,7 +145,7 @@ class _Plan:
             return self.n_steps
         # Processes that share a network must agree, so that the whole network is what counts.
         whole = phases[..., 0].numel() * system.coupling.population * phases.itemsize
-        return max(_FEWEST_STEPS, _PART_BYTES // (len(self.method.weights) * whole))
+        return max(_FEWEST_STEPS, _PART_BYTES // max(1, len(self.method.weights) * whole))
 
     def _pull_back(
         self,
@@ -231,13 +231,13 @@ class _Flow(torch.autograd.Function):
         ctx.plan, ctx.system, ctx.tape = plan, system, []
         # Detached, as the tape has views: with the output as their base it would keep itself alive.
         saved = plan.forward(system, phases, ctx.tape).detach()
-        ctx.save_for_backward(phases, saved)
+        ctx.save_for_backward(phases, saved, *parameters)
         return saved
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
-        # The tape shares their memory; this raises if they were changed.
+        # The tape and the couplings share their memory; this raises if they were changed.
         _ = ctx.saved_tensors
         costate, grads = ctx.plan.backward(ctx.system, ctx.tape, grad, ctx.needs_input_grad[3:])
         return (None, None, costate, *grads)

@@ -107,10 +107,12 @@ class Trajectory(Generic[Array]):
         Returns
         -------
         Trajectory
+            Copies where gradients may still be wanted of the tensors, and else their memory.
         """
-        return Trajectory(
-            *(
-                a.detach().cpu().numpy() if isinstance(a, Tensor) else a
-                for a in (self.times, self.phases)
-            )
-        )
+
+        def array(a: Any) -> Any:
+            if not isinstance(a, Tensor):
+                return a
+            return (a.detach().clone() if a.requires_grad else a).cpu().numpy()
+
+        return Trajectory(array(self.times), array(self.phases))
