@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -44,12 +45,17 @@ class Checkpoint:
 
     def save(self, state: dict[str, Any]) -> None:
         """Write a state."""
-        written = self.path.with_name(self.path.name + ".part")
-        with open(written, "wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(written, self.path)
+        # A name of its own, as other processes may write beside this one.
+        handle, written = tempfile.mkstemp(".part", f"{self.path.name}.", self.path.parent)
+        try:
+            with open(handle, "wb") as file:
+                torch.save(state, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(written, self.path)
+        except BaseException:
+            os.unlink(written)
+            raise
 
     def last(self) -> dict[str, Any] | None:
         """Return the last state, of whatever run, or None if there is none."""
@@ -80,7 +86,7 @@ class Checkpoint:
             raise ValueError(
                 f"checkpoint: {str(self.path)!r} is of another fit: data, parameters or "
                 "random_state, which must be a number, differ. Choose another path, or delete the "
-                "file to start anew."
+                "file to start anew; fits of a grid search or cross-validation cannot share one."
             )
         return state
 

@@ -14,6 +14,8 @@ from skkuranet.coupling import NystromNetwork, PerSource
 
 # Rows of the network that the error and the losses are measured on, at most.
 _HELD_OUT = 1000
+# Two landmarks, and a few oscillators that the error is measured on.
+_FEWEST_ROWS = 6
 
 
 def compress(estimator, rank, X, *, n_landmarks=None, random_state=None):
@@ -59,7 +61,8 @@ def compress(estimator, rank, X, *, n_landmarks=None, random_state=None):
     >>> from sklearn.datasets import make_moons
     >>> from skkuranet import KuraNetClusterer, compress
     >>> X, y = make_moons(1000, noise=0.05, random_state=0)
-    >>> clusterer = KuraNetClusterer("pairwise", max_iter=100, random_state=0).fit(X, y)
+    >>> clusterer = KuraNetClusterer("pairwise", hidden_layer_sizes=(32, 32), random_state=0)
+    >>> clusterer = clusterer.set_params(max_iter=100).fit(X, y)
     >>> small = compress(clusterer, 8, X)
     >>> small.simulate(X, n_steps=10).phases.shape
     (11, 1000)
@@ -72,10 +75,14 @@ def compress(estimator, rank, X, *, n_landmarks=None, random_state=None):
         )
     if getattr(estimator, "connectivity", None) is not None:
         raise ValueError("connectivity: couplings along a graph have no factors.")
+    if len(X) < _FEWEST_ROWS:
+        raise ValueError(
+            f"X has {len(X)} rows; to compress and to measure the error takes {_FEWEST_ROWS}."
+        )
     check_scalar(rank, "rank", Integral, min_val=1)
     if n_landmarks is None:
-        n_landmarks = max(2, min(len(X) // 2, max(256, 8 * rank)))
-    check_scalar(n_landmarks, "n_landmarks", Integral, min_val=2, max_val=max(2, len(X) - 2))
+        n_landmarks = max(2, min(len(X) // 2, len(X) - 4, max(256, 8 * rank)))
+    check_scalar(n_landmarks, "n_landmarks", Integral, min_val=2, max_val=len(X) - 4)
     seed = estimator.random_state if random_state is None else random_state
     rng = random_source(seed)
     order = rng.permutation(len(X))

@@ -42,7 +42,7 @@ def simulate_in_batches(
     estimator,
     X,
     *,
-    batch_size=500,
+    batch_size=None,
     n_steps=None,
     step_size=None,
     initial_phases=None,
@@ -62,9 +62,9 @@ def simulate_in_batches(
         Fitted; without delays and graphs, which need all oscillators at once.
     X : array-like of shape (n_samples, n_features)
         Node features; one network is made of all rows.
-    batch_size : int, default=500
-        Oscillators in a batch. Those of training, ``network_size``, are the least that couplings
-        were learned for.
+    batch_size : int, default=None
+        Oscillators in a batch; None for 500, or for all rows where they are fewer. Those of
+        training, ``network_size``, are the least that couplings were learned for.
     n_steps : int, default=None
         Number of steps; None for 500 units of time.
     step_size : float, default=None
@@ -98,7 +98,8 @@ def simulate_in_batches(
     >>> from skkuranet import KuraNetClusterer, simulate_in_batches
     >>> from skkuranet.datasets import make_gaussian_ring
     >>> X, y = make_gaussian_ring(3, 2000, random_state=0)
-    >>> clusterer = KuraNetClusterer("pairwise", max_iter=100, random_state=0).fit(X, y)
+    >>> clusterer = KuraNetClusterer("pairwise", hidden_layer_sizes=(32, 32), random_state=0)
+    >>> clusterer = clusterer.set_params(max_iter=100).fit(X, y)
     >>> simulate_in_batches(clusterer, X, n_steps=20, batch_size=200).phases.shape
     (2000,)
     """
@@ -109,7 +110,10 @@ def simulate_in_batches(
             "delay and connectivity need all oscillators at once; use the estimator's simulate, or "
             "compress."
         )
-    check_scalar(batch_size, "batch_size", Integral, min_val=4, max_val=max(4, len(X)))
+    if len(X) < 4:
+        raise ValueError(f"X has {len(X)} rows; two batches of two oscillators take four.")
+    batch_size = min(500, len(X)) if batch_size is None else batch_size
+    check_scalar(batch_size, "batch_size", Integral, min_val=4, max_val=len(X))
     step_size = estimator.step_size if step_size is None else step_size
     check_scalar(step_size, "step_size", Real, min_val=0.0, include_boundaries="neither")
     n_steps = steps_in(LIMIT_TIME, step_size) if n_steps is None else n_steps

@@ -14,6 +14,7 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any
 
 import torch
@@ -159,6 +160,9 @@ def train(
             if stop:
                 break
     except KeyboardInterrupt:
+        if ranks is not None:
+            # The others would wait for this process in the next iteration.
+            raise
         result.interrupted = True
         if run.best is None:
             run.check()
@@ -204,7 +208,7 @@ class _Run:
         self.graph, self.memory_budget, self.ranks = graph, memory_budget, ranks
         #: Networks of a batch that this process looks after.
         self.own = slice(None) if ranks is None else ranks.share(curriculum.batch_size)
-        self.network, self.normalization, self.features = network, normalization, features
+        self.network, self.normalization, self.features = network.train(), normalization, features
         self.objective, self.curriculum, self.generator = objective, curriculum, generator
         self.spread = features.std(0, correction=0)
         self.parameters = [p for p in network.parameters() if p.requires_grad]
@@ -235,9 +239,19 @@ class _Run:
 
     def fingerprint(self) -> str:
         """What tells this run, before its first iteration, from others."""
-        settings = self.curriculum, self.normalization, self.generator.initial_seed()
-        wanted = [value for value in vars(self.objective).values() if isinstance(value, Tensor)]
-        return fingerprint_of(settings, (self.features, *wanted, *self.parameters))
+        wanted = vars(self.objective).items()
+        lists = [v if isinstance(v, (list, tuple)) else [v] for _, v in wanted]
+        tensors = [t for found in lists for t in found if isinstance(t, Tensor)]
+        if self.held_out_edges is not None:
+            tensors.append(self.held_out_edges)
+        settings = (
+            self.curriculum,
+            self.normalization,
+            self.generator.initial_seed(),
+            self.network,
+            [(k, v) for k, v in wanted if isinstance(v, (bool, int, float, str, NoneType))],
+        )
+        return fingerprint_of(settings, (self.features, *tensors, *self.parameters))
 
     def state(self, n_iterations: int) -> dict[str, Any]:
         """All that the rest of the run depends on, after so many iterations."""
@@ -246,11 +260,16 @@ class _Run:
             "iteration": n_iterations,
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "random": [self.generator.get_state(), torch.random.get_rng_state()],
+            "random": [self.generator.get_state(), torch.random.get_rng_state(), self.card_state()],
             "best": self.best,
             "counts": [self.lowest, self.below, self.skipped],
             "result": dataclasses.asdict(self.result),
         }
+
+    def card_state(self) -> Tensor | None:
+        """State of the generator of a card, which modules of the user may draw from."""
+        device = self.features.device
+        return torch.cuda.get_rng_state(device) if device.type == "cuda" else None
 
     def resume(self, checkpoint: Checkpoint | None) -> int:
         """Take up the state of a checkpoint; return the iteration to go on with."""
@@ -271,6 +290,8 @@ class _Run:
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["random"][0])
         torch.random.set_rng_state(state["random"][1])
+        if self.features.is_cuda:
+            torch.cuda.set_rng_state(state["random"][2], self.features.device)
         self.best = state["best"]
         self.lowest, self.below, self.skipped = state["counts"]
         for name, value in state["result"].items():
@@ -424,3 +445,4 @@ class _Run:
         self.anneal(1.0)
         if self.best is not None:
             self.network.load_state_dict(self.best)
+        self.network.eval()

@@ -90,6 +90,7 @@ def test_a_kill_while_the_state_is_written_leaves_the_one_before(tmp_path, monke
         with pytest.raises(Killed):
             model.fit(X, Y)
     assert torch.load(tmp_path / "state.0", weights_only=True)["iteration"] == 20
+    assert [path.name for path in tmp_path.iterdir()] == ["state.0"]
     model.fit(X, Y)
     assert model.n_iter_ == 60
 
@@ -108,6 +109,34 @@ def test_the_state_of_another_fit_is_refused(change, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="is of another fit"):
         model.fit(*data)
     assert (tmp_path / "state.0").exists()
+
+
+CHANGES = {
+    "connectivity": {"connectivity": np.ones((100, 100)) - np.eye(100)},
+    "history": {"history": "constant"},
+}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("change", CHANGES)
+def test_the_state_of_other_oscillators_is_refused(change, tmp_path, monkeypatch):
+    rows = make_disorder("III", 100, random_state=0)
+    ring = np.roll(np.eye(100), 1, 0) + np.roll(np.eye(100), -1, 0)
+    model = KuraNetSynchronizer(
+        frequency=0,
+        delay=1,
+        connectivity=ring,
+        network_size=40,
+        checkpoint=tmp_path / "state",
+        checkpoint_every=2,
+        **QUICK,
+    )
+    with monkeypatch.context() as patch:
+        killed_after(3, patch)
+        with pytest.raises(Killed):
+            model.fit(rows)
+    with pytest.raises(ValueError, match="is of another fit"):
+        model.set_params(**CHANGES[change]).fit(rows)
 
 
 def test_what_is_no_state_is_refused(tmp_path):
