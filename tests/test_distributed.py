@@ -12,8 +12,11 @@ import torch
 from distributed_worker import NETWORKS, learned, moved, tensors
 
 from skkuranet import KuraNetClusterer, KuraNetSynchronizer, distributed
-from skkuranet.coupling import couple
+from skkuranet._ranks import Ranks
+from skkuranet.coupling import InDegree, couple
 from skkuranet.datasets import make_disorder, make_gaussian_ring
+from skkuranet.objectives import ClusterObjective
+from skkuranet.training import Curriculum, train
 
 WORKER = Path(__file__).with_name("distributed_worker.py")
 QUICK = {"max_iter": 8, "hidden_layer_sizes": (16,), "random_state": 0, "batch_size": 4}
@@ -127,3 +130,48 @@ def test_what_cannot_be_shared_out_says_why(monkeypatch):
     ring = KuraNetSynchronizer(connectivity=np.ones)
     with pytest.raises(ValueError, match="connectivity"):
         distributed.simulate(ring, X)
+
+
+@pytest.fixture
+def alone(tmp_path):
+    """The only process of a group."""
+    place = f"file://{tmp_path / 'meeting'}"
+    torch.distributed.init_process_group("gloo", init_method=place, rank=0, world_size=1)
+    yield Ranks()
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_shared_couplings_have_no_rows(name, alone):
+    network, x, _ = tensors(name)
+    coupling = distributed.couple_sharded(network, x, ranks=alone)
+    with pytest.raises(TypeError, match="have no rows"):
+        coupling.rows([0])
+
+
+def test_an_interrupt_ends_a_shared_fit(alone):
+    network, x, _ = tensors("factorised")
+    objective = ClusterObjective(torch.arange(len(x)) % 3, 3)
+
+    def interrupt(iteration, loss):
+        raise KeyboardInterrupt
+
+    run = network.float(), InDegree(2), x.float(), objective, Curriculum(n_iterations=9)
+    with pytest.raises(KeyboardInterrupt):
+        train(*run, torch.Generator().manual_seed(0), on_iteration=interrupt, ranks=alone)
+
+
+def test_estimators_that_differ_are_named(alone, fitted, monkeypatch):
+    estimator, X = fitted["factorised"]
+    monkeypatch.setattr(Ranks, "from_first", lambda self, value: "of another estimator")
+    with pytest.raises(ValueError, match="processes differ"):
+        distributed.simulate(estimator, X, n_steps=1)
+
+
+def test_errors_of_ones_own_are_not_blamed_on_others(alone, monkeypatch):
+    def wrong(*args, **kwargs):
+        raise RuntimeError("Tensors must be on a card")
+
+    monkeypatch.setattr(torch.distributed, "all_reduce", wrong)
+    with pytest.raises(RuntimeError, match="on a card"):
+        alone.total(torch.zeros(1))
