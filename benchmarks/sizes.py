@@ -4,7 +4,7 @@ Factorised couplings of rank 8, 200 Euler steps, from node features to limit pha
 couplings, exact: 10,000 oscillators in memory, and one step of 50,000 whose couplings are computed
 block by block within 4 GB, without a normalisation; what 200 such steps take is extrapolated.
 
-    OMP_NUM_THREADS=2 python benchmarks/sizes.py
+    OMP_NUM_THREADS=1 python benchmarks/sizes.py
 """
 
 import argparse

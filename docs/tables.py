@@ -7,6 +7,9 @@ import json
 import statistics
 from pathlib import Path
 
+import scale_tables
+from scale_tables import csv_table
+
 PAPER = {
     "Moons": (0.0154, 0.0012, 0.0011),
     "Circles": (0.0257, 0.0015, 0.0021),
@@ -21,11 +24,6 @@ GROUPS = {
     "GMM4": ["GMM4"],
 }
 REGIMES = ("data", "size", "data_size")
-
-
-def csv_table(title, header, rows):
-    lines = [f".. csv-table:: {title}", "   :header: " + ", ".join(f'"{h}"' for h in header), ""]
-    return "\n".join([*lines, *("   " + ", ".join(f'"{c}"' for c in row) for row in rows), ""])
 
 
 def losses(rows):
@@ -298,23 +296,41 @@ TABLES = {
     "segmentation_images": ("segmentation", segmentation_images),
     "segmentation_scale": ("segmentation_scale", segmentation_scale),
     "unseen_images": ("unseen_images", unseen_images),
+    "flow_speed": ("speed", scale_tables.flow_speed),
+    "core_speed": ("speed", scale_tables.core_speed),
+    "sizes": ("sizes", scale_tables.sizes),
+    "equal_budget": ("equal_budget", scale_tables.equal_budget),
 }
 # The same, of the whole content of a JSON file.
 WHOLE = {
     "synchrony": ("global_synchrony", synchrony),
     "synchrony_relation": ("global_synchrony", synchrony_relation),
     "synchrony_limits": ("synchrony_limits", synchrony_limits),
+    "scaling": ("distributed_scaling", scale_tables.scaling),
 }
 
 
+HERE = Path(__file__).parent
+
+
+def results(name):
+    return json.loads((HERE.parent / "benchmarks" / "results" / f"{name}.json").read_text())
+
+
+def readme():
+    """The README with the figures of today."""
+    table = scale_tables.readme_table(results("speed")["rows"], results("sizes")["rows"])
+    return scale_tables.fill_readme((HERE.parent / "README.md").read_text(), table)
+
+
 def main():
-    here = Path(__file__).parent
-    folder, results = here / "generated", here.parent / "benchmarks" / "results"
+    folder = HERE / "generated"
     folder.mkdir(exist_ok=True)
     for name, (source, table) in {**TABLES, **WHOLE}.items():
-        content = json.loads((results / f"{source}.json").read_text())
+        content = results(source)
         made = table(content if name in WHOLE else content["rows"])
         (folder / f"{name}.inc.rst").write_text(made)
+    (HERE.parent / "README.md").write_text(readme())
 
 
 if __name__ == "__main__":

@@ -57,6 +57,11 @@ def test_docstrings_are_numpydoc(path):
     assert not problems
 
 
+def test_the_figures_of_the_readme_are_those_of_the_benchmarks(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    assert (ROOT / "README.md").read_text() == importlib.import_module("tables").readme()
+
+
 def test_api_reference_lists_every_public_name():
     reference = (ROOT / "docs" / "api.rst").read_text()
     missing = [path for path, _ in public_names() if path.rpartition(".")[2] not in reference]
