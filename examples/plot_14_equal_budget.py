@@ -30,7 +30,8 @@ for axis, name in zip(axes, data_sets):
         if row["data_set"] == name:
             label = row["recipe"] if row["seed"] == rows[0]["seed"] else None
             values = [max(loss, 1e-5) for loss in row["loss"]]
-            axis.plot(row["seconds"], values, colours[row["recipe"]], label=label)
+            style = {"color": colours[row["recipe"]], "linewidth": 0.8, "alpha": 0.8}
+            axis.plot(row["seconds"], values, label=label, **style)
     axis.set(title=name, xlabel="seconds of training", xscale="log", yscale="log")
 axes[0].set_ylabel("loss at the limit")
 axes[0].legend()
