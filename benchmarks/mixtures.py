@@ -104,7 +104,7 @@ def summary(rows):
     seeds = sorted({seed for _, seed in found})
     print("worst seed         data     size   d+size")
     for group, names in groups.items():
-        if not all((n, s) in found for n in names for s in seeds):
+        if not found or not all((n, s) in found for n in names for s in seeds):
             continue
         worst = [
             max(statistics.mean(found[n, s][regime] for n in names) for s in seeds)
