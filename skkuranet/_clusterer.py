@@ -329,7 +329,8 @@ class KuraNetClusterer(
         n_clusters : int, default=None
             Number of clusters; None for the number of classes in fit.
         random_state : int, RandomState instance or None, default=None
-            Source of initial phases and of k-means; None takes the estimator's.
+            Source of initial phases and of k-means; None takes the estimator's. Up to three draws
+            of phases are tried, as clusters may stay merged for long on the way from one.
 
         Returns
         -------

@@ -20,6 +20,9 @@ from skkuranet.coupling import Normalization
 from skkuranet.losses import cluster_synchrony_loss
 from skkuranet.objectives import ClusterObjective
 
+# Initial phases that are tried, and the loss at which no others are.
+_STARTS, _IN_SPLAY = 3, 0.01
+
 
 class ClusteringBase(KuraNetBase):
     """Base of the estimators that learn to tell classes apart."""
@@ -68,8 +71,22 @@ class ClusteringBase(KuraNetBase):
             )
 
     def _clusters(self, X, n_clusters, rng, n_steps=None):
-        """Cluster of each row, from the limit of the mutual dynamics."""
-        return cluster_phases(self._limit(X, rng, n_steps), n_clusters, rng)
+        """Cluster of each row, from the limit of the mutual dynamics.
+
+        Random phases may lead past a saddle, where clusters stay merged for a long time. Unless
+        what they lead to is in splay, others are tried, and the lowest loss counts.
+        """
+        found = []
+        for _ in range(_STARTS):
+            phases = self._limit(X, rng, n_steps)
+            labels = cluster_phases(phases, n_clusters, rng)
+            names, codes = np.unique(labels, return_inverse=True)
+            membership = torch.from_numpy(codes[:, None] == np.arange(len(names)))
+            limit = torch.from_numpy(phases).double()
+            found.append((float(cluster_synchrony_loss(limit, membership.double())), labels))
+            if found[-1][0] < _IN_SPLAY:
+                break
+        return min(found, key=lambda pair: pair[0])[1]
 
     def _limit_loss(self, X, codes, n_classes, rng, n_steps=None):
         """Cluster synchrony loss of the network made of X, at the limit."""

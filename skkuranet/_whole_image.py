@@ -105,7 +105,8 @@ class WholeImageMixin:
         n_steps : int, default=None
             Number of steps; None for 500 units of time.
         random_state : int, RandomState instance or None, default=None
-            Source of initial phases and of k-means; None takes the estimator's.
+            Source of initial phases and of k-means; None takes the estimator's. Up to three draws
+            of phases are tried, as clusters may stay merged for long on the way from one.
 
         Returns
         -------

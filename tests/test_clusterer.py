@@ -18,6 +18,7 @@ from sklearn.base import clone
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.datasets import load_digits, make_blobs, make_moons
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import adjusted_rand_score
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -338,3 +339,15 @@ def test_digits():
     X, y = load_digits(return_X_y=True)
     clusterer = KuraNetClusterer(random_state=0).fit(X[::2], y[::2])
     assert clusterer.score(X[1::2], y[1::2]) > 0.94
+
+
+def test_clusters_that_merge_on_the_way_are_started_anew(fitted, blobs, monkeypatch):
+    X, y = blobs
+    splay = 2.0 * np.pi * np.searchsorted(fitted.classes_, y) / len(fitted.classes_)
+    merged = np.where(splay > 0.0, 3.0, 0.0) + 1e-3 * np.arange(len(y)) / len(y)
+    limits = iter([merged, splay, merged])
+    monkeypatch.setattr(type(fitted), "_limit", lambda *args: next(limits))
+    found = fitted.cluster(X)
+    assert adjusted_rand_score(y, found) == 1.0
+    # The first that was in splay was the last.
+    assert len(list(limits)) == 1
