@@ -81,18 +81,14 @@ class ClusteringBase(KuraNetBase):
             phases = self._limit(X, rng, n_steps)
             labels = cluster_phases(phases, n_clusters, rng)
             names, codes = np.unique(labels, return_inverse=True)
-            membership = torch.from_numpy(codes[:, None] == np.arange(len(names)))
-            limit = torch.from_numpy(phases).double()
-            found.append((float(cluster_synchrony_loss(limit, membership.double())), labels))
+            found.append((_synchrony_loss(phases, codes, len(names)), labels))
             if found[-1][0] < _IN_SPLAY:
                 break
         return min(found, key=lambda pair: pair[0])[1]
 
     def _limit_loss(self, X, codes, n_classes, rng, n_steps=None):
         """Cluster synchrony loss of the network made of X, at the limit."""
-        membership = torch.from_numpy(codes[:, None] == np.arange(n_classes))
-        limit = torch.from_numpy(self._limit(X, rng, n_steps))
-        return float(cluster_synchrony_loss(limit.double(), membership.double()))
+        return _synchrony_loss(self._limit(X, rng, n_steps), codes, n_classes)
 
     def _normalization(self) -> Normalization:
         if isinstance(self.normalization, Normalization):
@@ -140,6 +136,11 @@ class ClusteringBase(KuraNetBase):
             "_readout": readout,
             "cluster_centers_": readout.centers,
         }
+
+
+def _synchrony_loss(phases, codes, n_classes):
+    membership = torch.from_numpy(codes[:, None] == np.arange(n_classes))
+    return float(cluster_synchrony_loss(torch.from_numpy(phases).double(), membership.double()))
 
 
 def _objective(codes, n_classes, pools, device):

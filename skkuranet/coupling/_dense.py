@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 
 import torch
@@ -9,13 +10,56 @@ from torch import Tensor
 
 from skkuranet.coupling._base import CouplingOperator, exp_below, matmul
 
-_ROWS_AT_ONCE = 1024
+ROWS_AT_ONCE = 1024
 # From this size on memory is the limit: rows are read once for a few vectors, by blocks that stay
 # in the cache of a processor.
 _LARGE, _FEW, _BLOCK_BYTES = 1 << 22, 4, 1 << 21
 
 
-class DenseCoupling(CouplingOperator):
+class StoredCoupling(CouplingOperator):
+    """Couplings that are a matrix in memory, whatever its type.
+
+    Parameters
+    ----------
+    matrix : Tensor of shape (..., n_targets, n_sources)
+        Couplings; leading axes are a batch of networks.
+    """
+
+    def __init__(self, matrix: Tensor) -> None:
+        self.matrix = matrix
+
+    @property
+    def shape(self) -> torch.Size:
+        """Shape (..., n_targets, n_sources)."""
+        return self.matrix.shape
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The matrix."""
+        return (self.matrix,)
+
+    def log_mass(self) -> Tensor:
+        """Return the logarithm of the sum of exp(K) over distinct pairs."""
+        sums = []
+        # Blocks of rows, so that no second matrix is held.
+        for first in range(0, self.shape[-2], ROWS_AT_ONCE):
+            rows = self.matrix[..., first : first + ROWS_AT_ONCE, :].to(self.dtype, copy=True)
+            rows.diagonal(first, -2, -1).fill_(-torch.inf)
+            sums.append(rows.logsumexp((-2, -1)))
+        return torch.stack(sums).logsumexp(0)
+
+    def without_self_coupling(self) -> CouplingOperator:
+        """Return K with a zero diagonal."""
+        matrix = self.matrix.clone()
+        matrix.diagonal(0, -2, -1).zero_()
+        return self._of(matrix)
+
+    @abstractmethod
+    def _of(self, matrix: Tensor) -> CouplingOperator:
+        """Couplings of the same kind."""
+
+
+class DenseCoupling(StoredCoupling):
     """Couplings stored whole: n² numbers, the fastest choice for small networks.
 
     Parameters
@@ -30,17 +74,7 @@ class DenseCoupling(CouplingOperator):
                 "matrix must be a real floating-point tensor of at least two axes, "
                 f"got {matrix.dtype} of shape {tuple(matrix.shape)}."
             )
-        self.matrix = matrix
-
-    @property
-    def shape(self) -> torch.Size:
-        """Shape (..., n_targets, n_sources)."""
-        return self.matrix.shape
-
-    @property
-    def tensors(self) -> tuple[Tensor, ...]:
-        """The matrix."""
-        return (self.matrix,)
+        super().__init__(matrix)
 
     def matvec(self, x: Tensor) -> Tensor:
         """Return K x."""
@@ -81,16 +115,6 @@ class DenseCoupling(CouplingOperator):
             return torch.linalg.vector_norm(self.matrix, ord=1, dim=-1)
         return torch.linalg.vecdot(self.matrix, self.matrix)
 
-    def log_mass(self) -> Tensor:
-        """Return the logarithm of the sum of exp(K) over distinct pairs."""
-        sums = []
-        # Blocks of rows, so that no second matrix is held.
-        for first in range(0, self.shape[-2], _ROWS_AT_ONCE):
-            rows = self.matrix[..., first : first + _ROWS_AT_ONCE, :].clone()
-            rows.diagonal(first, -2, -1).fill_(-torch.inf)
-            sums.append(rows.logsumexp((-2, -1)))
-        return torch.stack(sums).logsumexp(0)
-
     def positive(self, log_mass: Tensor) -> CouplingOperator:
         """Return exp(K - log_mass)."""
         return DenseCoupling(exp_below(self.matrix - log_mass[..., None, None]))
@@ -116,8 +140,5 @@ class DenseCoupling(CouplingOperator):
             return DenseCoupling(self.matrix + other.matrix)
         return super().add(other)
 
-    def without_self_coupling(self) -> CouplingOperator:
-        """Return K with a zero diagonal."""
-        matrix = self.matrix.clone()
-        matrix.diagonal(0, -2, -1).zero_()
+    def _of(self, matrix: Tensor) -> CouplingOperator:
         return DenseCoupling(matrix)

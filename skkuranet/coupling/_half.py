@@ -8,13 +8,12 @@ import torch
 from torch import Tensor
 
 from skkuranet.coupling._base import CouplingOperator, exp_below, matmul
+from skkuranet.coupling._dense import ROWS_AT_ONCE, StoredCoupling
 
 HALF_TYPES = (torch.bfloat16, torch.float16)
 
-_ROWS_AT_ONCE = 1024
 
-
-class HalfCoupling(CouplingOperator):
+class HalfCoupling(StoredCoupling):
     """Couplings stored whole in 16 bits, half of what :class:`DenseCoupling` takes.
 
     Products round the vectors as well, to about three digits, and add up in single precision.
@@ -33,17 +32,7 @@ class HalfCoupling(CouplingOperator):
                 "matrix must be a tensor of bfloat16 or float16 with at least two axes, got "
                 f"{matrix.dtype} of shape {tuple(matrix.shape)}."
             )
-        self.matrix = matrix
-
-    @property
-    def shape(self) -> torch.Size:
-        """Shape (..., n_targets, n_sources)."""
-        return self.matrix.shape
-
-    @property
-    def tensors(self) -> tuple[Tensor, ...]:
-        """The matrix."""
-        return (self.matrix,)
+        super().__init__(matrix)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -66,25 +55,13 @@ class HalfCoupling(CouplingOperator):
         """Return K[index] in single precision."""
         return self.matrix[..., index, :].to(self.dtype)
 
-    def log_mass(self) -> Tensor:
-        """Return the logarithm of the sum of exp(K) over distinct pairs."""
-        sums = []
-        for first in range(0, self.shape[-2], _ROWS_AT_ONCE):
-            rows = self.rows(slice(first, first + _ROWS_AT_ONCE))
-            rows.diagonal(first, -2, -1).fill_(-torch.inf)
-            sums.append(rows.logsumexp((-2, -1)))
-        return torch.stack(sums).logsumexp(0)
-
     def positive(self, log_mass: Tensor) -> CouplingOperator:
         """Return exp(K - log_mass)."""
         matrix = torch.empty_like(self.matrix)
-        for first in range(0, self.shape[-2], _ROWS_AT_ONCE):
-            rows = slice(first, first + _ROWS_AT_ONCE)
+        for first in range(0, self.shape[-2], ROWS_AT_ONCE):
+            rows = slice(first, first + ROWS_AT_ONCE)
             matrix[..., rows, :] = exp_below(self.rows(rows) - log_mass[..., None, None])
         return HalfCoupling(matrix)
 
-    def without_self_coupling(self) -> CouplingOperator:
-        """Return K with a zero diagonal."""
-        matrix = self.matrix.clone()
-        matrix.diagonal(0, -2, -1).zero_()
+    def _of(self, matrix: Tensor) -> CouplingOperator:
         return HalfCoupling(matrix)

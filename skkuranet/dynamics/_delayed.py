@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from skkuranet.dynamics._adjoint import Stages, parameter_gradients
-from skkuranet.dynamics._system import KuramotoSystem
+from skkuranet.dynamics._system import KuramotoSystem, parts
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class DelayedPlan:
             if tape is not None:
                 tape.phasors[step], tape.delayed[step], tape.drives[step] = now, delayed, drive
             phases = torch.add(
-                phases, system.rate(_parts(now), system.felt(drive)), alpha=self.step_size
+                phases, system.rate(parts(now), system.felt(drive)), alpha=self.step_size
             )
             if step + 1 >= self.save_from:
                 saved[step + 1 - self.save_from] = phases
@@ -100,7 +100,7 @@ class DelayedPlan:
         rotation : Tensor of shape (..., n)
             Gradient by the frequencies at which phases rotated before t = 0.
         """
-        stiffness = system.stiffness(_parts(tape.phasors), system.felt(tape.drives))
+        stiffness = system.stiffness(parts(tape.phasors), system.felt(tape.drives))
         adjoints, driven = torch.empty_like(stiffness), torch.empty_like(tape.phasors)
         costate = grad[-1]
         lag = _lag(system, costate)
@@ -109,11 +109,12 @@ class DelayedPlan:
         past, rotation = torch.zeros_like(costate), torch.zeros_like(costate)
         for step in range(self.n_steps - 1, -1, -1):
             adjoint = torch.mul(costate, self.step_size, out=adjoints[step])
-            cosine, sine = _parts(tape.phasors[step])
+            cosine, sine = parts(tape.phasors[step])
             driven[step] = torch.stack((-sine * adjoint, cosine * adjoint), -2)
             back = system.coupling.rmatvec(driven[step])
-            cosine, sine = _parts(tape.delayed[step])
-            pulled = cosine * back.select(-2, 1) - sine * back.select(-2, 0)
+            cosine, sine = parts(tape.delayed[step])
+            by_cosine, by_sine = parts(back)
+            pulled = cosine * by_sine - sine * by_cosine
             before = step < lag
             past += pulled * before
             rotation += pulled * before * (step - lag) * self.step_size
@@ -178,10 +179,7 @@ def _before(system: KuramotoSystem, phases: Tensor, ago: float) -> Tensor:
     return phases - ago * system.frequency
 
 
-def _parts(phasors: Tensor) -> tuple[Tensor, Tensor]:
-    return phasors.select(-2, 0), phasors.select(-2, 1)
-
-
 def _phasors(phases: Tensor, out: Tensor) -> None:
-    torch.cos(phases, out=out[..., 0, :])
-    torch.sin(phases, out=out[..., 1, :])
+    cosine, sine = parts(out)
+    torch.cos(phases, out=cosine)
+    torch.sin(phases, out=sine)

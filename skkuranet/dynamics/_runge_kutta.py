@@ -12,7 +12,7 @@ from torch import Tensor
 
 from skkuranet.dynamics._adjoint import Stages, parameter_gradients
 from skkuranet.dynamics._delayed import DelayedPlan
-from skkuranet.dynamics._system import KuramotoSystem
+from skkuranet.dynamics._system import KuramotoSystem, parts
 
 # What is pulled back together where couplings may do so in parts: phases of so many bytes, but no
 # fewer steps than products are fast with.
@@ -102,7 +102,7 @@ class _Plan:
             saved[0] = phases
         # Views are made once: in small networks they would take as long as what is done with them.
         phasors = phases.new_empty((*phases.shape[:-1], 2, phases.shape[-1]))
-        cosine, sine = phasors.unbind(-2)
+        cosine, sine = parts(phasors)
         slots = saved.unbind(0)
         for step in range(self.n_steps):
             rates: list[Tensor] = []
@@ -174,8 +174,8 @@ class _Plan:
                 torch.mul(sine, adjoint, out=real).neg_()
                 torch.mul(cosine, adjoint, out=imaginary)
                 back = system.coupling.rmatvec(driven)
-                value = torch.mul(cosine, back.select(-2, 1))
-                value.addcmul_(sine, back.select(-2, 0), value=-1)
+                by_cosine, by_sine = parts(back)
+                value = torch.mul(cosine, by_sine).addcmul_(sine, by_cosine, value=-1)
                 pulled[stage] = value.addcmul_(adjoint, stiffness, value=-1)
             costate = costate + functools.reduce(torch.add, pulled.values())
             if step >= self.save_from:
@@ -198,25 +198,23 @@ class _Part:
         """Compute all but the gradients anew, at once; keeping it would hardly be faster."""
         phases = torch.stack(points)
         phasors = phases.new_empty((*phases.shape[:-1], 2, phases.shape[-1]))
-        parts = phasors.select(-2, 0), phasors.select(-2, 1)
-        torch.cos(phases, out=parts[0])
-        torch.sin(phases, out=parts[1])
+        cosine, sine = parts(phasors)
+        torch.cos(phases, out=cosine)
+        torch.sin(phases, out=sine)
         rows = phasors.movedim(0, -3).flatten(-3, -2)
         drives = system.coupling.matvec(rows).unflatten(-2, (-1, 2)).movedim(-3, 0)
-        stiffness = system.stiffness(parts, system.felt(drives))
+        stiffness = system.stiffness((cosine, sine), system.felt(drives))
         del drives
         return cls(phasors, stiffness, phases, torch.empty_like(phasors))
 
     def backwards(self) -> Iterator[tuple[Tensor, ...]]:
         """Views of each stage, the last one first."""
         stages = (
-            self.phasors.select(-2, 0),
-            self.phasors.select(-2, 1),
+            *parts(self.phasors),
             self.stiffness,
             self.adjoints,
             self.driven,
-            self.driven.select(-2, 0),
-            self.driven.select(-2, 1),
+            *parts(self.driven),
         )
         return zip(*(reversed(t.unbind(0)) for t in stages))
 

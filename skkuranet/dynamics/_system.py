@@ -12,6 +12,21 @@ from skkuranet.coupling import CouplingOperator, product
 HISTORIES = ("rotation", "constant")
 
 
+def parts(pairs: Tensor) -> tuple[Tensor, Tensor]:
+    """The two rows of phasors or drives, (..., 2, n), as views of shape (..., n).
+
+    Parameters
+    ----------
+    pairs : Tensor of shape (..., 2, n)
+        Cosines and sines, or real and imaginary parts.
+
+    Returns
+    -------
+    tuple of Tensor of shape (..., n)
+    """
+    return pairs.select(-2, 0), pairs.select(-2, 1)
+
+
 @dataclass(frozen=True)
 class KuramotoSystem:
     r"""Coupled phase oscillators, eq. 1 of Ricci et al. (2021).
@@ -105,7 +120,7 @@ class KuramotoSystem:
         tuple of Tensor of shape (..., n)
             Real and imaginary part of the sum over sources of K_ij exp(i θ_j), less the field.
         """
-        real, imaginary = drive.select(-2, 0), drive.select(-2, 1)
+        real, imaginary = parts(drive)
         return (real if self.field is None else real - self.field), imaginary
 
     def rate(self, phasors: tuple[Tensor, Tensor], felt: tuple[Tensor, Tensor]) -> Tensor:
