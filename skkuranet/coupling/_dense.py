@@ -75,20 +75,14 @@ class DenseCoupling(StoredCoupling):
                 f"got {matrix.dtype} of shape {tuple(matrix.shape)}."
             )
         super().__init__(matrix)
+        # Made once: in small networks a view takes as long as a product.
+        self._columns = matrix.mT
 
     def matvec(self, x: Tensor) -> Tensor:
         """Return K x."""
         matrix = self.matrix
-        # The blocks have no graph.
-        differentiable = torch.is_grad_enabled() and (matrix.requires_grad or x.requires_grad)
-        streamed = (
-            not differentiable
-            and matrix.ndim == x.ndim == 2
-            and matrix.numel() >= _LARGE
-            and len(x) <= _FEW
-        )
-        if not streamed or not matrix.is_contiguous() or not matrix.is_cpu:
-            return matmul(x, matrix.mT)
+        if matrix.numel() < _LARGE or not self._streams(x):
+            return matmul(x, self._columns)
         out = x.new_empty((len(x), len(matrix)))
         with torch.no_grad():
             rows = max(1, _BLOCK_BYTES // (matrix.shape[1] * matrix.element_size()))
@@ -96,6 +90,13 @@ class DenseCoupling(StoredCoupling):
                 for source, target in zip(x, part, strict=True):
                     torch.mv(block, source, out=target)
         return out
+
+    def _streams(self, x: Tensor) -> bool:
+        """Whether the products of a large matrix go by blocks of rows, which have no graph."""
+        matrix = self.matrix
+        differentiable = torch.is_grad_enabled() and (matrix.requires_grad or x.requires_grad)
+        few = matrix.ndim == x.ndim == 2 and len(x) <= _FEW
+        return few and not differentiable and matrix.is_contiguous() and matrix.is_cpu
 
     def rmatvec(self, x: Tensor) -> Tensor:
         """Return Kᵀ x."""

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from skkuranet.dynamics._system import KuramotoSystem
+from skkuranet.dynamics._system import KuramotoSystem, parts
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Stages:
     adjoints : Tensor of shape (n_steps, n_stages, ..., n)
         Gradients by the rates, λ.
     driven : Tensor of shape (n_steps, n_stages, ..., 2, n)
-        Gradients by the drives: λ times (-sin θ, cos θ) of the oscillators that were moved.
+        λ times the phasors of the oscillators that were moved.
     """
 
     sources: Tensor
@@ -40,8 +41,8 @@ def parameter_gradients(
 ) -> list[Tensor | None]:
     r"""Return one gradient for each of ``system.parameters``.
 
-    That by the couplings is :math:`\sum \delta\, z^T`, with z the phasors of the sources and δ the
-    gradients by the drives: one product over all steps and stages.
+    That by K_ij is the sum of :math:`\lambda_i \sin(\theta_j - \theta_i)`: one product over all
+    steps and stages of what was driven and of the sources, turned back by a right angle.
 
     Parameters
     ----------
@@ -69,13 +70,14 @@ def parameter_gradients(
             by_frequency = by_frequency + rotation
         nodes.append(by_frequency.sum_to_size(system.frequency.shape))
     if system.field is not None:
-        by_field = -stages.driven[..., 0, :].sum((0, 1))
+        by_field = stages.driven[..., 1, :].sum((0, 1))
         nodes.append(by_field.sum_to_size(system.field.shape))
     if others is not None:
         nodes = [here + elsewhere for here, elsewhere in zip(nodes, others)]
     if not any(needed[len(nodes) :]):
         return [*nodes, *(None for _ in system.coupling.tensors)]
-    ends = _rows(stages.driven), _rows(stages.sources)
+    cosine, sine = parts(stages.sources)
+    ends = _rows(stages.driven), _rows(torch.stack((sine, -cosine), -2))
     if others is None:
         return [*nodes, *system.coupling.vjp(*ends)]
     return [*nodes, *system.coupling.add_vjp(tuple(others[len(nodes) :]), *ends)]

@@ -96,7 +96,7 @@ class DelayedPlan:
         adjoints : Tensor of shape (n_steps, ..., n)
             Gradients by the rates.
         driven : Tensor of shape (n_steps, ..., 2, n)
-            Gradients by the drives.
+            λ times the phasors of the oscillators that were moved.
         rotation : Tensor of shape (..., n)
             Gradient by the frequencies at which phases rotated before t = 0.
         """
@@ -109,12 +109,8 @@ class DelayedPlan:
         past, rotation = torch.zeros_like(costate), torch.zeros_like(costate)
         for step in range(self.n_steps - 1, -1, -1):
             adjoint = torch.mul(costate, self.step_size, out=adjoints[step])
-            cosine, sine = parts(tape.phasors[step])
-            driven[step] = torch.stack((-sine * adjoint, cosine * adjoint), -2)
-            back = system.coupling.rmatvec(driven[step])
-            cosine, sine = parts(tape.delayed[step])
-            by_cosine, by_sine = parts(back)
-            pulled = cosine * by_sine - sine * by_cosine
+            torch.mul(adjoint.unsqueeze(-2), tape.phasors[step], out=driven[step])
+            pulled = (tape.delayed[step] * system.coupling.rmatvec(driven[step])).sum(-2)
             before = step < lag
             past += pulled * before
             rotation += pulled * before * (step - lag) * self.step_size

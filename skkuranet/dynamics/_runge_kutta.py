@@ -129,12 +129,13 @@ class _Plan:
     ) -> tuple[Tensor, Sequence[Tensor | None]]:
         """Return the gradients by the initial phases and by the parameters."""
         part = self._steps_of_a_part(system, tape[0])
-        costate = grad[-1]
+        grads = grad.unbind(0)
+        costate = grads[-1]
         gradients: list[Tensor | None] | None = None
         for first in range((self.n_steps - 1) // part * part, -1, -part):
             steps = range(first, min(first + part, self.n_steps))
             # A part is dropped before the next one is made.
-            costate, stages = self._pull_back(system, tape, grad, costate, steps)
+            costate, stages = self._pull_back(system, tape, grads, costate, steps)
             gradients = parameter_gradients(system, stages, needed, others=gradients)
             del stages
         assert gradients is not None
@@ -151,7 +152,7 @@ class _Plan:
         self,
         system: KuramotoSystem,
         tape: list[Tensor],
-        grad: Tensor,
+        grads: Sequence[Tensor],
         costate: Tensor,
         steps: range,
     ) -> tuple[Tensor, Stages]:
@@ -165,28 +166,26 @@ class _Plan:
         for step in reversed(steps):
             pulled: dict[int, Tensor] = {}
             for stage in range(n_stages - 1, -1, -1):
-                cosine, sine, stiffness, adjoint, driven, real, imaginary = next(backwards)
+                cosine, sine, phasors, stiffness, adjoint, row, driven = next(backwards)
                 torch.mul(costate, shares[stage], out=adjoint)
                 for later, value in pulled.items():
                     a = rows[later - 1][stage]
                     if a:
                         adjoint.add_(value, alpha=h * a)
-                torch.mul(sine, adjoint, out=real).neg_()
-                torch.mul(cosine, adjoint, out=imaginary)
-                back = system.coupling.rmatvec(driven)
-                by_cosine, by_sine = parts(back)
-                value = torch.mul(cosine, by_sine).addcmul_(sine, by_cosine, value=-1)
+                torch.mul(row, phasors, out=driven)
+                by_cosine, by_sine = parts(system.coupling.rmatvec(driven))
+                value = torch.mul(cosine, by_cosine).addcmul_(sine, by_sine)
                 pulled[stage] = value.addcmul_(adjoint, stiffness, value=-1)
-            costate = costate + functools.reduce(torch.add, pulled.values())
+            costate = functools.reduce(torch.add, pulled.values()).add_(costate)
             if step >= self.save_from:
-                costate = costate + grad[step - self.save_from]
+                costate += grads[step - self.save_from]
         noted = part.phasors, part.adjoints, part.driven
         return costate, Stages(*(t.unflatten(0, (len(steps), -1)) for t in noted))
 
 
 @dataclass
 class _Part:
-    """Stages of a few steps: what acted, (m, ..., n) or (m, ..., 2, n), and the gradients by it."""
+    """Stages of a few steps: what acted, (m, ..., n) or (m, ..., 2, n), and what it drove."""
 
     phasors: Tensor
     stiffness: Tensor
@@ -211,10 +210,11 @@ class _Part:
         """Views of each stage, the last one first."""
         stages = (
             *parts(self.phasors),
+            self.phasors,
             self.stiffness,
             self.adjoints,
+            self.adjoints.unsqueeze(-2),
             self.driven,
-            *parts(self.driven),
         )
         return zip(*(reversed(t.unbind(0)) for t in stages))
 

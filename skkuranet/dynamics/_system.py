@@ -24,7 +24,8 @@ def parts(pairs: Tensor) -> tuple[Tensor, Tensor]:
     -------
     tuple of Tensor of shape (..., n)
     """
-    return pairs.select(-2, 0), pairs.select(-2, 1)
+    first, second = pairs.unbind(-2)
+    return first, second
 
 
 @dataclass(frozen=True)
