@@ -114,7 +114,7 @@ def test_random_batches_know_their_error(kind, device, request):
             assert each.order_error < 0.05
         # An oscillator near a saddle may slip in one draw, or one estimate, and not in others.
         estimates = [each.phase_error for each in drawn]
-        assert np.median(estimates) < 2.0 * np.median(found)
+        assert np.median(estimates) < 3.0 * np.median(found)
         errors[batch_size] = np.median(found)
     assert errors[200] < 0.7 * errors[50]
 
