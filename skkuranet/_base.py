@@ -17,12 +17,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
+from skkuranet._arrays import Table, as_given, device_for, mean_and_scale
 from skkuranet._checkpoint import Checkpoint
 from skkuranet._ranks import working_ranks
 from skkuranet._recipes import CouplingRecipe
 from skkuranet._restarts import train_all
 from skkuranet._simulation import SimulationMixin
-from skkuranet._tools import random_source, resolve_device
+from skkuranet._tools import random_source
 from skkuranet.coupling import CouplingNetwork, Normalization
 from skkuranet.objectives import Objective
 from skkuranet.training import Curriculum, TrainingResult
@@ -34,7 +35,7 @@ class Lesson:
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features)
+    X : ndarray or Tensor of shape (n_samples, n_features)
         Node features.
     y : ndarray of shape (n_samples,) or None
         Targets, for callbacks.
@@ -65,7 +66,7 @@ class Lesson:
         Attributes of an earlier fit of another kind, to be forgotten.
     """
 
-    X: np.ndarray
+    X: Table
     y: np.ndarray | None
     n_groups: int
     objective: Callable[[torch.device], Objective]
@@ -156,10 +157,7 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
         generator = torch.Generator().manual_seed(seed)
         network = self._recipes[self.coupling].build(self, lesson, generator)
         if isinstance(network, CouplingNetwork):
-            mean, scale = X.mean(axis=0, dtype=float), X.std(axis=0, dtype=float)
-            # A feature whose spread is rounding error is constant.
-            scale[scale <= 10 * np.finfo(X.dtype).eps * np.abs(X).max(axis=0)] = 1.0
-            network.standardize(torch.from_numpy(mean), torch.from_numpy(scale))
+            network.standardize(*mean_and_scale(X))
         return network
 
     def _checkpoint(self, restart: int) -> Checkpoint | None:
@@ -168,9 +166,12 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
             return None
         return Checkpoint(f"{os.fspath(self.checkpoint)}.{restart}", self.checkpoint_every)
 
-    def _learn(self, lesson: Lesson) -> TrainingResult:
-        """Train ``n_init`` networks, and become what follows from the best one."""
-        device = resolve_device(self.device)
+    def _learn(self, lesson: Lesson, given: object = None) -> TrainingResult:
+        """Train ``n_init`` networks, and become what follows from the best one.
+
+        Arrays that are learned go to the library and device of the features as they were given.
+        """
+        device = device_for(self.device, lesson.X)
         # Drawn up front, so that the result does not depend on n_jobs or callbacks.
         *seeds, last_seed = random_source(self.random_state).randint(
             2**31 - 1, size=self.n_init + 1
@@ -197,7 +198,13 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
         )
         for name in lesson.outdated:
             vars(self).pop(name, None)
-        vars(self).update(learned)
+        # Classes stay NumPy's: they may be strings.
+        vars(self).update(
+            (name, as_given(value, given))
+            if isinstance(value, np.ndarray) and name != "classes_"
+            else (name, value)
+            for name, value in learned.items()
+        )
         root.call_on_fit_task_end(
             estimator=self, X=lesson.X, y=lesson.y, reconstruction_attributes={}
         )

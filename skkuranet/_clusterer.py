@@ -13,6 +13,7 @@ from sklearn.base import (
 )
 from sklearn.utils.validation import check_is_fitted
 
+from skkuranet._arrays import as_given, check_library
 from skkuranet._base import Lesson
 from skkuranet._clustering import ClusteringBase
 from skkuranet._curriculum import Curriculum
@@ -235,6 +236,7 @@ class KuraNetClusterer(
         FloatingPointError
             If the loss is not finite.
         """
+        given = X
         X, y, classes, codes = check_labelled(self, X, y, reset=True, ensure_min_samples=2)
         check_classes(X, classes, codes, self.network_size)
         self._learn_classes(
@@ -243,10 +245,11 @@ class KuraNetClusterer(
             codes,
             classes,
             "y",
+            given=given,
             # Few rows cannot outweigh a prior as many do.
             weight_decay=self.weight_decay * np.clip(_ROWS / np.sum(codes >= 0), 1.0, 10.0),
         )
-        self.labels_ = self._labels(X)
+        self.labels_ = as_given(self._labels(X), given)
         return self
 
     def fit_predict(self, X, y):
@@ -279,7 +282,7 @@ class KuraNetClusterer(
         ndarray of shape (n_samples,)
             Labels of ``classes_``.
         """
-        return self._labels(self._check(X))
+        return as_given(self._labels(self._check(X, "predict")), X)
 
     def predict_proba(self, X):
         r"""Return class probabilities from the distance to the cluster centres.
@@ -298,8 +301,8 @@ class KuraNetClusterer(
         ndarray of shape (n_samples, n_classes)
             Probabilities, in the order of ``classes_``.
         """
-        points = phasors(self._lock(self._check(X)))
-        return self._readout.probabilities(points)
+        points = phasors(self._lock(self._check(X, "predict_proba")))
+        return as_given(self._readout.probabilities(points), X)
 
     def transform(self, X):
         """Return the phasors (cos θ, sin θ) at which the rows lock.
@@ -314,7 +317,7 @@ class KuraNetClusterer(
         ndarray of shape (n_samples, 2)
             Points of the unit circle.
         """
-        return phasors(self._lock(self._check(X)))
+        return as_given(phasors(self._lock(self._check(X, "transform"))), X)
 
     def cluster(self, X, n_clusters=None, random_state=None):
         """Cluster rows by the limit of their mutual dynamics.
@@ -337,11 +340,11 @@ class KuraNetClusterer(
         ndarray of shape (n_samples,), int
             Cluster of each row, from 0.
         """
-        X = self._check(X)
+        given, X = X, self._check(X, "cluster")
         n_clusters = len(self.classes_) if n_clusters is None else n_clusters
         self._check_number("n_clusters", n_clusters, len(X), "rows")
         seed = self.random_state if random_state is None else random_state
-        return self._clusters(X, n_clusters, random_source(seed))
+        return as_given(self._clusters(X, n_clusters, random_source(seed)), given)
 
     def synchrony_loss(self, X, y, *, random_state=None):
         """Return the cluster synchrony loss of the mutual dynamics at the limit (Table II).
@@ -361,9 +364,15 @@ class KuraNetClusterer(
             0 for clusters in phase and splay among each other, 1 for the opposite.
         """
         check_is_fitted(self)
+        check_library(X, self, "synchrony_loss")
         X, _, classes, codes = check_labelled(self, X, y, reset=False)
         seed = self.random_state if random_state is None else random_state
         return self._limit_loss(X, codes, len(classes), random_source(seed))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.array_api_support = True
+        return tags
 
     def _curriculum(self, lesson: Lesson) -> Curriculum:
         # Stopping waits for a third of the schedule, however long that is.
@@ -371,7 +380,7 @@ class KuraNetClusterer(
         return dataclasses.replace(super()._curriculum(lesson), check_every=check_every)
 
     def _loss_at_limit(self, X, seed):
-        codes = np.searchsorted(self.classes_, self.predict(X))
+        codes = np.searchsorted(self.classes_, self._labels(X))
         return self._limit_loss(X, codes, len(self.classes_), random_source(seed))
 
     def _labels(self, X):

@@ -12,6 +12,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import StrOptions
 
+from skkuranet._arrays import on_host
 from skkuranet._base import KuraNetBase, Lesson
 from skkuranet._readout import PhaseReadout, cluster_phases, phasors
 from skkuranet._recipes import CLUSTERING, CLUSTERING_NORMALIZATIONS
@@ -34,7 +35,7 @@ class ClusteringBase(KuraNetBase):
         "normalization": [StrOptions({"auto", "balanced", "in_degree", "none"}), Normalization],
     }
 
-    def _learn_classes(self, X, y, codes, classes, what, *, pools=None, **options):
+    def _learn_classes(self, X, y, codes, classes, what, *, given=None, pools=None, **options):
         """Train on rows with a class each, or -1; warn if the classes merge."""
         going_on = self.warm_start and hasattr(self, "classes_")
         if going_on and not np.array_equal(classes, self.classes_):
@@ -52,7 +53,8 @@ class ClusteringBase(KuraNetBase):
                 complete=functools.partial(self._complete, normalization, X, codes, classes),
                 normalization=normalization,
                 **options,
-            )
+            ),
+            given,
         )
         if not result.converged and not result.interrupted:
             warnings.warn(
@@ -128,10 +130,10 @@ class ClusteringBase(KuraNetBase):
         # A copy integrates, so that this estimator changes only when all is done.
         trained = copy.copy(self)
         vars(trained).update(made)
-        phases = trained._integrate(X[chosen], start, n_steps, n_steps).phases[0]
+        phases = trained._integrate(X[chosen], start, n_steps, n_steps).numpy().phases[0]
         readout = PhaseReadout(phasors(phases), codes, len(classes))
         return made | {
-            "reference_features_": X[chosen],
+            "reference_features_": on_host(X[chosen]),
             "reference_phases_": phases,
             "_readout": readout,
             "cluster_centers_": readout.centers,

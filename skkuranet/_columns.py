@@ -6,6 +6,8 @@ from numbers import Integral
 
 import numpy as np
 
+from skkuranet._arrays import on_host
+
 
 def resolve_columns(roles, n_features, feature_names=None):
     """Turn the columns that play a role into indices.
@@ -72,7 +74,7 @@ def node_parameters(X, columns):
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features)
+    X : ndarray or Tensor of shape (n_samples, n_features)
         Oscillators.
     columns : dict
         What :func:`resolve_columns` returns.
@@ -88,7 +90,7 @@ def node_parameters(X, columns):
     ValueError
         If a delay is negative.
     """
-    nodes = {role: X[:, column] for role, column in columns.items()}
+    nodes = {role: on_host(X[:, column]) for role, column in columns.items()}
     delay = nodes.get("delay")
     if delay is not None and np.any(delay < 0):
         raise ValueError(

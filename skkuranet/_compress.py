@@ -5,11 +5,10 @@ from __future__ import annotations
 import copy
 from numbers import Integral
 
-import numpy as np
 import torch
 from sklearn.utils import check_scalar
 
-from skkuranet._tools import random_source
+from skkuranet._tools import as_tensor, random_source
 from skkuranet.coupling import NystromNetwork, PerSource
 
 # Rows of the network that the error and the losses are measured on, at most.
@@ -67,7 +66,7 @@ def compress(estimator, rank, X, *, n_landmarks=None, random_state=None):
     >>> small.simulate(X, n_steps=10).phases.shape
     (11, 1000)
     """
-    X = estimator._check(X)
+    X = estimator._check(X, "compress")
     if not getattr(estimator.coupling_, "stores_pairs", True):
         raise ValueError(
             "estimator has factorised couplings already, of rank "
@@ -88,16 +87,19 @@ def compress(estimator, rank, X, *, n_landmarks=None, random_state=None):
     order = rng.permutation(len(X))
     landmarks, held_out = X[order[:n_landmarks]], X[order[n_landmarks:][:_HELD_OUT]]
     network = NystromNetwork(
-        estimator.coupling_, estimator.normalization_, torch.tensor(landmarks).double(), rank
+        estimator.coupling_,
+        estimator.normalization_,
+        as_tensor(landmarks, torch.float64, torch.device("cpu")),
+        rank,
     )
     small = copy.copy(estimator)
     small.coupling_, small.normalization_ = network, PerSource()
-    exact, found = (each.coupling_matrix(held_out) for each in (estimator, small))
-    for matrix in (exact, found):
-        # An oscillator does not act on itself, whatever it is coupled to.
-        np.fill_diagonal(matrix, 0.0)
+    # An oscillator does not act on itself, whatever it is coupled to.
+    exact, found = (
+        each._coupling_matrix(held_out, None).fill_diagonal_(0.0) for each in (estimator, small)
+    )
     start = rng.randint(2**31 - 1)
-    small.compression_error_ = float(np.linalg.norm(found - exact) / np.linalg.norm(exact))
+    small.compression_error_ = float((found - exact).norm() / exact.norm())
     small.compression_loss_ = tuple(
         each._loss_at_limit(held_out, start) for each in (estimator, small)
     )

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
+from skkuranet._arrays import as_given, device_for
 from skkuranet._columns import node_parameters
 from skkuranet._graph import DrawnGraph, FixedGraph, edges_of, warn_if_apart
 from skkuranet._simulation import LIMIT_TIME, SimulationMixin, steps_in
-from skkuranet._tools import resolve_device
+from skkuranet._tools import as_tensor
 from skkuranet.losses import feature_correlation
 
 # The last part of a trajectory over which order is averaged: 200 steps of 0.1, as in Table I.
@@ -92,9 +93,9 @@ class OscillatorMixin(SimulationMixin):
         -------
         Trajectory
             ``times`` (T,) and ``phases`` (T, n_samples); its methods tell which oscillators drift
-            and how fast.
+            and how fast. Tensors, on the same device, where X is one and scikit-learn dispatches.
         """
-        X = self._check(X)
+        X = self._check(X, "simulate")
         edges = self._edges(X, connectivity)
         if edges is not None:
             warn_if_apart(edges, len(X))
@@ -127,18 +128,18 @@ class OscillatorMixin(SimulationMixin):
         ndarray of shape (n_samples, n_samples) or (n_samples, n_sources)
             K[i, j] is the strength with which source j acts on target i.
         """
-        X = self._check(X)
+        given, X = X, self._check(X, "coupling_matrix")
         if Y is not None:
             if connectivity is not None:
                 raise ValueError(
                     "connectivity says how the rows of X couple with one another; leave it out "
                     "where Y drives them."
                 )
-            return self._coupling_matrix(X, self._check(Y))
+            sources = self._check(Y, "coupling_matrix")
+            return as_given(self._coupling_matrix(X, sources), given)
         couplings = self._coupling_matrix(X, None, self._edges(X, connectivity))
         # Factors leave rounding errors there.
-        np.fill_diagonal(couplings, 0.0)
-        return couplings
+        return as_given(couplings.fill_diagonal_(0.0), given)
 
     def feature_correlation(self, X, *, connectivity=None):
         r"""Return the correlation of the features of coupled oscillators, C_x (eq. 7).
@@ -159,12 +160,12 @@ class OscillatorMixin(SimulationMixin):
         float
             From −1, where opposites are coupled, to 1; 0 where features do not vary.
         """
-        X = self._check(X)
+        X = self._check(X, "feature_correlation")
         with self._operator(X, connectivity) as coupling:
             # Centred in double precision: features may vary little around a large value.
-            centred = X - X.mean(axis=0, dtype=float)
-            features = torch.as_tensor(centred, dtype=coupling.dtype, device=coupling.device)
-            return float(feature_correlation(coupling, features))
+            features = as_tensor(X, torch.float64, coupling.device)
+            centred = (features - features.mean(0)).to(coupling.dtype)
+            return float(feature_correlation(coupling, centred))
 
     def fan_in(self, X, *, connectivity=None):
         r"""Return the mean coupling of each oscillator as a source, times their number.
@@ -184,15 +185,15 @@ class OscillatorMixin(SimulationMixin):
         ndarray of shape (n_samples,)
             Sum of the couplings of each source.
         """
-        X = self._check(X)
+        given, X = X, self._check(X, "fan_in")
         with self._operator(X, connectivity) as coupling:
             ones = torch.ones((1, len(X)), dtype=coupling.dtype, device=coupling.device)
-            return coupling.rmatvec(ones)[0].cpu().numpy()
+            return as_given(coupling.rmatvec(ones)[0], given)
 
     @contextmanager
     def _operator(self, X, connectivity):
         """The couplings of the network made of X, in single precision."""
-        device = resolve_device(self.device)
+        device = device_for(self.device, X)
         edges = self._edges(X, connectivity)
         with torch.no_grad():
             yield self._couple(X, self._network_on(device, torch.float32), device, edges)

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from sklearn.utils import check_scalar
 
+from skkuranet._arrays import as_given, device_for, on_host
 from skkuranet._simulation import LIMIT_TIME, node_tensor, steps_in
-from skkuranet._tools import random_source, resolve_device, to_tensor
+from skkuranet._tools import random_source, to_tensor
 from skkuranet.coupling import couple
 from skkuranet.dynamics import integrate
 
@@ -103,7 +104,7 @@ def simulate_in_batches(
     >>> simulate_in_batches(clusterer, X, n_steps=20, batch_size=200).phases.shape
     (2000,)
     """
-    X = estimator._check(X)
+    given, X = X, estimator._check(X, "simulate_in_batches")
     nodes = estimator._nodes(X)
     if "delay" in nodes or getattr(estimator, "connectivity", None) is not None:
         raise ValueError(
@@ -121,7 +122,7 @@ def simulate_in_batches(
     rng = random_source(estimator.random_state if random_state is None else random_state)
     if initial_phases is None:
         initial_phases = rng.uniform(0.0, 2.0 * np.pi, len(X))
-    start = np.asarray(initial_phases, dtype=np.float32)
+    start = np.asarray(on_host(initial_phases), dtype=np.float32)
     if start.shape != (len(X),) or not np.all(np.isfinite(start)):
         raise ValueError(f"initial_phases must be {len(X)} finite numbers, one for each row of X.")
     seed = int(rng.randint(2**31 - 1))
@@ -135,13 +136,13 @@ def simulate_in_batches(
         float(abs(np.exp(1j * each.astype(float)).mean())) for each in (phases, halved)
     )
     return BatchedSimulation(
-        phases, float(np.sqrt(np.mean(turned**2))), order, abs(order - of_halved)
+        as_given(phases, given), float(np.sqrt(np.mean(turned**2))), order, abs(order - of_halved)
     )
 
 
 def _run(estimator, X, nodes, start, size, step_size, n_steps, seed):
     """Phases after the last step, in batches of about ``size``."""
-    device = resolve_device(estimator.device)
+    device = device_for(estimator.device, X)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         network = estimator._network_on(device, torch.float32)

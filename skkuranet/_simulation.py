@@ -13,7 +13,16 @@ from sklearn.utils import check_scalar, gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
-from skkuranet._tools import random_source, resolve_device, resolve_storage, to_tensor
+from skkuranet._arrays import (
+    Table,
+    as_given,
+    as_table,
+    check_library,
+    device_for,
+    float_types,
+    on_host,
+)
+from skkuranet._tools import random_source, resolve_storage, to_tensor
 from skkuranet.coupling import CouplingOperator, couple, couple_driven
 from skkuranet.dynamics import Trajectory, integrate, lock
 
@@ -101,10 +110,11 @@ class SimulationMixin:
         Returns
         -------
         Trajectory
-            ``times`` (T,) and ``phases`` (T, n_samples).
+            ``times`` (T,) and ``phases`` (T, n_samples); tensors, on the same device, where X
+            is one and scikit-learn dispatches.
         """
         return self._simulate(
-            self._check(X),
+            self._check(X, "simulate"),
             n_steps=n_steps,
             save_from=save_from,
             step_size=step_size,
@@ -132,7 +142,7 @@ class SimulationMixin:
             seed = self.random_state if random_state is None else random_state
             drawn = random_source(seed).uniform(0.0, 2.0 * np.pi, len(X))
             initial_phases = drawn.astype(np.float32)
-        initial_phases = np.asarray(initial_phases)
+        initial_phases = np.asarray(on_host(initial_phases))
         if storage is not None:
             options["couple"] = partial(self._couple, storage=resolve_storage(storage))
             initial_phases = initial_phases.astype(np.float32)
@@ -155,7 +165,10 @@ class SimulationMixin:
                 f"{n_kept} steps of {len(X)} phases take {needed} bytes, more than memory_budget="
                 f"{self.memory_budget}. Raise save_from to keep fewer, or memory_budget."
             )
-        return self._integrate(X, initial_phases, n_steps, save_from, step_size, edges, **options)
+        path = self._integrate(X, initial_phases, n_steps, save_from, step_size, edges, **options)
+        if not isinstance(X, torch.Tensor):
+            return path.numpy()
+        return Trajectory(path.times.to(X.device), path.phases.to(X.device))
 
     def coupling_matrix(self, X, Y=None):
         """Return couplings as a matrix.
@@ -173,9 +186,10 @@ class SimulationMixin:
         ndarray of shape (n_samples, n_samples) or (n_samples, n_sources)
             K[i, j] is the strength with which source j acts on target i.
         """
-        return self._coupling_matrix(self._check(X), None if Y is None else self._check(Y))
+        sources = None if Y is None else self._check(Y, "coupling_matrix")
+        return as_given(self._coupling_matrix(self._check(X, "coupling_matrix"), sources), X)
 
-    def _coupling_matrix(self, X, Y, edges=None) -> np.ndarray:
+    def _coupling_matrix(self, X, Y, edges=None) -> torch.Tensor:
         sources = X if Y is None else Y
         needed = 8 * len(X) * len(sources)
         if needed > self.memory_budget:
@@ -184,25 +198,27 @@ class SimulationMixin:
                 f"than memory_budget={self.memory_budget}. Raise memory_budget, or pass fewer "
                 "rows; simulate and predict need no matrix."
             )
-        device = resolve_device(self.device)
+        device = device_for(self.device, X)
         with torch.no_grad():
             network = self._network_on(device, torch.float64)
             if Y is None:
                 operator = self._couple(X, network, device, edges)
             else:
                 operator = self._couple_driven(X, sources, network, device)
-            return operator.dense().cpu().numpy()
+            return operator.dense()
 
-    def _check(self, X):
+    def _check(self, X, method) -> Table:
+        """Features given to a method, as they are computed with."""
         check_is_fitted(self)
-        return validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        check_library(X, self, method)
+        return as_table(validate_data(self, X, dtype=float_types(X), reset=False))
 
     def _limit(self, X, rng, n_steps=None):
         """Phases of the mutual dynamics at the limit of random initial phases."""
         n_steps = steps_in(LIMIT_TIME, self.step_size) if n_steps is None else n_steps
         check_scalar(n_steps, "n_steps", Integral, min_val=1)
         start = rng.uniform(0.0, 2.0 * np.pi, len(X)).astype(np.float32)
-        return self._integrate(X, start, n_steps, n_steps).phases[0]
+        return self._integrate(X, start, n_steps, n_steps).numpy().phases[0]
 
     def _check_step(self, coupling: CouplingOperator, step_size: float) -> None:
         """Hook to warn of couplings that are too strong for the step."""
@@ -218,7 +234,7 @@ class SimulationMixin:
 
         ``couple`` makes the couplings in another way than ``_couple``.
         """
-        device = resolve_device(self.device)
+        device = device_for(self.device, X)
         step_size = self.step_size if step_size is None else step_size
         phases = torch.as_tensor(start, device=device)
         with torch.no_grad():
@@ -237,41 +253,42 @@ class SimulationMixin:
                 step_size=step_size,
                 n_steps=n_steps,
                 save_from=save_from,
-            ).numpy()
+            )
 
     def _lock(self, X) -> np.ndarray:
         """Phases at which the rows of X lock to the reference network, (n,)."""
         return self._driven(X, self._rest)
 
     def _driven(
-        self, X: np.ndarray, answer: Callable[[CouplingOperator, np.ndarray], torch.Tensor]
+        self, X: Table, answer: Callable[[CouplingOperator, Table], torch.Tensor]
     ) -> np.ndarray:
         """What ``answer`` says of the couplings of the rows of X to the reference network.
 
         In double precision, so that how rows are batched does not show.
         """
-        device = resolve_device(self.device)
+        device = device_for(self.device, X)
+        reference = as_table(self.reference_features_)
         # A pair takes a few double-precision numbers where couplings are stored.
         pairs = min(_PAIRS_PER_BATCH, self.memory_budget // 64)
-        rows = max(1, pairs // len(self.reference_features_))
+        rows = max(1, pairs // len(reference))
         answers = []
         with torch.no_grad():
             network = self._network_on(device, torch.float64)
             for batch in gen_batches(len(X), rows):
-                coupling = self._couple_driven(X[batch], self.reference_features_, network, device)
+                coupling = self._couple_driven(X[batch], reference, network, device)
                 answers.append(answer(coupling, X[batch]).cpu().numpy())
         return np.concatenate(answers)
 
-    def _rest(self, coupling: CouplingOperator, X: np.ndarray) -> torch.Tensor:
+    def _rest(self, coupling: CouplingOperator, X: Table) -> torch.Tensor:
         """Phases at which the rows of X come to rest under their couplings to the reference."""
         phases = torch.as_tensor(
-            self.reference_phases_, dtype=torch.float64, device=coupling.device
+            on_host(self.reference_phases_), dtype=torch.float64, device=coupling.device
         )
         return lock(coupling, phases).phases
 
     def _couple(
         self,
-        X: np.ndarray,
+        X: Table,
         network: nn.Module,
         device: torch.device,
         edges: np.ndarray | None = None,
@@ -287,7 +304,7 @@ class SimulationMixin:
         )
 
     def _couple_driven(
-        self, X: np.ndarray, reference: np.ndarray, network: nn.Module, device: torch.device
+        self, X: Table, reference: Table, network: nn.Module, device: torch.device
     ) -> CouplingOperator:
         return couple_driven(
             network,

@@ -15,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
+from skkuranet._arrays import as_given, as_table, float_types, on_host
 from skkuranet._base import KuraNetBase, Lesson
 from skkuranet._columns import node_parameters, resolve_columns
 from skkuranet._curriculum import Curriculum
@@ -285,7 +286,8 @@ class KuraNetSynchronizer(
             If training networks do not synchronise, or if oscillators of the reference network
             drift.
         """
-        X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
+        given = X
+        X = as_table(validate_data(self, X, dtype=float_types(X), ensure_min_samples=2))
         names = getattr(self, "feature_names_in_", None)
         roles = {"frequency": self.frequency, "field": self.field, "delay": self.delay}
         columns = resolve_columns(roles, X.shape[1], names)
@@ -309,7 +311,8 @@ class KuraNetSynchronizer(
                 weight_decay=self.weight_decay,
                 edges=edges,
                 graph=graph,
-            )
+            ),
+            given,
         )
         if not result.converged and not result.interrupted:
             warnings.warn(
@@ -319,7 +322,7 @@ class KuraNetSynchronizer(
                 stacklevel=2,
             )
         elif self._acting_phases is not None:
-            drifting = np.count_nonzero(~self.locked_)
+            drifting = np.count_nonzero(~on_host(self.locked_))
             what = (
                 f"{drifting} of {len(self.locked_)} oscillators of the reference network drift."
                 if drifting
@@ -355,7 +358,7 @@ class KuraNetSynchronizer(
         ndarray of shape (n_samples,)
             Phases relative to the mean field, in (−π, π].
         """
-        return self._lock(self._check(X))
+        return as_given(self._lock(self._check(X, "predict")), X)
 
     def transform(self, X):
         """Return the phasors (cos θ, sin θ) of the phases that ``predict`` returns.
@@ -370,7 +373,12 @@ class KuraNetSynchronizer(
         ndarray of shape (n_samples, 2)
             Points of the unit circle.
         """
-        return phasors(self._lock(self._check(X)))
+        return as_given(phasors(self._lock(self._check(X, "transform"))), X)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.array_api_support = True
+        return tags
 
     def _regime(self) -> Regime:
         return PROMPT if self.delay is None else DELAYED
@@ -410,9 +418,9 @@ class KuraNetSynchronizer(
             lag = delay_in_steps(torch.tensor(delay), self.step_size).numpy()
             kept = steps_in(WATCHED_TIME, self.step_size) + int(lag.max())
             last = max(kept, steps_in(LIMIT_TIME, self.step_size))
-            path = trained._integrate(X[chosen], start, last, last - kept, edges=edges)
+            path = trained._integrate(X[chosen], start, last, last - kept, edges=edges).numpy()
         made |= {
-            "reference_features_": X[chosen],
+            "reference_features_": on_host(X[chosen]),
             "_reference_delay": lag * self.step_size,
             "_acting_step": self.step_size,
         }
@@ -420,7 +428,10 @@ class KuraNetSynchronizer(
 
     def _rest(self, coupling, X):
         """Phases of rows driven by the reference network, relative to its mean field."""
-        double = functools.partial(torch.tensor, dtype=torch.float64, device=coupling.device)
+
+        def double(value):
+            return torch.tensor(on_host(value), dtype=torch.float64, device=coupling.device)
+
         nodes = {name: double(value) for name, value in self._nodes(X).items() if name != "delay"}
         reference = double(self.reference_phases_)
         if self._acting_phases is not None:

@@ -9,6 +9,8 @@ from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
+from skkuranet._arrays import as_table, float_types, on_host
+
 
 def check_labelled(estimator, X, y, *, reset, **options):
     """Validate X and y, where some of y may be marked as unlabelled.
@@ -28,7 +30,7 @@ def check_labelled(estimator, X, y, *, reset, **options):
 
     Returns
     -------
-    X : ndarray of shape (n_samples, n_features)
+    X : ndarray or Tensor of shape (n_samples, n_features)
         Node features.
     y : ndarray of shape (n_samples,)
         Labels as they were given.
@@ -37,7 +39,8 @@ def check_labelled(estimator, X, y, *, reset, **options):
     codes : ndarray of shape (n_samples,), int
         Class of each row; -1 where it is unlabelled.
     """
-    options = {"dtype": [np.float64, np.float32], "reset": reset, **options}
+    options = {"dtype": float_types(X), "reset": reset, **options}
+    y = on_host(y)
     if estimator.unlabeled is None:
         X, y = validate_data(estimator, X, y, **options)
         known = np.ones(len(y), dtype=bool)
@@ -53,7 +56,7 @@ def check_labelled(estimator, X, y, *, reset, **options):
     classes, known_codes = np.unique(labels, return_inverse=True)
     codes = np.full(len(y), -1, dtype=np.int64)
     codes[known] = known_codes
-    return X, y, classes, codes
+    return as_table(X), y, classes, codes
 
 
 def _is_known(y, unlabeled):
@@ -69,7 +72,7 @@ def check_classes(X, classes, codes, network_size):
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features)
+    X : ndarray or Tensor of shape (n_samples, n_features)
         Node features.
     classes : ndarray of shape (n_classes,)
         Sorted labels.
@@ -96,7 +99,7 @@ def check_classes(X, classes, codes, network_size):
             UserWarning,
             stacklevel=3,
         )
-    if np.all(X[0] == X):
+    if bool((X[0] == X).all()):
         warnings.warn(
             "All features in X are constant: all oscillators are alike, and no coupling "
             "can tell their classes apart.",

@@ -103,10 +103,20 @@ def random_source(random_state: int | np.random.RandomState | None) -> np.random
     return check_random_state(random_state)
 
 
-def to_tensor(X: np.ndarray, network: nn.Module, device: torch.device) -> torch.Tensor:
+def to_tensor(
+    X: np.ndarray | torch.Tensor, network: nn.Module, device: torch.device
+) -> torch.Tensor:
     """Node features as a tensor that the network takes, on a device."""
     # Our own networks standardise in double precision before they compute in theirs.
     ours = isinstance(network, CouplingNetwork)
     dtype = torch.float64 if ours else next((p.dtype for p in network.parameters()), torch.float32)
-    # A copy: X may be a read-only memory map, which torch cannot share.
+    return as_tensor(X, dtype, device)
+
+
+def as_tensor(
+    X: np.ndarray | torch.Tensor, dtype: torch.dtype, device: torch.device
+) -> torch.Tensor:
+    """An array as a tensor. It is copied, as it may be a read-only memory map; tensors are not."""
+    if isinstance(X, torch.Tensor):
+        return X.to(device=device, dtype=dtype)
     return torch.tensor(np.ascontiguousarray(X), dtype=dtype, device=device)

@@ -88,7 +88,8 @@ class WholeImageMixin:
             K[i, j] is the strength with which pixel j acts on pixel i.
         """
         X, _ = self._table(image)
-        return self._coupling_matrix(X if pixels is None else X[np.asarray(pixels)], None)
+        chosen = X if pixels is None else X[np.asarray(pixels)]
+        return self._coupling_matrix(chosen, None).cpu().numpy()
 
     def cluster(self, image, n_segments=None, *, n_steps=None, random_state=None):
         """Segment an image by the limit of the mutual dynamics of its pixels.

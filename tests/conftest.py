@@ -1,5 +1,10 @@
 """Every test that asks for a device runs on the CPU and, where there is one, on a CUDA card."""
 
+import os
+
+# Before scipy is imported: scikit-learn dispatches to other array libraries only with it.
+os.environ["SCIPY_ARRAY_API"] = "1"
+
 import pytest
 import torch
 

@@ -9,6 +9,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from skkuranet._arrays import Table
 from skkuranet._checkpoint import fingerprint_of
 from skkuranet._ranks import Ranks, sharing
 from skkuranet._tools import random_source, to_tensor
@@ -95,10 +96,10 @@ def simulate(
     ranks = Ranks(group)
     if getattr(estimator, "connectivity", None) is not None:
         raise ValueError("connectivity: graphs are not shared out. Use the estimator's simulate.")
-    X = estimator._check(X)
+    X = estimator._check(X, "simulate")
 
     def together(
-        X: np.ndarray, network: nn.Module, device: torch.device, edges: None
+        X: Table, network: nn.Module, device: torch.device, edges: None
     ) -> CouplingOperator:
         return couple_sharded(
             network,

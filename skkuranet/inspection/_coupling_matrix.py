@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from skkuranet._arrays import on_host
 from skkuranet.inspection._base import axes_of
 
 
@@ -61,7 +62,8 @@ class CouplingMatrixDisplay:
         CouplingMatrixDisplay
             The display, plotted.
         """
-        return cls(estimator.coupling_matrix(X), labels=y).plot(ax=ax, **imshow_kwargs)
+        matrix = on_host(estimator.coupling_matrix(X))
+        return cls(matrix, labels=on_host(y)).plot(ax=ax, **imshow_kwargs)
 
     def plot(self, *, ax=None, **imshow_kwargs):
         """Plot the couplings.

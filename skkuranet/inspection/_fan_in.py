@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import binned_statistic_2d
 
+from skkuranet._arrays import on_host
 from skkuranet._columns import resolve_columns
 from skkuranet.inspection._base import axes_of
 
@@ -93,8 +94,8 @@ class FanInDisplay:
         ).values()
         if names is None:
             names = ("", "") if known is None else tuple(known[c] for c in columns)
-        x, y = (np.asarray(X)[:, column] for column in columns)
-        fan_in = estimator.fan_in(X, connectivity=connectivity)
+        x, y = (np.asarray(on_host(X))[:, column] for column in columns)
+        fan_in = on_host(estimator.fan_in(X, connectivity=connectivity))
         binned = binned_statistic_2d(x, y, fan_in, bins=bins)
         display = cls(binned.statistic.T, binned.x_edge, binned.y_edge, names=names)
         return display.plot(ax=ax, **pcolormesh_kwargs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from skkuranet._arrays import on_host
 from skkuranet.inspection._base import axes_of, colours
 
 # Oscillators in phase would cover one another; a fixed spread of radii shows them.
@@ -63,8 +64,8 @@ class PhaseDisplay:
         PhaseDisplay
             The display, plotted.
         """
-        limit = estimator.simulate(X, random_state=random_state).phases[-1]
-        return cls(limit, labels=y).plot(ax=ax, **scatter_kwargs)
+        limit = on_host(estimator.simulate(X, random_state=random_state).phases[-1])
+        return cls(limit, labels=on_host(y)).plot(ax=ax, **scatter_kwargs)
 
     def plot(self, *, ax=None, **scatter_kwargs):
         """Plot the phases.

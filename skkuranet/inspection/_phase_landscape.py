@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from skkuranet._arrays import as_given, on_host
 from skkuranet.inspection._base import axes_of, colours
 
 
@@ -84,7 +85,7 @@ class PhaseLandscapeDisplay:
         ValueError
             If X does not have two features.
         """
-        points = np.asarray(X)
+        points = np.asarray(on_host(X))
         if points.ndim != 2 or points.shape[1] != 2:
             raise ValueError(
                 f"A phase landscape needs X with two features, got shape {points.shape}. "
@@ -97,9 +98,10 @@ class PhaseLandscapeDisplay:
         if hasattr(X, "columns"):
             # The same kind of data frame, so that the estimator finds its feature names.
             grid = type(X)(dict(zip(X.columns, grid.T, strict=True)))
-        phasors = np.asarray(estimator.transform(grid))
+        phasors = np.asarray(on_host(estimator.transform(as_given(grid, X))))
         phases = np.arctan2(phasors[:, 1], phasors[:, 0]).reshape(grid_x.shape)
-        return cls(grid_x, grid_y, phases, points=points, labels=y).plot(ax=ax, **pcolormesh_kwargs)
+        display = cls(grid_x, grid_y, phases, points=points, labels=on_host(y))
+        return display.plot(ax=ax, **pcolormesh_kwargs)
 
     def plot(self, *, ax=None, **pcolormesh_kwargs):
         """Plot the landscape.

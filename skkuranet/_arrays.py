@@ -1,0 +1,108 @@
+"""Arrays of other libraries at the boundary of the estimators (scikit-learn's array API dispatch).
+
+Inside, features are NumPy arrays or, where they were given as tensors, tensors that stay where
+they are. Labels and phases, a few numbers a row, pass through the host.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from sklearn.utils._array_api import (
+    _is_numpy_namespace,
+    check_same_namespace,
+    get_namespace,
+    get_namespace_and_device,
+    move_to,
+)
+from torch import Tensor
+
+from skkuranet._tools import resolve_device
+
+#: Features of nodes, inside the estimators.
+Table = np.ndarray | Tensor
+
+
+def float_types(X: object) -> list:
+    """The types of features that are taken as they are, in the library of X."""
+    xp, _ = get_namespace(X)
+    return [xp.float64, xp.float32]
+
+
+def as_table(X: object) -> Table:
+    """Validated features as they are computed with: a tensor stays where it is."""
+    return X.detach() if isinstance(X, Tensor) else on_host(X)
+
+
+def on_host(array: object) -> object:
+    """An array of any library as one of NumPy; what is no array is left alone."""
+    if isinstance(array, Tensor):
+        return array.detach().cpu().numpy()
+    xp, dispatched = get_namespace(array)
+    foreign = dispatched and not _is_numpy_namespace(xp)
+    return move_to(array, xp=np, device="cpu") if foreign else array
+
+
+def as_given(value: Table, X: object) -> object:
+    """A result in the library of X and on its device; strings, which few have, stay NumPy's."""
+    xp, dispatched, device = get_namespace_and_device(X)
+    if isinstance(value, Tensor) and dispatched and isinstance(X, Tensor):
+        return value.to(X.device)
+    value = on_host(value)
+    if not dispatched or _is_numpy_namespace(xp) or value.dtype.kind not in "biuf":
+        return value
+    return move_to(value, xp=xp, device=device)
+
+
+def check_library(X: object, estimator: object, method: str) -> None:
+    """Raise ValueError unless X is of the library, and on the device, of the rows of fit.
+
+    Parameters
+    ----------
+    X : array-like
+        As it was given.
+    estimator : estimator instance
+        Fitted.
+    method : str
+        What X was given to.
+    """
+    check_same_namespace(X, estimator, attribute="reference_phases_", method=method)
+
+
+def device_for(device: str | torch.device, X: Table) -> torch.device:
+    """Turn the parameter ``device`` into one; "auto" stays on the card where X is.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu", "cuda", "cuda:i"} or torch.device
+    X : ndarray or Tensor of shape (n, n_features)
+
+    Returns
+    -------
+    torch.device
+    """
+    if device == "auto" and isinstance(X, Tensor) and X.is_cuda:
+        return X.device
+    return resolve_device(device)
+
+
+def mean_and_scale(X: Table) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each feature, in double precision.
+
+    Parameters
+    ----------
+    X : ndarray or Tensor of shape (n, n_features)
+
+    Returns
+    -------
+    tuple of Tensor of shape (n_features,)
+        On the CPU. A feature that is constant but for rounding has a scale of 1.
+    """
+    if isinstance(X, Tensor):
+        scale, mean = torch.std_mean(X.double(), 0, correction=0)
+        mean, scale, largest = mean.cpu(), scale.cpu(), X.abs().amax(0).double().cpu()
+    else:
+        found = X.mean(axis=0, dtype=float), X.std(axis=0, dtype=float), np.abs(X).max(axis=0)
+        mean, scale, largest = (torch.from_numpy(a.astype(float)) for a in found)
+    rounding = torch.finfo(X.dtype) if isinstance(X, Tensor) else np.finfo(X.dtype)
+    return mean, scale.masked_fill(scale <= 10 * float(rounding.eps) * largest, 1.0)
