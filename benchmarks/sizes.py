@@ -8,6 +8,8 @@ block by block within 4 GB, without a normalisation; what 200 such steps take is
 """
 
 import argparse
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import torch
 from _common import measure, process_peak, write
@@ -22,13 +24,21 @@ from skkuranet.coupling import (
 )
 from skkuranet.dynamics import integrate
 
+KINDS = {
+    "factorised": lambda generator: (FactorizedNetwork(2, rank=8, generator=generator), Balanced()),
+    "pairwise": lambda generator: (PairwiseNetwork(2, generator=generator), InDegree()),
+    "pairwise, tiled": lambda generator: (PairwiseNetwork(2, generator=generator), Identity()),
+}
 N_STEPS = 200
 BUDGET = 4 << 30
 
 
-def run(network, normalization, n, n_steps, budget):
+def run(what, n, n_steps, budget):
     """Couple n oscillators and integrate them; no gradients."""
-    generator = torch.Generator().manual_seed(n)
+    generator = torch.Generator().manual_seed(0)
+    network, normalization = KINDS[what](generator)
+    network.eval()
+    generator.manual_seed(n)
     x = torch.randn((n, 2), generator=generator)
     start = 6.28 * torch.rand(n, generator=generator)
 
@@ -37,27 +47,33 @@ def run(network, normalization, n, n_steps, budget):
             coupling = couple(network, x, normalization, memory_budget=budget)
             integrate(coupling, start, step_size=1.0, n_steps=n_steps, save_from=n_steps)
 
-    return {"n": n, "n_steps": n_steps, **measure(action)}
+    measured = measure(action)
+    return {
+        "what": what,
+        "n": n,
+        "n_steps": n_steps,
+        **measured,
+        "process_peak_gigabytes": process_peak(),
+    }
+
+
+def alone(*arguments):
+    """``run`` in a process of its own, where no memory lies about that others have freed."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        row = pool.submit(run, *arguments).result()
+    print(row, flush=True)
+    return row
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=[10**k for k in (4, 5, 6, 7)])
     options = parser.parse_args()
-    generator = torch.Generator().manual_seed(0)
-    factorised = FactorizedNetwork(2, rank=8, generator=generator).eval()
-    pairwise = PairwiseNetwork(2, generator=generator).eval()
-    rows = []
-    for n in options.sizes:
-        rows.append({"what": "factorised", **run(factorised, Balanced(), n, N_STEPS, 2 * BUDGET)})
-        print(rows[-1], flush=True)
-    rows.append({"what": "pairwise", **run(pairwise, InDegree(), 10_000, N_STEPS, BUDGET)})
-    print(rows[-1], flush=True)
-    tiled = {"what": "pairwise, tiled", **run(pairwise, Identity(), 50_000, 1, BUDGET)}
+    rows = [alone("factorised", n, N_STEPS, 2 * BUDGET) for n in options.sizes]
+    rows.append(alone("pairwise", 10_000, N_STEPS, BUDGET))
+    tiled = alone("pairwise, tiled", 50_000, 1, BUDGET)
     tiled["seconds_of_200_steps"] = tiled["seconds"] * N_STEPS
-    rows.append(tiled)
-    print(rows[-1], flush=True)
-    write("sizes", {"rows": rows, "process_peak_gigabytes": process_peak()})
+    write("sizes", {"rows": [*rows, tiled]})
 
 
 if __name__ == "__main__":
