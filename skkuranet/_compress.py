@@ -13,6 +13,8 @@ from skkuranet.coupling import NystromNetwork, PerSource
 
 # Rows of the network that the error and the losses are measured on, at most.
 _HELD_OUT = 1000
+# Copies of the couplings among landmarks that their eigenvectors take.
+_COPIES = 7
 # Two landmarks, and a few oscillators that the error is measured on.
 _FEWEST_ROWS = 6
 
@@ -49,7 +51,8 @@ def compress(estimator, rank, X, *, n_landmarks=None, random_state=None):
     Raises
     ------
     ValueError
-        If the couplings have factors already or are not symmetric, or a number does not fit.
+        If the couplings have factors already or are not symmetric, a number does not fit, or
+        landmarks take more than the estimator's ``memory_budget``.
 
     See Also
     --------
@@ -82,6 +85,13 @@ def compress(estimator, rank, X, *, n_landmarks=None, random_state=None):
     if n_landmarks is None:
         n_landmarks = max(2, min(len(X) // 2, len(X) - 4, max(256, 8 * rank)))
     check_scalar(n_landmarks, "n_landmarks", Integral, min_val=2, max_val=len(X) - 4)
+    # Eigenvectors in double precision, and what LAPACK needs for them.
+    needed = 8 * _COPIES * n_landmarks**2
+    if needed > estimator.memory_budget:
+        raise ValueError(
+            f"Couplings of {n_landmarks} landmarks need {needed} bytes, more than memory_budget="
+            f"{estimator.memory_budget}. Raise memory_budget, or lower n_landmarks."
+        )
     seed = estimator.random_state if random_state is None else random_state
     rng = random_source(seed)
     order = rng.permutation(len(X))

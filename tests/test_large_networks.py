@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -82,6 +84,8 @@ def test_what_cannot_be_compressed_says_why(clusterer):
         compress(trained, 40, X, n_landmarks=30)
     with pytest.raises(ValueError, match="n_landmarks"):
         compress(trained, 4, X, n_landmarks=len(X))
+    with pytest.raises(ValueError, match="lower n_landmarks"):
+        compress(copy.copy(trained).set_params(memory_budget=10**6), 4, X)
     with pytest.raises(ValueError, match="X has 5 rows"):
         compress(trained, 1, X[:5])
     assert np.isfinite(compress(trained, 1, X[:6]).compression_error_)
@@ -178,9 +182,9 @@ def test_what_would_not_fit_into_memory_is_refused_with_the_figure(clusterer):
     with pytest.raises(ValueError, match=r"100 steps of 100 phases take 40000 bytes.*save_from"):
         model.simulate(X, **run)
     assert model.simulate(X, save_from=99, **run).phases.shape == (1, 100)
-    # Two copies of two factors of 16 numbers.
-    model.set_params(memory_budget=25_599)
-    with pytest.raises(ValueError, match=r"100 x 100 couplings need 25600 bytes"):
+    # Three copies of two factors of 16 numbers.
+    model.set_params(memory_budget=38_399)
+    with pytest.raises(ValueError, match=r"100 x 100 couplings need 38400 bytes"):
         model.simulate(X, n_steps=1)
     # All pairs are computed block by block instead.
     trained.set_params(memory_budget=25_599)
@@ -188,3 +192,38 @@ def test_what_would_not_fit_into_memory_is_refused_with_the_figure(clusterer):
     trained.set_params(memory_budget=2**30)
     whole = trained.simulate(X, n_steps=5, random_state=0).phases
     np.testing.assert_allclose(tiled, whole, atol=1e-4)
+
+
+WITHIN_BUDGET = """
+import sys
+from pathlib import Path
+
+import torch
+
+from skkuranet.coupling import Balanced, FactorizedNetwork, InDegree, couple
+from skkuranet.dynamics import integrate
+
+def peak():
+    # Of this program alone; the largest size that the system reports counts its parent.
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(status.split("VmHWM:")[1].split()[0])
+
+normalization = eval(sys.argv[1])
+network, x = FactorizedNetwork(2, rank=16).eval(), torch.randn(1_000_000, 2)
+budget = normalization.factor_copies * len(x) * 2 * 16 * 4
+torch.eye(300).inverse()
+before = peak()
+with torch.no_grad():
+    coupling = couple(network, x, normalization, memory_budget=budget)
+    integrate(coupling, x[:, 0], step_size=0.1, n_steps=3, save_from=3)
+print(peak() - before, budget)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
+@pytest.mark.parametrize("normalization", ["Balanced()", "InDegree(order=2)"])
+def test_factors_stay_within_the_budget_that_they_are_granted(normalization):
+    command = [sys.executable, "-c", WITHIN_BUDGET, normalization]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    used, budget = map(int, done.stdout.split())
+    assert 0.3 * budget < used < budget

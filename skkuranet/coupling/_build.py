@@ -46,9 +46,9 @@ def couple(
         and less time where the processor or card computes in it; see :class:`HalfCoupling`.
         They have no gradients. By default the type of the network.
     memory_budget : int, default=2**30
-        Bytes that two copies of a matrix of couplings, or of its factors, may take, as
-        normalising it needs both. A larger matrix is tiled: computed block by block at every
-        product and never stored.
+        Bytes that two copies of a matrix of couplings may take, as normalising it needs both, or
+        the copies of its factors that ``normalization.factor_copies`` counts. A larger matrix is
+        tiled: computed block by block at every product and never stored.
 
     Returns
     -------
@@ -67,7 +67,8 @@ def couple(
         return normalization.__call__(_half(network, x, storage, edges, memory_budget))
     if edges is not None:
         return normalization.__call__(_along(network, x, x, edges))
-    return normalization.__call__(_raw(network, x, x, memory_budget))
+    copies = normalization.factor_copies
+    return normalization.__call__(_raw(network, x, x, memory_budget, copies))
 
 
 def couple_driven(
@@ -110,7 +111,9 @@ def couple_driven(
         pairs = reference_edges if a is reference else edges
         if a is reference and b is not reference and edges is not None:
             pairs = edges.flip(0)
-        return _raw(network, a, b, memory_budget) if pairs is None else _along(network, a, b, pairs)
+        if pairs is None:
+            return _raw(network, a, b, memory_budget, normalization.factor_copies)
+        return _along(network, a, b, pairs)
 
     return normalization.driven(between, x, reference)
 
@@ -154,13 +157,15 @@ def _matrix(network: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     return matrix
 
 
-def _raw(network: nn.Module, x: Tensor, y: Tensor, memory_budget: int) -> CouplingOperator:
+def _raw(
+    network: nn.Module, x: Tensor, y: Tensor, memory_budget: int, factor_copies: int
+) -> CouplingOperator:
     n, p = x.shape[-2], y.shape[-2]
     stored = getattr(network, "stores_pairs", True)
     size = next((w.element_size() for w in network.parameters()), x.element_size())
     n_networks = x.shape[:-2].numel()
     if isinstance(network, LowRankNetwork):
-        needed = 2 * n_networks * (n + p) * network.n_factors * size
+        needed = factor_copies * n_networks * (n + p) * network.n_factors * size
         if needed > memory_budget:
             raise ValueError(
                 f"Factors of {n} x {p} couplings need {needed} bytes, more than memory_budget="

@@ -11,6 +11,7 @@ from skkuranet.coupling._base import CouplingOperator, matmul
 
 # Numbers of a factor from which on products with it as rows are worth the copy.
 _LARGE = 1 << 15
+_ROWS_AT_ONCE = 1 << 16
 
 
 class FactorizedCoupling(CouplingOperator):
@@ -128,9 +129,11 @@ class FactorizedCoupling(CouplingOperator):
                 "normalise them by their row norm (InDegree(order=2))."
             )
         gram = self._whole(self.right.mT @ self.right)
-        squared = ((self.left @ gram) * self.left).sum(-1)
+        # By parts, whose products are small beside the factors.
+        parts = self.left.split(_ROWS_AT_ONCE, -2)
+        squared = torch.cat([((part @ gram) * part).sum(-1) for part in parts], -1)
         if self.diagonal is not None:
-            own = (self.left * self.right).sum(-1)
+            own = self._own()
             squared = squared - own.square() + (own - self.diagonal).square()
         # Rounding may leave a vanishing row norm slightly negative.
         return squared.clamp_min(0.0)
@@ -148,7 +151,7 @@ class FactorizedCoupling(CouplingOperator):
                 "of form 'nonnegative'."
             )
         left, right = self._whole(self.left.sum(-2)), self._whole(self.right.sum(-2))
-        own = self._whole((self.left * self.right).sum((-2, -1)))
+        own = self._whole(self._own().sum(-1))
         return ((left * right).sum(-1) - own).log()
 
     def positive(self, log_mass: Tensor) -> CouplingOperator:
@@ -184,7 +187,14 @@ class FactorizedCoupling(CouplingOperator):
 
     def without_self_coupling(self) -> FactorizedCoupling:
         """Return K with a zero diagonal."""
-        return self._with(self.left, self.right, (self.left * self.right).sum(-1))
+        return self._with(self.left, self.right, self._own())
+
+    def _own(self) -> Tensor:
+        """Products of the factors of each node."""
+        pairs = zip(
+            self.left.split(_ROWS_AT_ONCE, -2), self.right.split(_ROWS_AT_ONCE, -2), strict=True
+        )
+        return torch.cat([(left * right).sum(-1) for left, right in pairs], -1)
 
     def _whole(self, part: Tensor) -> Tensor:
         """Sum over nodes, of the whole network; a hook for processes that share one."""

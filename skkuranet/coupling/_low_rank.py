@@ -64,9 +64,17 @@ class LowRankNetwork(CouplingNetwork, ABC):
         if torch.is_grad_enabled() or x.shape[-2] <= _NODES_AT_ONCE:
             return self.embed(x)
         # The hidden activations of millions of nodes are larger than their factors.
-        parts = [self.embed(part) for part in x.split(_NODES_AT_ONCE, -2)]
-        left, right = (torch.cat(side, -2) for side in zip(*parts, strict=True))
-        return left, right
+        whole: tuple[Tensor, Tensor] | None = None
+        for first in range(0, x.shape[-2], _NODES_AT_ONCE):
+            here = slice(first, first + _NODES_AT_ONCE)
+            parts = self.embed(x[..., here, :])
+            if whole is None:
+                left, right = (part.new_empty((*x.shape[:-1], part.shape[-1])) for part in parts)
+                whole = left, right
+            for side, part in zip(whole, parts, strict=True):
+                side[..., here, :] = part
+        assert whole is not None
+        return whole
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Return raw couplings.

@@ -23,6 +23,11 @@ _TINY = 1e-12
 class Normalization(ABC):
     """Turns raw couplings into the couplings that act."""
 
+    @property
+    def factor_copies(self) -> int:
+        """How often the memory of raw factors is needed to normalise and to integrate them."""
+        return 3
+
     @abstractmethod
     def __call__(self, raw: CouplingOperator) -> CouplingOperator:
         """Normalise the raw couplings of a network.
@@ -87,6 +92,11 @@ class InDegree(Normalization):
         if self.order not in (1, 2):
             raise ValueError(f"order must be 1 or 2, got {self.order!r}.")
 
+    @property
+    def factor_copies(self) -> int:
+        """More than usual: K and its transpose add their ranks."""
+        return 5 if self.symmetrize else 3
+
     def __call__(self, raw: CouplingOperator) -> CouplingOperator:
         """Normalise the raw couplings of a network."""
         # One name for every stage, so that two matrices are alive at a time at most.
@@ -144,7 +154,9 @@ class Balanced(Normalization):
 
     def __call__(self, raw: CouplingOperator) -> CouplingOperator:
         """Normalise the raw couplings of a network."""
-        return _unit_rows(raw.scale(None, raw.source_density().reciprocal()))
+        # One name, so that raw factors are dropped where they are replaced.
+        raw = raw.scale(None, raw.source_density().reciprocal())
+        return _unit_rows(raw)
 
     def driven(self, between: Between, x: Tensor, reference: Tensor) -> CouplingOperator:
         """Normalise the couplings of test oscillators to a reference network."""
