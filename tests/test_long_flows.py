@@ -4,6 +4,9 @@ import weakref
 
 import pytest
 import torch
+from torch import is_tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from skkuranet.coupling import (
     DenseCoupling,
@@ -203,3 +206,33 @@ def test_raw_couplings_are_dropped_while_they_are_normalised(device):
     model, x = Pairs(2, (4,)).to(device), torch.rand((20, 2)).to(device)
     with torch.no_grad():
         assert isinstance(couple(model, x, InDegree(symmetrize=False)), DenseCoupling)
+
+
+class Allocations(TorchDispatchMode):
+    """Counts the results that are no view of, and not written into, what went in."""
+
+    count = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        results = function(*args, **(kwargs or {}))
+        known = {
+            t.untyped_storage().data_ptr() for t in tree_leaves((args, kwargs)) if is_tensor(t)
+        }
+        found = [t for t in tree_leaves(results) if is_tensor(t)]
+        self.count += sum(t.untyped_storage().data_ptr() not in known for t in found)
+        return results
+
+
+@pytest.mark.parametrize("shape", [(), (3,)])
+def test_steps_reuse_their_memory(shape):
+    K, start = torch.ones((*shape, 20, 20)), torch.ones((*shape, 20))
+    frequency = torch.ones((*shape, 20))
+
+    def allocations(n_steps, save_from):
+        run = {"step_size": 0.1, "n_steps": n_steps, "save_from": save_from}
+        with Allocations() as allocations:
+            integrate(DenseCoupling(K), start, frequency=frequency, **run)
+        return allocations.count
+
+    assert allocations(30, 30) == allocations(10, 10)
+    assert allocations(30, 0) == allocations(10, 0)

@@ -70,6 +70,42 @@ class CouplingOperator(ABC):
             Products, as rows.
         """
 
+    def matvec_in(self, x: Tensor, out: Tensor) -> Tensor:
+        """Return what :meth:`matvec` does, in the memory of ``out`` if the operator can.
+
+        Solvers call it at every step; it has no gradients. Here ``out`` is left alone.
+
+        Parameters
+        ----------
+        x : Tensor of shape (..., m, n_sources)
+            Vectors v, as rows.
+        out : Tensor of shape (..., m, n_targets)
+            May be overwritten.
+
+        Returns
+        -------
+        Tensor of shape (..., m, n_targets)
+            Products, as rows.
+        """
+        return self.matvec(x)
+
+    def rmatvec_in(self, x: Tensor, out: Tensor) -> Tensor:
+        """Return what :meth:`rmatvec` does, in the memory of ``out`` if the operator can.
+
+        Parameters
+        ----------
+        x : Tensor of shape (..., m, n_targets)
+            Vectors v, as rows.
+        out : Tensor of shape (..., m, n_sources)
+            May be overwritten.
+
+        Returns
+        -------
+        Tensor of shape (..., m, n_sources)
+            Products, as rows.
+        """
+        return self.rmatvec(x)
+
     @abstractmethod
     def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
         r"""Pull the cotangent ``left.mT @ right`` of K back to :attr:`tensors`.
@@ -465,11 +501,11 @@ class _Sum(CouplingOperator):
         return (*self._first.vjp(left, right), *self._second.vjp(left, right))
 
 
-def matmul(a: Tensor, b: Tensor) -> Tensor:
+def matmul(a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
     """Return a @ b, with less overhead for batches of small networks than the operator has."""
     if a.ndim == b.ndim == 3 and len(a) == len(b):
-        return torch.bmm(a, b)
-    return a @ b
+        return torch.bmm(a, b, out=out)
+    return torch.matmul(a, b, out=out)
 
 
 def exp_below(logits: Tensor) -> Tensor:

@@ -80,10 +80,18 @@ class DenseCoupling(StoredCoupling):
 
     def matvec(self, x: Tensor) -> Tensor:
         """Return K x."""
+        return self._product(x, None)
+
+    def matvec_in(self, x: Tensor, out: Tensor) -> Tensor:
+        """Return K x in the memory of ``out``."""
+        return self._product(x, out)
+
+    def _product(self, x: Tensor, out: Tensor | None) -> Tensor:
         matrix = self.matrix
         if matrix.numel() < _LARGE or not self._streams(x):
-            return matmul(x, self._columns)
-        out = x.new_empty((len(x), len(matrix)))
+            return matmul(x, self._columns, out)
+        if out is None:
+            out = x.new_empty((len(x), len(matrix)))
         with torch.no_grad():
             rows = max(1, _BLOCK_BYTES // (matrix.shape[1] * matrix.element_size()))
             for block, part in zip(matrix.split(rows), out.split(rows, -1), strict=True):
@@ -101,6 +109,10 @@ class DenseCoupling(StoredCoupling):
     def rmatvec(self, x: Tensor) -> Tensor:
         """Return Kᵀ x."""
         return matmul(x, self.matrix)
+
+    def rmatvec_in(self, x: Tensor, out: Tensor) -> Tensor:
+        """Return Kᵀ x in the memory of ``out``."""
+        return matmul(x, self.matrix, out)
 
     def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
         """Return the cotangent itself."""

@@ -72,13 +72,23 @@ class FactorizedCoupling(CouplingOperator):
 
     def matvec(self, x: Tensor) -> Tensor:
         """Return K x in O(n r) operations."""
-        left, right = self._rows
-        return self._drop_diagonal(matmul(self._whole(matmul(x, right.mT)), left), x)
+        return self._product(x, self._rows)
 
     def rmatvec(self, x: Tensor) -> Tensor:
         """Return Kᵀ x in O(n r) operations."""
-        left, right = self._rows
-        return self._drop_diagonal(matmul(self._whole(matmul(x, left.mT)), right), x)
+        return self._product(x, self._rows[::-1])
+
+    def matvec_in(self, x: Tensor, out: Tensor) -> Tensor:
+        """Return K x in the memory of ``out``."""
+        return self._product(x, self._rows, out)
+
+    def rmatvec_in(self, x: Tensor, out: Tensor) -> Tensor:
+        """Return Kᵀ x in the memory of ``out``."""
+        return self._product(x, self._rows[::-1], out)
+
+    def _product(self, x: Tensor, rows: tuple[Tensor, Tensor], out: Tensor | None = None) -> Tensor:
+        left, right = rows
+        return self._drop_diagonal(matmul(self._whole(matmul(x, right.mT)), left, out), x)
 
     def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of the factors, without an n x n intermediate."""

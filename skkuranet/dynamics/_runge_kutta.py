@@ -104,6 +104,9 @@ class _Plan:
         phasors = phases.new_empty((*phases.shape[:-1], 2, phases.shape[-1]))
         cosine, sine = parts(phasors)
         slots = saved.unbind(0)
+        # Memory of a step is reused by the next one.
+        drive, less, moving = (torch.empty_like(t) for t in (phasors, phases, phases))
+        memory = [(torch.empty_like(phases), less) for _ in weights]
         for step in range(self.n_steps):
             rates: list[Tensor] = []
             for stage in range(len(weights)):
@@ -115,12 +118,14 @@ class _Plan:
                     tape.append(point)
                 torch.cos(point, out=cosine)
                 torch.sin(point, out=sine)
-                felt = system.felt(system.coupling.matvec(phasors))
-                rates.append(system.rate((cosine, sine), felt))
+                felt = system.felt(system.coupling.matvec_in(phasors, drive))
+                rates.append(system.rate((cosine, sine), felt, out=memory[stage]))
             *first, last = zip(weights, rates, strict=True)
             for weight, rate in first:
                 phases = torch.add(phases, rate, alpha=h * weight)
-            slot = slots[step + 1 - self.save_from] if step + 1 >= self.save_from else None
+            slot: Tensor | None = moving if tape is None else None
+            if step + 1 >= self.save_from:
+                slot = slots[step + 1 - self.save_from]
             phases = torch.add(phases, last[1], alpha=h * last[0], out=slot)
         return saved
 
@@ -163,6 +168,8 @@ class _Plan:
         backwards = part.backwards()
         # As tensors: numbers would be converted at every step.
         shares = [costate.new_tensor(h * weight) for weight in weights]
+        memory = [torch.empty_like(part.adjoints[0]) for _ in weights]
+        back, total = torch.empty_like(part.driven[0]), torch.empty_like(memory[0])
         for step in reversed(steps):
             pulled: dict[int, Tensor] = {}
             for stage in range(n_stages - 1, -1, -1):
@@ -173,10 +180,10 @@ class _Plan:
                     if a:
                         adjoint.add_(value, alpha=h * a)
                 torch.mul(row, phasors, out=driven)
-                by_cosine, by_sine = parts(system.coupling.rmatvec(driven))
-                value = torch.mul(cosine, by_cosine).addcmul_(sine, by_sine)
+                by_cosine, by_sine = parts(system.coupling.rmatvec_in(driven, back))
+                value = torch.mul(cosine, by_cosine, out=memory[stage]).addcmul_(sine, by_sine)
                 pulled[stage] = value.addcmul_(adjoint, stiffness, value=-1)
-            costate = functools.reduce(torch.add, pulled.values()).add_(costate)
+            costate = torch.add(functools.reduce(torch.add, pulled.values()), costate, out=total)
             if step >= self.save_from:
                 costate += grads[step - self.save_from]
         noted = part.phasors, part.adjoints, part.driven

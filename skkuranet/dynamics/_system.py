@@ -124,7 +124,12 @@ class KuramotoSystem:
         real, imaginary = parts(drive)
         return (real if self.field is None else real - self.field), imaginary
 
-    def rate(self, phasors: tuple[Tensor, Tensor], felt: tuple[Tensor, Tensor]) -> Tensor:
+    def rate(
+        self,
+        phasors: tuple[Tensor, Tensor],
+        felt: tuple[Tensor, Tensor],
+        out: tuple[Tensor, Tensor] | None = None,
+    ) -> Tensor:
         """Return dθ/dt of targets at ``phasors``.
 
         Parameters
@@ -133,14 +138,17 @@ class KuramotoSystem:
             Cosine and sine of the phases of the targets.
         felt : tuple of Tensor of shape (..., n)
             What they feel; see :meth:`felt`.
+        out : tuple of Tensor of shape (..., n), optional
+            Where to write it, and memory to work in.
 
         Returns
         -------
         Tensor of shape (..., n)
         """
         (cosine, sine), (real, imaginary) = phasors, felt
-        rate = (cosine * imaginary).sub_(sine * real)
-        return rate if self.frequency is None else rate + self.frequency
+        rate, less = out or (None, None)
+        rate = torch.mul(cosine, imaginary, out=rate).sub_(torch.mul(sine, real, out=less))
+        return rate if self.frequency is None else rate.add_(self.frequency)
 
     def stiffness(
         self,
