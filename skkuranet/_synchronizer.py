@@ -122,7 +122,9 @@ class KuraNetSynchronizer(
         Bytes that stored couplings may take, two copies of them. A larger network is simulated
         in tiles that are never stored; batches of training beyond it are refused.
     device : str or torch.device, default="auto"
-        "auto" uses a CUDA device where there is one. Fitted attributes stay on the CPU.
+        "auto" uses a CUDA device where there is one, and that of X if X is a tensor. Fitted
+        attributes are arrays, or tensors where X is, if scikit-learn dispatches; the coupling
+        network is on the CPU.
     random_state : int, RandomState instance or None, default=None
         Source of initial weights, networks and phases.
     verbose : bool or int, default=0
