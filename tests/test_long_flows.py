@@ -5,6 +5,7 @@ import weakref
 import pytest
 import torch
 from torch import is_tensor
+from torch.func import functional_call
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -14,6 +15,7 @@ from skkuranet.coupling import (
     FactorizedNetwork,
     InDegree,
     PairwiseNetwork,
+    _networks,
     couple,
 )
 from skkuranet.dynamics import integrate
@@ -236,3 +238,24 @@ def test_steps_reuse_their_memory(shape):
 
     assert allocations(30, 30) == allocations(10, 10)
     assert allocations(30, 0) == allocations(10, 0)
+
+
+@pytest.mark.parametrize("activation", ["leaky_relu", "relu", "tanh", "silu"])
+@pytest.mark.parametrize("sizes", [(5,), (5, 4), (3, 6, 4)])
+@pytest.mark.parametrize("batch", [(), (2,)])
+def test_gradients_of_a_pairwise_network_by_parts(activation, sizes, batch, device, monkeypatch):
+    # Two or three targets at a time, so that the last part is smaller.
+    monkeypatch.setattr(_networks, "_TILE_BYTES", 900)
+    monkeypatch.setattr(_networks, "_TILES_OF_A_CARD", 1)
+    generator = torch.Generator().manual_seed(1)
+    network = PairwiseNetwork(2, sizes, activation=activation, generator=generator)
+    network = network.double().to(device)
+    x, y = (normal(generator, *batch, n, 2).to(device).requires_grad_() for n in (7, 6))
+
+    def couplings(x, y, *parameters):
+        return functional_call(network, dict(zip(names, parameters, strict=True)), (x, y))
+
+    names, parameters = zip(*network.named_parameters(), strict=True)
+    assert torch.autograd.gradcheck(couplings, (x, y, *parameters))
+    with torch.no_grad():
+        torch.testing.assert_close(network(x, y), couplings(x, y, *parameters))
