@@ -109,7 +109,7 @@ class PerceptronOfPairs(torch.autograd.Function):
             kept.append(pairs.flatten(0, -2))
             for w, b in hidden:
                 kept.append(activation.overwrite(torch.addmm(b, kept[-1], w.mT)))
-            couplings.append(torch.addmv(bias, kept[-1], weight[0]).view(shape))
+            couplings.append(torch.mv(kept[-1], weight[0]).add_(bias).view(shape))
         ctx.activation, ctx.rows, ctx.n_layers = activation, rows, len(layers)
         ctx.save_for_backward(*layers, *kept)
         return torch.cat(couplings, -2)
@@ -118,7 +118,8 @@ class PerceptronOfPairs(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
         """Pull the gradient back through the rows of each part, whose activations are read once."""
-        layers, kept = ctx.saved_tensors[: ctx.n_layers], ctx.saved_tensors[ctx.n_layers :]
+        saved = ctx.saved_tensors
+        layers, kept = saved[: ctx.n_layers], saved[ctx.n_layers :]
         weights, pull_back = layers[::2], ctx.activation.pull_back
         by_layer = [torch.zeros_like(layer) for layer in layers]
         by_target, by_source = [], None
@@ -137,7 +138,7 @@ class PerceptronOfPairs(torch.autograd.Function):
                 by_layer[2 * layer + 1].add_(back.sum(0))
                 back = torch.mm(back, weights[layer], out=memory[layer][: len(of_pair)])
                 pull_back(back, values[layer], back)
-            pairs = back.view(*part.shape, -1)
+            pairs = back.view(*part.shape, back.shape[-1])
             by_target.append(pairs.sum(-2))
             reached = pairs.sum(-3)
             by_source = reached if by_source is None else by_source.add_(reached)
