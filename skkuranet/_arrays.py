@@ -15,6 +15,7 @@ from sklearn.utils._array_api import (
     get_namespace_and_device,
     move_to,
 )
+from sklearn.utils.validation import validate_data
 from torch import Tensor
 
 from skkuranet._tools import resolve_device
@@ -23,10 +24,37 @@ from skkuranet._tools import resolve_device
 Table = np.ndarray | Tensor
 
 
-def float_types(X: object) -> list:
-    """The types of features that are taken as they are, in the library of X."""
+def validated(estimator: object, X: object, *y: object, **options: object) -> object:
+    """Features, and labels if there are any, that scikit-learn has validated.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+    X : array-like of shape (n_samples, n_features)
+        As it was given.
+    *y : ndarray of shape (n_samples,)
+        Labels.
+    **options : dict
+        Passed to ``validate_data``.
+
+    Returns
+    -------
+    ndarray or Tensor, or a pair of it and the labels
+        In double or single precision.
+    """
+    if isinstance(X, Tensor):
+        if X.layout is not torch.strided or X.is_complex():
+            raise ValueError("X must be a dense tensor of real numbers: X.to_dense(), X.real.")
+        X = X.detach()
     xp, _ = get_namespace(X)
-    return [xp.float64, xp.float32]
+    found = validate_data(estimator, X, *y, dtype=[xp.float64, xp.float32], **options)
+    return (as_table(found[0]), found[1]) if y else as_table(found)
+
+
+def empty_like(X: object) -> object:
+    """An empty array of the library and on the device of X; None for NumPy's."""
+    xp, dispatched = get_namespace(X)
+    return X[:0] if dispatched and not _is_numpy_namespace(xp) else None
 
 
 def as_table(X: object) -> Table:
@@ -37,7 +65,9 @@ def as_table(X: object) -> Table:
 def on_host(array: object) -> object:
     """An array of any library as one of NumPy; what is no array is left alone."""
     if isinstance(array, Tensor):
-        return array.detach().cpu().numpy()
+        array = array.detach().cpu().resolve_neg()
+        # NumPy has no such type.
+        return (array.float() if array.dtype is torch.bfloat16 else array).numpy()
     xp, dispatched = get_namespace(array)
     foreign = dispatched and not _is_numpy_namespace(xp)
     return move_to(array, xp=np, device="cpu") if foreign else array

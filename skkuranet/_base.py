@@ -62,6 +62,8 @@ class Lesson:
         ``encoding(generator)`` returns what coupling networks see features through.
     attributes : mapping, default={}
         Further fitted attributes, which do not depend on the network.
+    like : array, optional
+        Of the library, and on the device, that fitted arrays are wanted in; NumPy's by default.
     outdated : tuple of str, default=()
         Attributes of an earlier fit of another kind, to be forgotten.
     """
@@ -79,11 +81,16 @@ class Lesson:
     graph: Callable[[Tensor], Tensor] | None = None
     encoding: Callable[[torch.Generator], nn.Module] | None = None
     attributes: Mapping[str, object] = field(default_factory=dict)
+    like: object = None
     outdated: tuple[str, ...] = ()
 
     def completed(self, network: nn.Module, seed: int) -> dict:
         """All fitted attributes, with those that follow from a trained network."""
-        return {**self.attributes, **self.complete(network, seed)}
+        made = {**self.attributes, **self.complete(network, seed)}
+        return {
+            name: as_given(value, self.like) if isinstance(value, np.ndarray) else value
+            for name, value in made.items()
+        }
 
 
 class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
@@ -166,11 +173,8 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
             return None
         return Checkpoint(f"{os.fspath(self.checkpoint)}.{restart}", self.checkpoint_every)
 
-    def _learn(self, lesson: Lesson, given: object = None) -> TrainingResult:
-        """Train ``n_init`` networks, and become what follows from the best one.
-
-        Arrays that are learned go to the library and device of the features as they were given.
-        """
+    def _learn(self, lesson: Lesson) -> TrainingResult:
+        """Train ``n_init`` networks, and become what follows from the best one."""
         device = device_for(self.device, lesson.X)
         # Drawn up front, so that the result does not depend on n_jobs or callbacks.
         *seeds, last_seed = random_source(self.random_state).randint(
@@ -198,13 +202,7 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
         )
         for name in lesson.outdated:
             vars(self).pop(name, None)
-        # Classes stay NumPy's: they may be strings.
-        vars(self).update(
-            (name, as_given(value, given))
-            if isinstance(value, np.ndarray) and name != "classes_"
-            else (name, value)
-            for name, value in learned.items()
-        )
+        vars(self).update(learned)
         root.call_on_fit_task_end(
             estimator=self, X=lesson.X, y=lesson.y, reconstruction_attributes={}
         )

@@ -13,7 +13,7 @@ from sklearn.base import (
 )
 from sklearn.utils.validation import check_is_fitted
 
-from skkuranet._arrays import as_given, check_library
+from skkuranet._arrays import as_given, check_library, empty_like, on_host
 from skkuranet._base import Lesson
 from skkuranet._clustering import ClusteringBase
 from skkuranet._curriculum import Curriculum
@@ -247,7 +247,7 @@ class KuraNetClusterer(
             codes,
             classes,
             "y",
-            given=given,
+            like=empty_like(given),
             # Few rows cannot outweigh a prior as many do.
             weight_decay=self.weight_decay * np.clip(_ROWS / np.sum(codes >= 0), 1.0, 10.0),
         )
@@ -382,8 +382,8 @@ class KuraNetClusterer(
         return dataclasses.replace(super()._curriculum(lesson), check_every=check_every)
 
     def _loss_at_limit(self, X, seed):
-        codes = np.searchsorted(self.classes_, self._labels(X))
+        codes = np.searchsorted(on_host(self.classes_), self._labels(X))
         return self._limit_loss(X, codes, len(self.classes_), random_source(seed))
 
     def _labels(self, X):
-        return self.classes_[self._readout.codes(phasors(self._lock(X)))]
+        return on_host(self.classes_)[self._readout.codes(phasors(self._lock(X)))]

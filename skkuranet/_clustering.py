@@ -35,10 +35,10 @@ class ClusteringBase(KuraNetBase):
         "normalization": [StrOptions({"auto", "balanced", "in_degree", "none"}), Normalization],
     }
 
-    def _learn_classes(self, X, y, codes, classes, what, *, given=None, pools=None, **options):
+    def _learn_classes(self, X, y, codes, classes, what, *, pools=None, **options):
         """Train on rows with a class each, or -1; warn if the classes merge."""
         going_on = self.warm_start and hasattr(self, "classes_")
-        if going_on and not np.array_equal(classes, self.classes_):
+        if going_on and not np.array_equal(classes, on_host(self.classes_)):
             raise ValueError(
                 f"warm_start=True goes on with the classes {self.classes_}, but {what} has "
                 f"{classes}. Set warm_start=False to start anew."
@@ -53,8 +53,7 @@ class ClusteringBase(KuraNetBase):
                 complete=functools.partial(self._complete, normalization, X, codes, classes),
                 normalization=normalization,
                 **options,
-            ),
-            given,
+            )
         )
         if not result.converged and not result.interrupted:
             warnings.warn(

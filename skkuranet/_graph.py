@@ -13,6 +13,8 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.utils import check_array
 from torch import Tensor
 
+from skkuranet._arrays import Table, on_host
+
 
 def edges_of(connectivity: object, n_nodes: int) -> np.ndarray:
     """Return the edges of a connectivity matrix, both ways and without self-couplings.
@@ -34,6 +36,7 @@ def edges_of(connectivity: object, n_nodes: int) -> np.ndarray:
     ValueError
         If the matrix does not fit the nodes or has no edges.
     """
+    connectivity = on_host(connectivity)
     if not sp.issparse(connectivity) and np.ndim(connectivity) != 2:
         raise ValueError(
             "connectivity must be a matrix of shape (n_samples, n_samples) or a callable that "
@@ -121,12 +124,12 @@ class DrawnGraph:
     ----------
     connectivity : callable
         From node features (n, n_features) to a matrix (n, n).
-    X : ndarray of shape (n_samples, n_features)
+    X : ndarray or Tensor of shape (n_samples, n_features)
         Node features that networks are drawn from.
     """
 
     connectivity: Callable[[np.ndarray], object]
-    X: np.ndarray
+    X: Table
 
     def __call__(self, index: Tensor) -> Tensor:
         """Return the edges of networks, nodes counted through.
@@ -143,7 +146,7 @@ class DrawnGraph:
         """
         size = index.shape[-1]
         found = [
-            edges_of(self.connectivity(self.X[nodes]), size) + number * size
+            edges_of(self.connectivity(on_host(self.X[nodes])), size) + number * size
             for number, nodes in enumerate(index.cpu().numpy())
         ]
         return torch.as_tensor(np.concatenate(found, axis=1), device=index.device)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-from skkuranet._arrays import as_given, device_for
+from skkuranet._arrays import as_given, device_for, on_host
 from skkuranet._columns import node_parameters
 from skkuranet._graph import DrawnGraph, FixedGraph, edges_of, warn_if_apart
 from skkuranet._simulation import LIMIT_TIME, SimulationMixin, steps_in
@@ -242,7 +242,7 @@ class OscillatorMixin(SimulationMixin):
         graph = self.connectivity if connectivity is None else connectivity
         if graph is None:
             return None
-        return edges_of(graph(X) if callable(graph) else graph, len(X))
+        return edges_of(graph(on_host(X)) if callable(graph) else graph, len(X))
 
     def _graph_of(self, X):
         """Edges of the network of all rows, and the edges of networks drawn in training."""

@@ -10,7 +10,7 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 from sklearn.utils import check_scalar, gen_batches
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skkuranet._arrays import (
@@ -19,8 +19,8 @@ from skkuranet._arrays import (
     as_table,
     check_library,
     device_for,
-    float_types,
     on_host,
+    validated,
 )
 from skkuranet._tools import random_source, resolve_storage, to_tensor
 from skkuranet.coupling import CouplingOperator, couple, couple_driven
@@ -211,7 +211,7 @@ class SimulationMixin:
         """Features given to a method, as they are computed with."""
         check_is_fitted(self)
         check_library(X, self, method)
-        return as_table(validate_data(self, X, dtype=float_types(X), reset=False))
+        return validated(self, X, reset=False)
 
     def _limit(self, X, rng, n_steps=None):
         """Phases of the mutual dynamics at the limit of random initial phases."""

@@ -13,9 +13,8 @@ import torch
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import validate_data
 
-from skkuranet._arrays import as_given, as_table, float_types, on_host
+from skkuranet._arrays import as_given, empty_like, on_host, validated
 from skkuranet._base import KuraNetBase, Lesson
 from skkuranet._columns import node_parameters, resolve_columns
 from skkuranet._curriculum import Curriculum
@@ -289,7 +288,7 @@ class KuraNetSynchronizer(
             drift.
         """
         given = X
-        X = as_table(validate_data(self, X, dtype=float_types(X), ensure_min_samples=2))
+        X = validated(self, X, ensure_min_samples=2)
         names = getattr(self, "feature_names_in_", None)
         roles = {"frequency": self.frequency, "field": self.field, "delay": self.delay}
         columns = resolve_columns(roles, X.shape[1], names)
@@ -313,8 +312,8 @@ class KuraNetSynchronizer(
                 weight_decay=self.weight_decay,
                 edges=edges,
                 graph=graph,
-            ),
-            given,
+                like=empty_like(given),
+            )
         )
         if not result.converged and not result.interrupted:
             warnings.warn(
@@ -410,7 +409,7 @@ class KuraNetSynchronizer(
         trained = copy.copy(self)
         vars(trained).update(made)
         if edges is None and self.connectivity is not None:
-            edges = edges_of(self.connectivity(X[chosen]), len(chosen))
+            edges = edges_of(self.connectivity(on_host(X[chosen])), len(chosen))
             warn_if_apart(edges, len(chosen))
         start = _NOISE * rng.standard_normal(len(chosen))
         delay = node_parameters(X[chosen], columns).get("delay", np.zeros(len(chosen)))

@@ -7,9 +7,8 @@ import warnings
 import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
 
-from skkuranet._arrays import as_table, float_types, on_host
+from skkuranet._arrays import on_host, validated
 
 
 def check_labelled(estimator, X, y, *, reset, **options):
@@ -26,7 +25,7 @@ def check_labelled(estimator, X, y, *, reset, **options):
     reset : bool
         Whether the estimator takes note of the features.
     **options : dict
-        Passed to ``validate_data``.
+        Passed to :func:`skkuranet._arrays.validated`.
 
     Returns
     -------
@@ -39,13 +38,13 @@ def check_labelled(estimator, X, y, *, reset, **options):
     codes : ndarray of shape (n_samples,), int
         Class of each row; -1 where it is unlabelled.
     """
-    options = {"dtype": float_types(X), "reset": reset, **options}
+    options = {"reset": reset, **options}
     y = on_host(y)
     if estimator.unlabeled is None:
-        X, y = validate_data(estimator, X, y, **options)
+        X, y = validated(estimator, X, y, **options)
         known = np.ones(len(y), dtype=bool)
     else:
-        X = validate_data(estimator, X, **options)
+        X = validated(estimator, X, **options)
         # A list of mixed types would turn into strings.
         y = column_or_1d(y if hasattr(y, "dtype") else np.array([*y], dtype=object), warn=True)
         check_consistent_length(X, y)
@@ -56,7 +55,7 @@ def check_labelled(estimator, X, y, *, reset, **options):
     classes, known_codes = np.unique(labels, return_inverse=True)
     codes = np.full(len(y), -1, dtype=np.int64)
     codes[known] = known_codes
-    return as_table(X), y, classes, codes
+    return X, y, classes, codes
 
 
 def _is_known(y, unlabeled):

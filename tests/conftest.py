@@ -3,7 +3,7 @@
 import os
 
 # Before scipy is imported: scikit-learn dispatches to other array libraries only with it.
-os.environ["SCIPY_ARRAY_API"] = "1"
+os.environ.setdefault("SCIPY_ARRAY_API", "1")
 
 import pytest
 import torch

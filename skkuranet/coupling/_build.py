@@ -67,8 +67,7 @@ def couple(
         return normalization.__call__(_half(network, x, storage, edges, memory_budget))
     if edges is not None:
         return normalization.__call__(_along(network, x, x, edges))
-    copies = normalization.factor_copies
-    return normalization.__call__(_raw(network, x, x, memory_budget, copies))
+    return normalization.__call__(raw_coupling(network, x, x, memory_budget, normalization))
 
 
 def couple_driven(
@@ -112,7 +111,7 @@ def couple_driven(
         if a is reference and b is not reference and edges is not None:
             pairs = edges.flip(0)
         if pairs is None:
-            return _raw(network, a, b, memory_budget, normalization.factor_copies)
+            return raw_coupling(network, a, b, memory_budget, normalization)
         return _along(network, a, b, pairs)
 
     return normalization.driven(between, x, reference)
@@ -157,15 +156,21 @@ def _matrix(network: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     return matrix
 
 
-def _raw(
-    network: nn.Module, x: Tensor, y: Tensor, memory_budget: int, factor_copies: int
+def raw_coupling(
+    network: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    memory_budget: int,
+    normalization: Normalization,
 ) -> CouplingOperator:
+    """Couplings of targets to sources as the network says, which are to be normalised."""
     n, p = x.shape[-2], y.shape[-2]
     stored = getattr(network, "stores_pairs", True)
     size = next((w.element_size() for w in network.parameters()), x.element_size())
     n_networks = x.shape[:-2].numel()
     if isinstance(network, LowRankNetwork):
-        needed = factor_copies * n_networks * (n + p) * network.n_factors * size
+        copies = getattr(normalization, "factor_copies", 3)
+        needed = copies * n_networks * (n + p) * network.n_factors * size
         if needed > memory_budget:
             raise ValueError(
                 f"Factors of {n} x {p} couplings need {needed} bytes, more than memory_budget="

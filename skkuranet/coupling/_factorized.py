@@ -79,12 +79,14 @@ class FactorizedCoupling(CouplingOperator):
         return self._product(x, self._rows[::-1])
 
     def matvec_in(self, x: Tensor, out: Tensor) -> Tensor:
-        """Return K x in the memory of ``out``."""
-        return self._product(x, self._rows, out)
+        """Return K x in the memory of ``out``, unless a subclass does so in its own way."""
+        ours = type(self).matvec is FactorizedCoupling.matvec
+        return self._product(x, self._rows, out) if ours else self.matvec(x)
 
     def rmatvec_in(self, x: Tensor, out: Tensor) -> Tensor:
-        """Return Kᵀ x in the memory of ``out``."""
-        return self._product(x, self._rows[::-1], out)
+        """Return Kᵀ x in the memory of ``out``, unless a subclass does so in its own way."""
+        ours = type(self).rmatvec is FactorizedCoupling.rmatvec
+        return self._product(x, self._rows[::-1], out) if ours else self.rmatvec(x)
 
     def _product(self, x: Tensor, rows: tuple[Tensor, Tensor], out: Tensor | None = None) -> Tensor:
         left, right = rows

@@ -88,6 +88,38 @@ def perceptron(
     return nn.Sequential(*layers[:-1])
 
 
+_BY_MODULE = {
+    (type(module), repr(module)): activation
+    for activation in ACTIVATIONS.values()
+    if activation.pull_back is not None
+    for module in (activation.module(),)
+}
+
+
+def as_made(
+    activation: nn.Module, layers: nn.Sequential, device_type: str
+) -> tuple[Activation, list[Tensor]] | None:
+    """What :class:`PerceptronOfPairs` needs of modules, or None where it would not do the same.
+
+    Modules may have been replaced, hooked, pruned or parametrised since they were made, and
+    autocast and torch.func have to see single operations.
+    """
+    if torch.is_autocast_enabled(device_type) or torch._C._are_functorch_transforms_active():
+        return None
+    linears, others = list(layers)[::2], [activation, *list(layers)[1::2]]
+    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    if any(getattr(module, hook) for module in (layers, *linears, *others) for hook in hooks):
+        return None
+    kinds = {(type(module), repr(module)) for module in others}
+    known = _BY_MODULE.get(kinds.pop()) if len(kinds) == 1 else None
+    tensors = []
+    for layer in linears:
+        if type(layer) is not nn.Linear or layer.bias is None:
+            return None
+        tensors += [layer.weight, layer.bias]
+    return None if known is None else (known, tensors)
+
+
 class PerceptronOfPairs(torch.autograd.Function):
     """A perceptron on the activated sums of all pairs of rows, (..., n, h) and (..., p, h).
 
@@ -111,15 +143,24 @@ class PerceptronOfPairs(torch.autograd.Function):
                 kept.append(activation.overwrite(torch.addmm(b, kept[-1], w.mT)))
             couplings.append(torch.mv(kept[-1], weight[0]).add_(bias).view(shape))
         ctx.activation, ctx.rows, ctx.n_layers = activation, rows, len(layers)
-        ctx.save_for_backward(*layers, *kept)
+        ctx.save_for_backward(target, source, *layers, *kept)
         return torch.cat(couplings, -2)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
         """Pull the gradient back through the rows of each part, whose activations are read once."""
-        saved = ctx.saved_tensors
+        target, source, *saved = ctx.saved_tensors
         layers, kept = saved[: ctx.n_layers], saved[ctx.n_layers :]
+        if torch.is_grad_enabled():
+            # The gradient is to be differentiated itself.
+            inputs = target, source, *layers
+            needed = [i for i, wanted in enumerate(ctx.needs_input_grad[2:]) if wanted]
+            couplings = _with_graph(ctx.activation, *inputs)
+            found = torch.autograd.grad(
+                couplings, [inputs[i] for i in needed], grad, create_graph=True
+            )
+            grads = dict(zip(needed, found, strict=True))
+            return (None, None, *(grads.get(i) for i in range(len(inputs))))
         weights, pull_back = layers[::2], ctx.activation.pull_back
         by_layer = [torch.zeros_like(layer) for layer in layers]
         by_target, by_source = [], None
@@ -143,3 +184,13 @@ class PerceptronOfPairs(torch.autograd.Function):
             reached = pairs.sum(-3)
             by_source = reached if by_source is None else by_source.add_(reached)
         return (None, None, torch.cat(by_target, -2), by_source, *by_layer)
+
+
+def _with_graph(activation: Activation, target: Tensor, source: Tensor, *layers: Tensor) -> Tensor:
+    """The perceptron of all pairs as a graph of single operations."""
+    apply = activation.module()
+    values = apply(target.unsqueeze(-2) + source.unsqueeze(-3))
+    *hidden, last = zip(layers[::2], layers[1::2], strict=True)
+    for weight, bias in hidden:
+        values = apply(nn.functional.linear(values, weight, bias))
+    return nn.functional.linear(values, *last).squeeze(-1)

@@ -16,6 +16,7 @@ from skkuranet.coupling import (
     Normalization,
     couple_driven,
 )
+from skkuranet.coupling._build import raw_coupling
 
 
 class ShardedFactorizedCoupling(FactorizedCoupling):
@@ -221,7 +222,7 @@ def couple_sharded(
     normalization = normalization or Identity()
     sizes = ranks.sizes(len(x))
     if not getattr(network, "stores_pairs", True):
-        local = couple_driven(network, x, x, memory_budget=memory_budget)
+        local = raw_coupling(network, x, x, memory_budget, normalization)
         assert isinstance(local, FactorizedCoupling)
         return normalization(
             ShardedFactorizedCoupling(local.left, local.right, ranks=ranks, population=sum(sizes))

@@ -62,8 +62,7 @@ class CouplingMatrixDisplay:
         CouplingMatrixDisplay
             The display, plotted.
         """
-        matrix = on_host(estimator.coupling_matrix(X))
-        return cls(matrix, labels=on_host(y)).plot(ax=ax, **imshow_kwargs)
+        return cls(estimator.coupling_matrix(X), labels=y).plot(ax=ax, **imshow_kwargs)
 
     def plot(self, *, ax=None, **imshow_kwargs):
         """Plot the couplings.
@@ -81,9 +80,9 @@ class CouplingMatrixDisplay:
             The display itself.
         """
         ax = axes_of(self, ax)
-        coupling = np.asarray(self.coupling)
+        coupling = np.asarray(on_host(self.coupling))
         if self.labels is not None:
-            order = np.argsort(np.asarray(self.labels), kind="stable")
+            order = np.argsort(np.asarray(on_host(self.labels)), kind="stable")
             coupling = coupling[np.ix_(order, order)]
         bound = np.abs(coupling).max()
         settings = {"cmap": "RdBu_r", "vmin": -bound, "vmax": bound, **imshow_kwargs}

@@ -64,8 +64,8 @@ class PhaseDisplay:
         PhaseDisplay
             The display, plotted.
         """
-        limit = on_host(estimator.simulate(X, random_state=random_state).phases[-1])
-        return cls(limit, labels=on_host(y)).plot(ax=ax, **scatter_kwargs)
+        limit = estimator.simulate(X, random_state=random_state).phases[-1]
+        return cls(limit, labels=y).plot(ax=ax, **scatter_kwargs)
 
     def plot(self, *, ax=None, **scatter_kwargs):
         """Plot the phases.
@@ -83,8 +83,8 @@ class PhaseDisplay:
             The display itself.
         """
         ax = axes_of(self, ax)
-        phases = np.asarray(self.phases)
-        labels = np.zeros(len(phases)) if self.labels is None else np.asarray(self.labels)
+        phases = np.asarray(on_host(self.phases))
+        labels = np.zeros(len(phases)) if self.labels is None else np.asarray(on_host(self.labels))
         angle = np.linspace(0.0, 2.0 * np.pi, 200)
         ax.plot(np.cos(angle), np.sin(angle), color="0.8", linewidth=1.0, zorder=0)
         radius = 1.0 + _SPREAD * (2.0 * np.modf(np.arange(len(phases)) * 0.618034)[0] - 1.0)

@@ -7,6 +7,7 @@ import torch
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from skkuranet import losses
+from skkuranet._arrays import on_host
 from skkuranet.coupling import DenseCoupling
 
 
@@ -132,7 +133,7 @@ def cluster_synchrony_loss(phases, labels):
     >>> cluster_synchrony_loss([0.0, 0.0, 0.0, 0.0], ["a", "a", "b", "b"])
     0.5
     """
-    theta, labels = _phases(phases), column_or_1d(labels)
+    theta, labels = _phases(phases), column_or_1d(on_host(labels))
     check_consistent_length(theta.movedim(-1, 0), labels)
     member = torch.from_numpy(labels[:, None] == np.unique(labels)).to(theta.dtype)
     return _value(losses.cluster_synchrony_loss(theta, member))
@@ -168,8 +169,8 @@ def feature_correlation(couplings, X):
     >>> feature_correlation([[0.0, 1.0], [1.0, 0.0]], [[-1.0], [1.0]])
     -1.0
     """
-    couplings = check_array(couplings, dtype=np.float64, input_name="couplings")
-    X = check_array(X, dtype=np.float64, input_name="X")
+    couplings = check_array(on_host(couplings), dtype=np.float64, input_name="couplings")
+    X = check_array(on_host(X), dtype=np.float64, input_name="X")
     if couplings.shape != (len(X), len(X)):
         raise ValueError(
             f"couplings of shape {couplings.shape} do not fit the {len(X)} oscillators in X."
@@ -179,8 +180,9 @@ def feature_correlation(couplings, X):
 
 
 def _phases(phases):
+    phases = np.atleast_1d(on_host(phases))
     checked = check_array(
-        np.atleast_1d(phases), dtype=np.float64, ensure_2d=False, allow_nd=True, input_name="phases"
+        phases, dtype=np.float64, ensure_2d=False, allow_nd=True, input_name="phases"
     )
     return torch.tensor(checked)
 
