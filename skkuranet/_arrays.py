@@ -54,7 +54,7 @@ def validated(estimator: object, X: object, *y: object, **options: object) -> ob
 def empty_like(X: object) -> object:
     """An empty array of the library and on the device of X; None for NumPy's."""
     xp, dispatched = get_namespace(X)
-    return X[:0] if dispatched and not _is_numpy_namespace(xp) else None
+    return X[:0, :] if dispatched and not _is_numpy_namespace(xp) else None
 
 
 def as_table(X: object) -> Table:
