@@ -1,6 +1,6 @@
 """Node features to coupling operators (torch only)."""
 
-from skkuranet.coupling._base import CouplingOperator, product
+from skkuranet.coupling._base import CouplingOperator
 from skkuranet.coupling._build import DEFAULT_MEMORY_BUDGET, couple, couple_driven
 from skkuranet.coupling._dense import DenseCoupling
 from skkuranet.coupling._encoding import FourierFeatures
@@ -17,6 +17,7 @@ from skkuranet.coupling._normalization import (
     PerSource,
 )
 from skkuranet.coupling._nystrom import NystromNetwork
+from skkuranet.coupling._products import product
 from skkuranet.coupling._sparse import SparseCoupling
 from skkuranet.coupling._tiled import TiledCoupling, tile_side
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from skkuranet.coupling._base import CouplingOperator, exp_below, matmul
+from skkuranet.coupling._base import CouplingOperator
+from skkuranet.coupling._products import exp_below, matmul
 
 ROWS_AT_ONCE = 1024
 # From this size on memory is the limit: rows are read once for a few vectors, by blocks that stay

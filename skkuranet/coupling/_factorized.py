@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from skkuranet.coupling._base import CouplingOperator, matmul
+from skkuranet.coupling._base import CouplingOperator
+from skkuranet.coupling._products import matmul
 
 # Numbers of a factor from which on products with it as rows are worth the copy.
 _LARGE = 1 << 15

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from skkuranet.coupling._base import CouplingOperator, exp_below, matmul
+from skkuranet.coupling._base import CouplingOperator
 from skkuranet.coupling._dense import ROWS_AT_ONCE, StoredCoupling
+from skkuranet.coupling._products import exp_below, matmul
 
 HALF_TYPES = (torch.bfloat16, torch.float16)
 

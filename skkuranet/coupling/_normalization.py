@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from skkuranet.coupling._base import CouplingOperator, product
+from skkuranet.coupling._base import CouplingOperator
+from skkuranet.coupling._products import product
 
 Between = Callable[[Tensor, Tensor], CouplingOperator]
 

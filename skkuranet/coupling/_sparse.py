@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from skkuranet.coupling._base import CouplingOperator, exp_below
+from skkuranet.coupling._base import CouplingOperator
+from skkuranet.coupling._products import exp_below
 
 # Edges whose two end points are gathered at once in the pullback, to bound its memory.
 # Numbers of each end of the edges that are pulled back at once.

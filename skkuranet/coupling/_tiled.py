@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skkuranet.coupling._base import CouplingOperator, exp_below
+from skkuranet.coupling._base import CouplingOperator
+from skkuranet.coupling._products import exp_below
 
 Block = Callable[[slice, slice], Tensor]
 
