@@ -59,7 +59,7 @@ def empty_like(X: object) -> object:
 
 def as_table(X: object) -> Table:
     """Validated features as they are computed with: a tensor stays where it is."""
-    return X.detach() if isinstance(X, Tensor) else on_host(X)
+    return X if isinstance(X, Tensor) else on_host(X)
 
 
 def on_host(array: object) -> object:

@@ -123,6 +123,11 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
         "checkpoint_every": [Interval(Integral, 1, None, closed="left")],
     }
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.array_api_support = True
+        return tags
+
     def __sklearn_is_fitted__(self):
         return hasattr(self, "reference_phases_")
 

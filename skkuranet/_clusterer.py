@@ -371,11 +371,6 @@ class KuraNetClusterer(
         seed = self.random_state if random_state is None else random_state
         return self._limit_loss(X, codes, len(classes), random_source(seed))
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.array_api_support = True
-        return tags
-
     def _curriculum(self, lesson: Lesson) -> Curriculum:
         # Stopping waits for a third of the schedule, however long that is.
         check_every = max(25, self.max_iter // 24)

@@ -397,6 +397,8 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, LabellingMixin, GroupingMixi
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
+        # Images are read by pillow and scikit-image.
+        tags.array_api_support = False
         tags.input_tags.two_d_array, tags.input_tags.three_d_array = False, True
         return tags
 

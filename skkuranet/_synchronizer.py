@@ -376,11 +376,6 @@ class KuraNetSynchronizer(
         """
         return as_given(phasors(self._lock(self._check(X, "transform"))), X)
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.array_api_support = True
-        return tags
-
     def _regime(self) -> Regime:
         return PROMPT if self.delay is None else DELAYED
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,6 +12,11 @@ from torch import Tensor
 from skkuranet.coupling._products import product
 
 _ROWS_AT_ONCE = 1024
+_FASTER_FORMS = {
+    "matvec": ("matvec_in",),
+    "rmatvec": ("rmatvec_in",),
+    "vjp": ("pulls_back_in_parts", "add_vjp"),
+}
 
 
 class CouplingOperator(ABC):
@@ -27,6 +33,14 @@ class CouplingOperator(ABC):
     enough for the dynamics and their gradients. The normalisations call :meth:`degree`,
     which you may know a faster way to, and :meth:`without_self_coupling`.
     """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Keep faster forms of a product from being inherited where the product is another."""
+        super().__init_subclass__(**options)
+        for product_of, faster in _FASTER_FORMS.items():
+            for name in faster:
+                if product_of in vars(cls) and name not in vars(cls):
+                    setattr(cls, name, vars(CouplingOperator)[name])
 
     @property
     @abstractmethod

@@ -59,8 +59,8 @@ class FactorizedCoupling(CouplingOperator):
 
     @property
     def pulls_back_in_parts(self) -> bool:
-        """True, unless a subclass has a :meth:`vjp` of its own."""
-        return type(self).vjp is FactorizedCoupling.vjp
+        """True: gradients are small beside trajectories."""
+        return True
 
     def for_many_products(self) -> FactorizedCoupling:
         """Return the same couplings; large factors are copied with their columns contiguous."""
@@ -80,14 +80,12 @@ class FactorizedCoupling(CouplingOperator):
         return self._product(x, self._rows[::-1])
 
     def matvec_in(self, x: Tensor, out: Tensor) -> Tensor:
-        """Return K x in the memory of ``out``, unless a subclass does so in its own way."""
-        ours = type(self).matvec is FactorizedCoupling.matvec
-        return self._product(x, self._rows, out) if ours else self.matvec(x)
+        """Return K x in the memory of ``out``."""
+        return self._product(x, self._rows, out)
 
     def rmatvec_in(self, x: Tensor, out: Tensor) -> Tensor:
-        """Return Kᵀ x in the memory of ``out``, unless a subclass does so in its own way."""
-        ours = type(self).rmatvec is FactorizedCoupling.rmatvec
-        return self._product(x, self._rows[::-1], out) if ours else self.rmatvec(x)
+        """Return Kᵀ x in the memory of ``out``."""
+        return self._product(x, self._rows[::-1], out)
 
     def _product(self, x: Tensor, rows: tuple[Tensor, Tensor], out: Tensor | None = None) -> Tensor:
         left, right = rows
@@ -104,8 +102,6 @@ class FactorizedCoupling(CouplingOperator):
         self, grads: tuple[Tensor | None, ...], left: Tensor, right: Tensor
     ) -> tuple[Tensor | None, ...]:
         """Add to the gradients of the factors where they are."""
-        if not self.pulls_back_in_parts:
-            return super().add_vjp(grads, left, right)
         for grad, (a, b) in zip(grads[:2], self._cotangents(left, right), strict=True):
             assert grad is not None
             if grad.ndim == 2:
