@@ -225,15 +225,16 @@ class Allocations(TorchDispatchMode):
         return results
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("shape", [(), (3,)])
-def test_steps_reuse_their_memory(shape):
-    K, start = torch.ones((*shape, 20, 20)), torch.ones((*shape, 20))
-    frequency = torch.ones((*shape, 20))
+def test_steps_reuse_their_memory(shape, dtype):
+    K, start = torch.ones((*shape, 20, 20), dtype=dtype), torch.ones((*shape, 20), dtype=dtype)
+    frequency, field = torch.ones((2, *shape, 20), dtype=dtype)
 
     def allocations(n_steps, save_from):
         run = {"step_size": 0.1, "n_steps": n_steps, "save_from": save_from}
         with Allocations() as allocations:
-            integrate(DenseCoupling(K), start, frequency=frequency, **run)
+            integrate(DenseCoupling(K), start, frequency=frequency, field=field, **run)
         return allocations.count
 
     assert allocations(30, 30) == allocations(10, 10)
@@ -304,8 +305,8 @@ def test_second_derivatives_of_a_pairwise_network():
     assert curvature.norm() > 0.0
 
 
-@pytest.mark.parametrize("kind", ["dense", "factorised"])
-def test_products_of_a_subclass_are_its_own(kind):
+@pytest.mark.parametrize(("kind", "n"), [("dense", 6), ("factorised", 6), ("factorised", 6000)])
+def test_products_of_a_subclass_are_its_own(kind, n):
     base = {"dense": DenseCoupling, "factorised": FactorizedCoupling}[kind]
 
     class Twice(base):
@@ -316,8 +317,8 @@ def test_products_of_a_subclass_are_its_own(kind):
             return 2.0 * super().rmatvec(x)
 
     generator = torch.Generator().manual_seed(0)
-    tensors = [normal(generator, 6, 6) for _ in range(1 if kind == "dense" else 2)]
-    start, run = normal(generator, 6), {"step_size": 0.1, "n_steps": 3}
+    tensors = [normal(generator, n, 6) for _ in range(1 if kind == "dense" else 2)]
+    start, run = normal(generator, n), {"step_size": 0.1 / n, "n_steps": 3}
     doubled = base(2.0 * tensors[0], *tensors[1:])
     found = []
     for coupling in (Twice(*tensors), doubled):

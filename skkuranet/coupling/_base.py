@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -13,9 +13,9 @@ from skkuranet.coupling._products import product
 
 _ROWS_AT_ONCE = 1024
 _FASTER_FORMS = {
-    "matvec": ("matvec_in",),
-    "rmatvec": ("rmatvec_in",),
-    "vjp": ("pulls_back_in_parts", "add_vjp"),
+    "matvec": ("bound_matvec", "n_moments", "for_many_products"),
+    "rmatvec": ("bound_rmatvec", "n_moments", "for_many_products"),
+    "vjp": ("n_moments",),
 }
 
 
@@ -85,41 +85,45 @@ class CouplingOperator(ABC):
             Products, as rows.
         """
 
-    def matvec_in(self, x: Tensor, out: Tensor) -> Tensor:
-        """Return what :meth:`matvec` does, in the memory of ``out`` if the operator can.
+    def bound_matvec(
+        self, out: Tensor, moments: Tensor | None = None
+    ) -> Callable[[Tensor], object]:
+        """Return a function of x that writes K x, the same as :meth:`matvec` has, to memory.
 
-        Solvers call it at every step; it has no gradients. Here ``out`` is left alone.
+        Solvers ask for it once and call it at every step; it has no gradients.
 
         Parameters
         ----------
-        x : Tensor of shape (..., m, n_sources)
-            Vectors v, as rows.
         out : Tensor of shape (..., m, n_targets)
-            May be overwritten.
+            Where products are written to, as rows.
+        moments : Tensor of shape (..., m, n_moments), optional
+            Where the moments of the sources are written to; see :attr:`n_moments`.
 
         Returns
         -------
-        Tensor of shape (..., m, n_targets)
-            Products, as rows.
+        callable
+            Of a tensor of shape (..., m, n_sources).
         """
-        return self.matvec(x)
+        return lambda x: out.copy_(self.matvec(x))
 
-    def rmatvec_in(self, x: Tensor, out: Tensor) -> Tensor:
-        """Return what :meth:`rmatvec` does, in the memory of ``out`` if the operator can.
+    def bound_rmatvec(
+        self, out: Tensor, moments: Tensor | None = None
+    ) -> Callable[[Tensor], object]:
+        """Return a function of x that writes Kᵀ x, the same as :meth:`rmatvec` has, to memory.
 
         Parameters
         ----------
-        x : Tensor of shape (..., m, n_targets)
-            Vectors v, as rows.
         out : Tensor of shape (..., m, n_sources)
-            May be overwritten.
+            Where products are written to, as rows.
+        moments : Tensor of shape (..., m, n_moments), optional
+            Where the moments of the targets are written to.
 
         Returns
         -------
-        Tensor of shape (..., m, n_sources)
-            Products, as rows.
+        callable
+            Of a tensor of shape (..., m, n_targets).
         """
-        return self.rmatvec(x)
+        return lambda x: out.copy_(self.rmatvec(x))
 
     @abstractmethod
     def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
@@ -139,36 +143,51 @@ class CouplingOperator(ABC):
         """
 
     @property
-    def pulls_back_in_parts(self) -> bool:
-        """Whether a long trajectory is pulled back by :meth:`add_vjp`, a few steps at a time.
+    def n_moments(self) -> int:
+        """Numbers that every vector of a product is summed up in before it acts; 0 for none.
 
-        It saves memory where gradients are small beside trajectories; False here.
+        Where there are some, solvers note them on the way, recall products from them
+        (:meth:`recall`), and pull gradients back a few steps at a time (:meth:`add_vjp`).
         """
-        return False
+        return 0
 
-    def add_vjp(
-        self, grads: tuple[Tensor | None, ...], left: Tensor, right: Tensor
-    ) -> tuple[Tensor | None, ...]:
-        """Add what :meth:`vjp` returns to gradients that it has returned before.
+    def recall(self, moments: Tensor, x: Tensor, out: Tensor) -> None:
+        """Write K x to memory, from the moments of x.
 
         Parameters
         ----------
-        grads : tuple of Tensor or None
-            The sums so far, which may be overwritten.
-        left : Tensor of shape (..., m, n_targets)
-            Left factor of the cotangent.
-        right : Tensor of shape (..., m, n_sources)
-            Right factor of the cotangent.
+        moments : Tensor of shape (..., m, n_moments)
+            What :meth:`bound_matvec` has noted of these vectors.
+        x : Tensor of shape (..., m, n_sources)
+            Vectors, as rows.
+        out : Tensor of shape (..., m, n_targets)
+            Where products are written to, as rows.
+        """
+        raise TypeError(f"{type(self).__name__} has no moments.")
+
+    def add_vjp(
+        self,
+        grads: Sequence[Tensor | None] | None,
+        targets: tuple[Tensor, Tensor],
+        sources: tuple[Tensor, Tensor],
+    ) -> tuple[Tensor | None, ...]:
+        r"""Add gradients of sums of :math:`\lambda_i K_{ij} \sin(\theta_j - \theta_i)` over stages.
+
+        Parameters
+        ----------
+        grads : sequence of Tensor or None
+            The sums so far, which may be overwritten; None at the beginning.
+        targets : tuple of Tensor of shape (..., m, n_targets) and (..., m, n_moments)
+            Rows that act on the left, and the moments of what acts on their right.
+        sources : tuple of Tensor of shape (..., m, n_sources) and (..., m, n_moments)
+            Rows that act on the right, and the moments of what acts on their left.
 
         Returns
         -------
         tuple of Tensor or None
             The sums.
         """
-        more = self.vjp(left, right)
-        return tuple(
-            b if a is None else a if b is None else a + b for a, b in zip(grads, more, strict=True)
-        )
+        raise TypeError(f"{type(self).__name__} has no moments.")
 
     def for_many_products(self) -> CouplingOperator:
         """Return the same couplings, of the same tensors, laid out for many products.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from skkuranet.coupling._base import CouplingOperator
-from skkuranet.coupling._products import exp_below, matmul
+from skkuranet.coupling._products import exp_below, matmul, prepared
 
 ROWS_AT_ONCE = 1024
 # From this size on memory is the limit: rows are read once for a few vectors, by blocks that stay
@@ -81,18 +81,21 @@ class DenseCoupling(StoredCoupling):
 
     def matvec(self, x: Tensor) -> Tensor:
         """Return K x."""
-        return self._product(x, None)
+        if self._streams(x):
+            return self._stream(x, x.new_empty((len(x), len(self.matrix))))
+        return matmul(x, self._columns)
 
-    def matvec_in(self, x: Tensor, out: Tensor) -> Tensor:
-        """Return K x in the memory of ``out``."""
-        return self._product(x, out)
+    def bound_matvec(
+        self, out: Tensor, moments: Tensor | None = None
+    ) -> Callable[[Tensor], object]:
+        """Return a function of x that writes K x to ``out``."""
+        if self._streams(out):
+            return lambda x: self._stream(x, out)
+        return prepared(self._columns, out)
 
-    def _product(self, x: Tensor, out: Tensor | None) -> Tensor:
+    def _stream(self, x: Tensor, out: Tensor) -> Tensor:
+        """Write products with a large matrix by blocks of rows."""
         matrix = self.matrix
-        if matrix.numel() < _LARGE or not self._streams(x):
-            return matmul(x, self._columns, out)
-        if out is None:
-            out = x.new_empty((len(x), len(matrix)))
         with torch.no_grad():
             rows = max(1, _BLOCK_BYTES // (matrix.shape[1] * matrix.element_size()))
             for block, part in zip(matrix.split(rows), out.split(rows, -1), strict=True):
@@ -104,16 +107,18 @@ class DenseCoupling(StoredCoupling):
         """Whether the products of a large matrix go by blocks of rows, which have no graph."""
         matrix = self.matrix
         differentiable = torch.is_grad_enabled() and (matrix.requires_grad or x.requires_grad)
-        few = matrix.ndim == x.ndim == 2 and len(x) <= _FEW
+        few = matrix.ndim == x.ndim == 2 and len(x) <= _FEW and matrix.numel() >= _LARGE
         return few and not differentiable and matrix.is_contiguous() and matrix.is_cpu
 
     def rmatvec(self, x: Tensor) -> Tensor:
         """Return Kᵀ x."""
         return matmul(x, self.matrix)
 
-    def rmatvec_in(self, x: Tensor, out: Tensor) -> Tensor:
-        """Return Kᵀ x in the memory of ``out``."""
-        return matmul(x, self.matrix, out)
+    def bound_rmatvec(
+        self, out: Tensor, moments: Tensor | None = None
+    ) -> Callable[[Tensor], object]:
+        """Return a function of x that writes Kᵀ x to ``out``."""
+        return prepared(self.matrix, out)
 
     def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
         """Return the cotangent itself."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from skkuranet.coupling._base import CouplingOperator
-from skkuranet.coupling._products import matmul
+from skkuranet.coupling._products import has_small_kernels, matmul, prepared
 
 # Numbers of a factor from which on products with it as rows are worth the copy.
 _LARGE = 1 << 15
@@ -38,8 +38,8 @@ class FactorizedCoupling(CouplingOperator):
                 f"{tuple(left.shape)} and {tuple(right.shape)}."
             )
         self.left, self.right, self.diagonal = left, right, diagonal
-        # The factors as r rows, (..., r, n), which products go through.
-        self._rows = left.mT, right.mT
+        # What products go through: first the columns of one factor, then the rows of the other.
+        self._columns, self._rows = (left, right), (left.mT, right.mT)
 
     @property
     def shape(self) -> torch.Size:
@@ -58,68 +58,96 @@ class FactorizedCoupling(CouplingOperator):
         return factors if self.diagonal is None else (*factors, self.diagonal)
 
     @property
-    def pulls_back_in_parts(self) -> bool:
-        """True: gradients are small beside trajectories."""
-        return True
+    def n_moments(self) -> int:
+        """The rank: products of the vectors with the columns of a factor."""
+        return self.rank
 
     def for_many_products(self) -> FactorizedCoupling:
-        """Return the same couplings; large factors are copied with their columns contiguous."""
-        if self.left.ndim > 2 or not self.left.is_cpu or self.left.numel() < _LARGE:
+        """Return the same couplings; factors are copied with their columns contiguous."""
+        large = self.left.ndim == 2 and self.left.numel() >= _LARGE
+        if not large and not (self.left.is_cpu and has_small_kernels(self.left.dtype)):
             return self
         copy = self._with(self.left, self.right, self.diagonal)
         with torch.no_grad():
             copy._rows = self.left.mT.contiguous(), self.right.mT.contiguous()
+        if large:
+            copy._columns = copy._rows[0].mT, copy._rows[1].mT
         return copy
 
     def matvec(self, x: Tensor) -> Tensor:
         """Return K x in O(n r) operations."""
-        return self._product(x, self._rows)
+        return self._product(x, self._columns[1], self._rows[0])
 
     def rmatvec(self, x: Tensor) -> Tensor:
         """Return Kᵀ x in O(n r) operations."""
-        return self._product(x, self._rows[::-1])
+        return self._product(x, self._columns[0], self._rows[1])
 
-    def matvec_in(self, x: Tensor, out: Tensor) -> Tensor:
-        """Return K x in the memory of ``out``."""
-        return self._product(x, self._rows, out)
+    def bound_matvec(
+        self, out: Tensor, moments: Tensor | None = None
+    ) -> Callable[[Tensor], object]:
+        """Return a function of x that writes K x to ``out``."""
+        return self._bound(out, moments, self._columns[1], self._rows[0])
 
-    def rmatvec_in(self, x: Tensor, out: Tensor) -> Tensor:
-        """Return Kᵀ x in the memory of ``out``."""
-        return self._product(x, self._rows[::-1], out)
+    def bound_rmatvec(
+        self, out: Tensor, moments: Tensor | None = None
+    ) -> Callable[[Tensor], object]:
+        """Return a function of x that writes Kᵀ x to ``out``."""
+        return self._bound(out, moments, self._columns[0], self._rows[1])
 
-    def _product(self, x: Tensor, rows: tuple[Tensor, Tensor], out: Tensor | None = None) -> Tensor:
-        left, right = rows
-        return self._drop_diagonal(matmul(self._whole(matmul(x, right.mT)), left, out), x)
+    def _product(self, x: Tensor, columns: Tensor, rows: Tensor) -> Tensor:
+        return self._drop_diagonal(matmul(self._whole(matmul(x, columns)), rows), x)
+
+    def _bound(
+        self, out: Tensor, moments: Tensor | None, columns: Tensor, rows: Tensor
+    ) -> Callable[[Tensor], object]:
+        noted = out.new_empty((*out.shape[:-1], self.rank)) if moments is None else moments
+        gather, spread = prepared(columns, noted), prepared(rows, out)
+
+        def product(x: Tensor) -> None:
+            gather(x)
+            whole = self._whole(noted)
+            if whole is not noted:
+                noted.copy_(whole)
+            spread(noted)
+            self._drop_diagonal(out, x)
+
+        return product
+
+    def recall(self, moments: Tensor, x: Tensor, out: Tensor) -> None:
+        """Write K x to ``out``, from the moments of x."""
+        prepared(self._rows[0], out)(moments)
+        self._drop_diagonal(out, x)
 
     def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of the factors, without an n x n intermediate."""
-        grads = [matmul(a.mT, b) for a, b in self._cotangents(left, right)]
+        by_left, by_right = self._columns
+        grads = [
+            matmul(left.mT, self._whole(matmul(right, by_right))),
+            matmul(right.mT, self._whole(matmul(left, by_left))),
+        ]
         if self.diagonal is not None:
             grads.append(-(left * right).sum(-2))
         return tuple(grads)
 
     def add_vjp(
-        self, grads: tuple[Tensor | None, ...], left: Tensor, right: Tensor
+        self,
+        grads: Sequence[Tensor | None] | None,
+        targets: tuple[Tensor, Tensor],
+        sources: tuple[Tensor, Tensor],
     ) -> tuple[Tensor | None, ...]:
-        """Add to the gradients of the factors where they are."""
-        for grad, (a, b) in zip(grads[:2], self._cotangents(left, right), strict=True):
+        """Add to the gradients of the factors where they are; that of the diagonal is 0."""
+        if grads is None:
+            grads = [
+                torch.zeros_like(t, memory_format=torch.contiguous_format) for t in self.tensors
+            ]
+        for grad, (rows, moments) in zip(grads, (targets, sources)):
             assert grad is not None
             if grad.ndim == 2:
-                grad.addmm_(a.mT, b)
+                grad.addmm_(rows.mT, moments)
             else:
-                grad += a.mT @ b
-        if self.diagonal is not None:
-            assert grads[2] is not None
-            grads[2].sub_((left * right).sum(-2))
-        return grads
-
-    def _cotangents(self, left: Tensor, right: Tensor) -> tuple[tuple[Tensor, Tensor], ...]:
-        """The cotangents of the two factors, as thin products."""
-        by_left, by_right = (rows.mT for rows in self._rows)
-        return (
-            (left, self._whole(matmul(right, by_right))),
-            (right, self._whole(matmul(left, by_left))),
-        )
+                stack = (t.flatten(0, -3) for t in (rows.mT, moments))
+                grad.flatten(0, -3).baddbmm_(*stack)
+        return tuple(grads)
 
     def rows(self, index: Tensor | Sequence[int] | slice) -> Tensor:
         """Return the dense rows K[index]."""

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
+from threadpoolctl import threadpool_info
 from torch import Tensor
 
 if TYPE_CHECKING:
     from skkuranet.coupling._base import CouplingOperator
+
+# Up to so many multiplications, of one matrix and of a stack, OpenBLAS reads matrices where they
+# lie, on processors with AVX-512; torch copies them first, which takes as long as the product.
+_SMALL, _SMALL_STACK = 10**6, 2 * 10**5
+_WITH_SMALL_KERNELS = {"SkylakeX", "Cooperlake", "SapphireRapids"}
 
 
 def product(coupling: CouplingOperator, x: Tensor) -> Tensor:
@@ -51,6 +60,37 @@ def matmul(a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
     if a.ndim == b.ndim == 3 and len(a) == len(b):
         return torch.bmm(a, b, out=out)
     return torch.matmul(a, b, out=out)
+
+
+def prepared(b: Tensor, out: Tensor) -> Callable[[Tensor], object]:
+    """Return a function of a matrix that writes its product with ``b`` to ``out``.
+
+    Both must stay where they are, and nothing is differentiated.
+    """
+    b, out = b.detach(), out.detach()
+    if _is_small(b, out) and has_small_kernels(b.dtype):
+        matrix, result = b.numpy(), out.numpy()
+        return lambda a: np.matmul(a.numpy(), matrix, out=result)
+    if b.ndim == out.ndim == 2:
+        return lambda a: torch.mm(a, b, out=out)
+    return lambda a: matmul(a, b, out)
+
+
+def _is_small(b: Tensor, out: Tensor) -> bool:
+    if not (b.is_cpu and b.dtype == out.dtype and b.ndim == out.ndim):
+        return False
+    return out.numel() * b.shape[-2] <= (_SMALL if b.ndim == 2 else _SMALL_STACK)
+
+
+def has_small_kernels(dtype: torch.dtype) -> bool:
+    """Whether NumPy multiplies small matrices of a type faster than torch does."""
+    return dtype == torch.float32 and _numpy_has_small_kernels()
+
+
+@functools.cache
+def _numpy_has_small_kernels() -> bool:
+    libraries = (info for info in threadpool_info() if "scipy.libs" not in info["filepath"])
+    return any(info.get("architecture") in _WITH_SMALL_KERNELS for info in libraries)
 
 
 def exp_below(logits: Tensor) -> Tensor:

@@ -9,26 +9,31 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skkuranet.dynamics._system import KuramotoSystem, parts
+from skkuranet.dynamics._arithmetic import parts
+from skkuranet.dynamics._system import KuramotoSystem
 
 
 @dataclass(frozen=True)
 class Stages:
-    """Stages of some steps of a trajectory, and the gradients by what they do.
+    """Stages of some steps of a trajectory, m in all, and the gradients by what they do.
 
     Parameters
     ----------
-    sources : Tensor of shape (n_steps, n_stages, ..., 2, n)
+    sources : Tensor of shape (..., m, 2, n)
         Phasors that acted.
-    adjoints : Tensor of shape (n_steps, n_stages, ..., n)
+    adjoints : Tensor of shape (..., m, n)
         Gradients by the rates, λ.
-    driven : Tensor of shape (n_steps, n_stages, ..., 2, n)
+    driven : Tensor of shape (..., m, 2, n)
         λ times the phasors of the oscillators that were moved.
+    moments : tuple of Tensor of shape (..., m, 2, n_moments), optional
+        Where the couplings have moments, those of the sources turned by a right angle, to a phase's
+        sine and minus its cosine, and those of what was driven turned back.
     """
 
     sources: Tensor
     adjoints: Tensor
     driven: Tensor
+    moments: tuple[Tensor, Tensor] | None = None
 
 
 def parameter_gradients(
@@ -54,7 +59,6 @@ def parameter_gradients(
         Which of the gradients are wanted.
     rotation : Tensor of shape (..., n), optional
         Gradient by the frequencies at which phases rotated before t = 0.
-
     others : sequence of Tensor or None, optional
         What this function has returned for other steps. It is added, and may be overwritten.
 
@@ -65,24 +69,28 @@ def parameter_gradients(
     """
     nodes: list[Any] = []
     if system.frequency is not None:
-        by_frequency = stages.adjoints.sum((0, 1))
+        by_frequency = stages.adjoints.sum(-2)
         if rotation is not None:
             by_frequency = by_frequency + rotation
         nodes.append(by_frequency.sum_to_size(system.frequency.shape))
     if system.field is not None:
-        by_field = stages.driven[..., 1, :].sum((0, 1))
+        by_field = stages.driven[..., 1, :].sum(-2)
         nodes.append(by_field.sum_to_size(system.field.shape))
     if others is not None:
         nodes = [here + elsewhere for here, elsewhere in zip(nodes, others)]
     if not any(needed[len(nodes) :]):
         return [*nodes, *(None for _ in system.coupling.tensors)]
-    cosine, sine = parts(stages.sources)
-    ends = _rows(stages.driven), _rows(torch.stack((sine, -cosine), -2))
-    if others is None:
-        return [*nodes, *system.coupling.vjp(*ends)]
-    return [*nodes, *system.coupling.add_vjp(tuple(others[len(nodes) :]), *ends)]
+    sources, driven = _rows(stages.sources), _rows(stages.driven)
+    if stages.moments is None:
+        cosine, sine = parts(stages.sources)
+        turned = torch.stack((sine, -cosine), -2)
+        return [*nodes, *system.coupling.vjp(driven, _rows(turned))]
+    # Of a pair either may be turned, one back: moments are smaller than what they are of.
+    of_sources, of_driven = map(_rows, stages.moments)
+    earlier = None if others is None else others[len(nodes) :]
+    return [*nodes, *system.coupling.add_vjp(earlier, (driven, of_sources), (sources, of_driven))]
 
 
 def _rows(stages: Tensor) -> Tensor:
-    """(n_steps, n_stages, ..., 2, n) to (..., rows, n)."""
-    return stages.movedim((0, 1), (-4, -3)).flatten(-4, -2)
+    """(..., m, 2, n) to (..., rows, n)."""
+    return stages.flatten(-3, -2)

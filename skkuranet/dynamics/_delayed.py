@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from skkuranet.dynamics._adjoint import Stages, parameter_gradients
-from skkuranet.dynamics._system import KuramotoSystem, parts
+from skkuranet.dynamics._arithmetic import arithmetic_for, parts, quiet
+from skkuranet.dynamics._system import KuramotoSystem
 
 
 @dataclass(frozen=True)
@@ -50,19 +51,24 @@ class DelayedPlan:
             return _DelayedFlow.apply(self, system, *tensors)
         return self.forward(system, phases, None)
 
+    @quiet()
     def forward(self, system: KuramotoSystem, phases: Tensor, tape: _Tape | None) -> Tensor:
-        lag = _lag(system, phases)
+        phases, lag = phases.detach(), _lag(system, phases)
         length = int(lag.max()) + 1
         saved = phases.new_empty((self.n_steps - self.save_from + 1, *phases.shape))
         if self.save_from == 0:
             saved[0] = phases
         # The ring holds the phasors of the last steps; its slots of the future hold the past.
         ring = phases.new_empty((length, *phases.shape[:-1], 2, phases.shape[-1]))
+        arithmetic = arithmetic_for(phases)
+        view = arithmetic.view
+        acting = [arithmetic.pairs(now) for now in ring.unbind(0)]
         for ago in range(1, length):
-            _phasors(_before(system, phases, ago * self.step_size), ring[-ago])
+            past = _before(system, phases, ago * self.step_size)
+            arithmetic.phasors(view(past), acting[-ago])
         for step in range(self.n_steps):
             now = ring[step % length]
-            _phasors(phases, now)
+            arithmetic.phasors(view(phases), acting[step % length])
             slot = ((step - lag) % length).unsqueeze(-2).expand_as(now).unsqueeze(0)
             delayed = ring.gather(0, slot).squeeze(0)
             drive = system.coupling.matvec(delayed)
@@ -153,7 +159,7 @@ class _DelayedFlow(torch.autograd.Function):
         # The couplings share their memory; this raises if they were changed.
         _ = ctx.saved_tensors
         costate, adjoints, driven, rotation = ctx.plan.backward(system, tape, grad)
-        stages = (t.unsqueeze(1) for t in (tape.delayed, adjoints, driven))
+        stages = tape.delayed.movedim(0, -3), adjoints.movedim(0, -2), driven.movedim(0, -3)
         grads = parameter_gradients(
             system,
             Stages(*stages),
@@ -173,9 +179,3 @@ def _before(system: KuramotoSystem, phases: Tensor, ago: float) -> Tensor:
     if system.history == "constant" or system.frequency is None:
         return phases
     return phases - ago * system.frequency
-
-
-def _phasors(phases: Tensor, out: Tensor) -> None:
-    cosine, sine = parts(out)
-    torch.cos(phases, out=cosine)
-    torch.sin(phases, out=sine)

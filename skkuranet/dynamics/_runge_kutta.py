@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from skkuranet.dynamics._adjoint import Stages, parameter_gradients
+from skkuranet.dynamics._adjoint import parameter_gradients
+from skkuranet.dynamics._arithmetic import quiet
 from skkuranet.dynamics._delayed import DelayedPlan
-from skkuranet.dynamics._system import KuramotoSystem, parts
+from skkuranet.dynamics._motion import Motion, Part, Tape
+from skkuranet.dynamics._system import KuramotoSystem
 
 # What is pulled back together where couplings may do so in parts: phases of so many bytes, but no
 # fewer steps than products are fast with.
@@ -94,136 +95,101 @@ class _Plan:
     n_steps: int
     save_from: int
 
-    def forward(self, system: KuramotoSystem, phases: Tensor, tape: list[Tensor] | None) -> Tensor:
+    @quiet()
+    def forward(self, system: KuramotoSystem, phases: Tensor, tape: Tape | None) -> Tensor:
         """Return the kept phases; ``tape`` takes those that every stage of every step is at."""
-        h, weights = self.step_size, self.method.weights
+        h, method = self.step_size, self.method
+        phases = phases.detach()
         saved = phases.new_empty((self.n_steps - self.save_from + 1, *phases.shape))
         if self.save_from == 0:
             saved[0] = phases
-        # Views are made once: in small networks they would take as long as what is done with them.
-        phasors = phases.new_empty((*phases.shape[:-1], 2, phases.shape[-1]))
-        cosine, sine = parts(phasors)
-        slots = saved.unbind(0)
-        # Memory of a step is reused by the next one.
-        drive, less, moving = (torch.empty_like(t) for t in (phasors, phases, phases))
-        memory = [(torch.empty_like(phases), less) for _ in weights]
+        motion = Motion(system, phases)
+        arithmetic, spare = motion.arithmetic, motion.spare
+        slots = arithmetic.views(saved, 0)
+        rates = arithmetic.views(phases.new_empty((len(method.weights), *phases.shape)), 0)
+        moving, between = arithmetic.views(phases.new_empty((2, *phases.shape)), 0)
+        fresh = iter(arithmetic.views(phases.new_empty((self._n_unsaved(tape), *phases.shape)), 0))
+        current = arithmetic.view(phases)
         for step in range(self.n_steps):
-            rates: list[Tensor] = []
-            for stage in range(len(weights)):
-                point = phases
-                for a, rate in zip(self.method.stages[stage - 1] if stage else (), rates):
+            for stage, rate in enumerate(rates):
+                point = current
+                for a, earlier in zip(method.stages[stage - 1] if stage else (), rates):
                     if a:
-                        point = point + (h * a) * rate
+                        if point is current:
+                            target = between if tape is None else next(fresh)
+                        arithmetic.add_scaled(point, h * a, earlier, target, spare)
+                        point = target
+                motion.rate(point, rate)
                 if tape is not None:
-                    tape.append(point)
-                torch.cos(point, out=cosine)
-                torch.sin(point, out=sine)
-                felt = system.felt(system.coupling.matvec_in(phasors, drive))
-                rates.append(system.rate((cosine, sine), felt, out=memory[stage]))
-            *first, last = zip(weights, rates, strict=True)
-            for weight, rate in first:
-                phases = torch.add(phases, rate, alpha=h * weight)
-            slot: Tensor | None = moving if tape is None else None
+                    tape.note(point, motion.moments)
             if step + 1 >= self.save_from:
                 slot = slots[step + 1 - self.save_from]
-            phases = torch.add(phases, last[1], alpha=h * last[0], out=slot)
+            else:
+                slot = moving if tape is None else next(fresh)
+            for weight, rate in zip(method.weights, rates, strict=True):
+                arithmetic.add_scaled(current, h * weight, rate, slot, spare)
+                current = slot
         return saved
 
+    def _n_unsaved(self, tape: Tape | None) -> int:
+        """Points of a trajectory that the tape needs memory for."""
+        if tape is None:
+            return 0
+        return self.n_steps * len(self.method.stages) + max(0, self.save_from - 1)
+
+    @quiet()
     def backward(
-        self, system: KuramotoSystem, tape: list[Tensor], grad: Tensor, needed: Sequence[bool]
+        self, system: KuramotoSystem, tape: Tape, grad: Tensor, needed: Sequence[bool]
     ) -> tuple[Tensor, Sequence[Tensor | None]]:
         """Return the gradients by the initial phases and by the parameters."""
-        part = self._steps_of_a_part(system, tape[0])
-        grads = grad.unbind(0)
-        costate = grads[-1]
+        costate = grad[-1].clone()
+        n_stages, length = len(self.method.weights), self._steps_of_a_part(system, costate)
         gradients: list[Tensor | None] | None = None
-        for first in range((self.n_steps - 1) // part * part, -1, -part):
-            steps = range(first, min(first + part, self.n_steps))
-            # A part is dropped before the next one is made.
-            costate, stages = self._pull_back(system, tape, grads, costate, steps)
-            gradients = parameter_gradients(system, stages, needed, others=gradients)
-            del stages
+        part: Part | None = None
+        for first in range((self.n_steps - 1) // length * length, -1, -length):
+            steps = range(first, min(first + length, self.n_steps))
+            # Parts take turns in the same memory; only the last of all may be shorter.
+            if part is not None and part.n_steps != len(steps):
+                part = None
+            if part is None:
+                part = Part(system, costate, grad, len(steps), n_stages)
+            part.load(tape, first * n_stages)
+            self._pull_back(part, steps)
+            part.turn()
+            gradients = parameter_gradients(system, part.outcome, needed, others=gradients)
         assert gradients is not None
         return costate, gradients
 
     def _steps_of_a_part(self, system: KuramotoSystem, phases: Tensor) -> int:
-        if not system.coupling.pulls_back_in_parts:
+        if not system.coupling.n_moments:
             return self.n_steps
         # Processes that share a network must agree, so that the whole network is what counts.
         whole = phases[..., 0].numel() * system.coupling.population * phases.itemsize
         return max(_FEWEST_STEPS, _PART_BYTES // max(1, len(self.method.weights) * whole))
 
-    def _pull_back(
-        self,
-        system: KuramotoSystem,
-        tape: list[Tensor],
-        grads: Sequence[Tensor],
-        costate: Tensor,
-        steps: range,
-    ) -> tuple[Tensor, Stages]:
-        """Return the gradient by the phases before some steps, and these steps' stages."""
-        h, weights, rows = self.step_size, self.method.weights, self.method.stages
-        n_stages = len(weights)
-        part = _Part.at(system, tape[steps.start * n_stages : steps.stop * n_stages])
-        backwards = part.backwards()
-        # As tensors: numbers would be converted at every step.
-        shares = [costate.new_tensor(h * weight) for weight in weights]
-        memory = [torch.empty_like(part.adjoints[0]) for _ in weights]
-        back, total = torch.empty_like(part.driven[0]), torch.empty_like(memory[0])
+    def _pull_back(self, part: Part, steps: range) -> None:
+        """Replace the gradient by the phases after some steps by that by the phases before."""
+        h, method, arithmetic, spare = self.step_size, self.method, part.arithmetic, part.spare
+        costate, pulled = part.costate, part.pulled
+        backwards = reversed(part.stages)
         for step in reversed(steps):
-            pulled: dict[int, Tensor] = {}
-            for stage in range(n_stages - 1, -1, -1):
-                cosine, sine, phasors, stiffness, adjoint, row, driven = next(backwards)
-                torch.mul(costate, shares[stage], out=adjoint)
-                for later, value in pulled.items():
-                    a = rows[later - 1][stage]
+            for stage in range(len(pulled) - 1, -1, -1):
+                at, value = next(backwards), pulled[stage]
+                arithmetic.multiply(costate, h * method.weights[stage], at.adjoint)
+                for later in range(stage + 1, len(pulled)):
+                    a = method.stages[later - 1][stage]
                     if a:
-                        adjoint.add_(value, alpha=h * a)
-                torch.mul(row, phasors, out=driven)
-                by_cosine, by_sine = parts(system.coupling.rmatvec_in(driven, back))
-                value = torch.mul(cosine, by_cosine, out=memory[stage]).addcmul_(sine, by_sine)
-                pulled[stage] = value.addcmul_(adjoint, stiffness, value=-1)
-            costate = torch.add(functools.reduce(torch.add, pulled.values()), costate, out=total)
+                        arithmetic.add_scaled(at.adjoint, h * a, pulled[later], at.adjoint, spare)
+                arithmetic.multiply(at.row, at.phasors.both, at.driven)
+                part.pull(at.rows)
+                if part.moments is not None:
+                    arithmetic.copy(part.moments, at.moments)
+                arithmetic.dot(at.phasors, part.back, value)
+                arithmetic.subtract_product(value, at.adjoint, at.stiffness, value, spare)
+            for value in pulled:
+                arithmetic.add(costate, value, costate)
             if step >= self.save_from:
-                costate += grads[step - self.save_from]
-        noted = part.phasors, part.adjoints, part.driven
-        return costate, Stages(*(t.unflatten(0, (len(steps), -1)) for t in noted))
-
-
-@dataclass
-class _Part:
-    """Stages of a few steps: what acted, (m, ..., n) or (m, ..., 2, n), and what it drove."""
-
-    phasors: Tensor
-    stiffness: Tensor
-    adjoints: Tensor
-    driven: Tensor
-
-    @classmethod
-    def at(cls, system: KuramotoSystem, points: list[Tensor]) -> _Part:
-        """Compute all but the gradients anew, at once; keeping it would hardly be faster."""
-        phases = torch.stack(points)
-        phasors = phases.new_empty((*phases.shape[:-1], 2, phases.shape[-1]))
-        cosine, sine = parts(phasors)
-        torch.cos(phases, out=cosine)
-        torch.sin(phases, out=sine)
-        rows = phasors.movedim(0, -3).flatten(-3, -2)
-        drives = system.coupling.matvec(rows).unflatten(-2, (-1, 2)).movedim(-3, 0)
-        stiffness = system.stiffness((cosine, sine), system.felt(drives))
-        del drives
-        return cls(phasors, stiffness, phases, torch.empty_like(phasors))
-
-    def backwards(self) -> Iterator[tuple[Tensor, ...]]:
-        """Views of each stage, the last one first."""
-        stages = (
-            *parts(self.phasors),
-            self.phasors,
-            self.stiffness,
-            self.adjoints,
-            self.adjoints.unsqueeze(-2),
-            self.driven,
-        )
-        return zip(*(reversed(t.unbind(0)) for t in stages))
+                arithmetic.add(costate, part.arriving[step - self.save_from], costate)
 
 
 class _Flow(torch.autograd.Function):
@@ -233,7 +199,7 @@ class _Flow(torch.autograd.Function):
     def forward(
         ctx: Any, plan: _Plan, system: KuramotoSystem, phases: Tensor, *parameters: Tensor
     ) -> Tensor:
-        ctx.plan, ctx.system, ctx.tape = plan, system, []
+        ctx.plan, ctx.system, ctx.tape = plan, system, Tape()
         # Detached, as the tape has views: with the output as their base it would keep itself alive.
         saved = plan.forward(system, phases, ctx.tape).detach()
         ctx.save_for_backward(phases, saved, *parameters)

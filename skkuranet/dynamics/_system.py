@@ -8,24 +8,9 @@ import torch
 from torch import Tensor
 
 from skkuranet.coupling import CouplingOperator, product
+from skkuranet.dynamics._arithmetic import parts
 
 HISTORIES = ("rotation", "constant")
-
-
-def parts(pairs: Tensor) -> tuple[Tensor, Tensor]:
-    """The two rows of phasors or drives, (..., 2, n), as views of shape (..., n).
-
-    Parameters
-    ----------
-    pairs : Tensor of shape (..., 2, n)
-        Cosines and sines, or real and imaginary parts.
-
-    Returns
-    -------
-    tuple of Tensor of shape (..., n)
-    """
-    first, second = pairs.unbind(-2)
-    return first, second
 
 
 @dataclass(frozen=True)
@@ -128,7 +113,6 @@ class KuramotoSystem:
         self,
         phasors: tuple[Tensor, Tensor],
         felt: tuple[Tensor, Tensor],
-        out: tuple[Tensor, Tensor] | None = None,
     ) -> Tensor:
         """Return dθ/dt of targets at ``phasors``.
 
@@ -138,23 +122,19 @@ class KuramotoSystem:
             Cosine and sine of the phases of the targets.
         felt : tuple of Tensor of shape (..., n)
             What they feel; see :meth:`felt`.
-        out : tuple of Tensor of shape (..., n), optional
-            Where to write it, and memory to work in.
 
         Returns
         -------
         Tensor of shape (..., n)
         """
         (cosine, sine), (real, imaginary) = phasors, felt
-        rate, less = out or (None, None)
-        rate = torch.mul(cosine, imaginary, out=rate).sub_(torch.mul(sine, real, out=less))
-        return rate if self.frequency is None else rate.add_(self.frequency)
+        rate = cosine * imaginary - sine * real
+        return rate if self.frequency is None else rate + self.frequency
 
     def stiffness(
         self,
         phasors: tuple[Tensor, Tensor],
         felt: tuple[Tensor, Tensor],
-        out: Tensor | None = None,
     ) -> Tensor:
         """Return by how much each oscillator's rate falls with its own phase.
 
@@ -164,8 +144,6 @@ class KuramotoSystem:
             Cosine and sine of the phases of the targets.
         felt : tuple of Tensor of shape (..., n)
             What they feel; see :meth:`felt`.
-        out : Tensor of shape (..., n), optional
-            Where to write it.
 
         Returns
         -------
@@ -173,4 +151,4 @@ class KuramotoSystem:
             Minus the partial derivatives.
         """
         (cosine, sine), (real, imaginary) = phasors, felt
-        return torch.mul(cosine, real, out=out).addcmul_(sine, imaginary)
+        return cosine * real + sine * imaginary
