@@ -85,6 +85,11 @@ class DenseCoupling(StoredCoupling):
             return self._stream(x, x.new_empty((len(x), len(self.matrix))))
         return matmul(x, self._columns)
 
+    @property
+    def is_replayable(self) -> bool:
+        """True."""
+        return True
+
     def bound_matvec(
         self, out: Tensor, moments: Tensor | None = None
     ) -> Callable[[Tensor], object]:

@@ -58,6 +58,11 @@ class FactorizedCoupling(CouplingOperator):
         return factors if self.diagonal is None else (*factors, self.diagonal)
 
     @property
+    def is_replayable(self) -> bool:
+        """True."""
+        return True
+
+    @property
     def n_moments(self) -> int:
         """The rank: products of the vectors with the columns of a factor."""
         return self.rank

@@ -54,6 +54,11 @@ class ShardedFactorizedCoupling(FactorizedCoupling):
         """Number of oscillators of all processes."""
         return self._population
 
+    @property
+    def is_replayable(self) -> bool:
+        """False: products wait for other processes."""
+        return False
+
     def total(self, x: Tensor) -> Tensor:
         """Sum over the oscillators of all processes."""
         return self.ranks.total(super().total(x))

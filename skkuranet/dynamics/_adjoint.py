@@ -81,13 +81,17 @@ def parameter_gradients(
     if not any(needed[len(nodes) :]):
         return [*nodes, *(None for _ in system.coupling.tensors)]
     sources, driven = _rows(stages.sources), _rows(stages.driven)
+    earlier = None if others is None else others[len(nodes) :]
     if stages.moments is None:
         cosine, sine = parts(stages.sources)
         turned = torch.stack((sine, -cosine), -2)
-        return [*nodes, *system.coupling.vjp(driven, _rows(turned))]
+        grads = system.coupling.vjp(driven, _rows(turned))
+        if earlier is not None:
+            pairs = zip(earlier, grads, strict=True)
+            grads = tuple(b if a is None or b is None else a.add_(b) for a, b in pairs)
+        return [*nodes, *grads]
     # Of a pair either may be turned, one back: moments are smaller than what they are of.
     of_sources, of_driven = map(_rows, stages.moments)
-    earlier = None if others is None else others[len(nodes) :]
     return [*nodes, *system.coupling.add_vjp(earlier, (driven, of_sources), (sources, of_driven))]
 
 

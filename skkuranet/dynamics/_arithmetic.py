@@ -58,6 +58,11 @@ class TorchArithmetic:
         torch.cos(phases, out=out.first)
         torch.sin(phases, out=out.second)
 
+    def all_phasors(self, points: list[Any], each: list[Pairs], all: Pairs, spare: Any) -> None:
+        """Write cosines and sines of several phases, in places that are parts of ``all``."""
+        torch.stack(points, -2, out=spare)
+        self.phasors(spare, all)
+
     def copy(self, a: Any, out: Any) -> None:
         """Write a."""
         out.copy_(a)
@@ -84,7 +89,7 @@ class TorchArithmetic:
 
     def subtract_product(self, a: Any, b: Any, c: Any, out: Any, spare: Any) -> None:
         """Write a - b c."""
-        torch.sub(a, torch.mul(b, c, out=spare), out=out)
+        torch.addcmul(a, b, c, value=-1, out=out)
 
 
 class NumpyArithmetic(TorchArithmetic):
@@ -102,6 +107,11 @@ class NumpyArithmetic(TorchArithmetic):
         """Write cosines and sines."""
         np.cos(phases, out=out.first)
         np.sin(phases, out=out.second)
+
+    def all_phasors(self, points: list[Any], each: list[Pairs], all: Pairs, spare: Any) -> None:
+        """Write cosines and sines of several phases, in places that are parts of ``all``."""
+        for point, pairs in zip(points, each, strict=True):
+            self.phasors(point, pairs)
 
     def copy(self, a: Any, out: Any) -> None:
         """Write a."""

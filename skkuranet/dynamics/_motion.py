@@ -29,19 +29,22 @@ class Motion:
         view, pairs = self.arithmetic.view, self.arithmetic.pairs
         self._acting = like.new_empty((*like.shape[:-1], 2, like.shape[-1]))
         drive = torch.empty_like(self._acting)
-        self.moments = moments_of(system, self._acting)
-        self._product = system.coupling.bound_matvec(drive, self.moments)
+        moments = moments_of(system, like)
+        self._product = system.coupling.bound_matvec(drive, moments)
+        self._moments = None if moments is None else view(moments)
         self._phasors, self._drive = pairs(self._acting), pairs(drive)
         self._frequency, self._field = (
             None if given is None else view(given) for given in (system.frequency, system.field)
         )
         self.spare = view(torch.empty_like(like))
 
-    def rate(self, phases: Any, out: Any) -> None:
-        """Write dθ/dt at some phases."""
+    def rate(self, phases: Any, out: Any, moments: Any = None) -> None:
+        """Write dθ/dt at some phases, and the moments of the sources where they are wanted."""
         arithmetic = self.arithmetic
         arithmetic.phasors(phases, self._phasors)
         self._product(self._acting)
+        if moments is not None:
+            arithmetic.copy(self._moments, moments)
         (_, cosine, sine), (_, real, imaginary) = self._phasors, self._drive
         if self._field is not None:
             arithmetic.subtract(real, self._field, real)
@@ -56,13 +59,22 @@ class Tape:
     """Phases that every stage of every step was at, and the moments of the sources there."""
 
     phases: list[Any] = field(default_factory=list)
-    moments: list[Tensor] = field(default_factory=list)
+    moments: Tensor | None = None
+    _whole: Tensor | None = None
 
-    def note(self, phases: Any, moments: Tensor | None) -> None:
-        """Keep them; the phases must not be overwritten."""
-        self.phases.append(phases)
-        if moments is not None:
-            self.moments.append(moments.clone())
+    def reserve(self, system: KuramotoSystem, like: Tensor, n_stages: int) -> None:
+        """Make memory for all stages, for :meth:`keep`."""
+        self._whole = like.new_empty((n_stages, *like.shape))
+        self.phases = arithmetic_for(like).views(self._whole, 0)
+        self.moments = moments_of(system, like, n_stages)
+
+    def keep(self, first: int, points: Tensor, moments: Tensor | None) -> None:
+        """Copy what some stages were at, the phases and as many of the moments."""
+        assert self._whole is not None
+        self._whole[first : first + len(points)] = points
+        if self.moments is not None and moments is not None:
+            kept = self.moments.narrow(-3, first, len(points))
+            kept.copy_(moments.narrow(-3, 0, len(points)))
 
 
 class Stage(NamedTuple):
@@ -86,8 +98,6 @@ class Part:
         The equation of motion.
     costate : Tensor of shape (..., n)
         Gradient by the phases after the part, to be replaced by that by the phases before.
-    grad : Tensor of shape (n_saved, ..., n)
-        Gradient by the phases that were kept.
     n_steps : int
         Number of steps.
     n_stages : int
@@ -95,7 +105,7 @@ class Part:
     """
 
     def __init__(
-        self, system: KuramotoSystem, costate: Tensor, grad: Tensor, n_steps: int, n_stages: int
+        self, system: KuramotoSystem, costate: Tensor, n_steps: int, n_stages: int
     ) -> None:
         self.n_steps, m = n_steps, n_steps * n_stages
         self.arithmetic, self._coupling = arithmetic_for(costate), system.coupling
@@ -105,25 +115,22 @@ class Part:
         # What a stage has driven is known last, and lends its memory to what drives it.
         driven, adjoints = torch.empty_like(phasors), costate.new_empty((*batch, m, n))
         stiffness = torch.empty_like(adjoints)
-        self._of_sources, of_driven = (moments_of(system, phasors) for _ in range(2))
+        self._of_sources, of_driven = (moments_of(system, costate, m) for _ in range(2))
         turned = None
         self._turns: list[tuple[Pairs, Pairs]] = []
         if self._of_sources is not None and of_driven is not None:
             turned = torch.empty_like(of_driven), torch.empty_like(of_driven)
             self._turns = list(zip(map(pairs, (self._of_sources, of_driven)), map(pairs, turned)))
         self.outcome = Stages(phasors, adjoints, driven, turned)
-        moments = moments_of(system, back)
+        moments = moments_of(system, costate)
         self.pull = system.coupling.bound_rmatvec(back, moments)
         self.moments = None if moments is None else view(moments)
-        self.costate, self.arriving = view(costate), views(grad, 0)
+        self.costate, self.arriving = view(costate), list[Any]()
         self.pulled = views(costate.new_empty((n_stages, *batch, n)), 0)
         self.back, self.spare = pairs(back), view(torch.empty_like(costate))
         self._field = None if system.field is None else view(system.field.unsqueeze(-2))
-        self._phasors, self._drives, self._stiffness = (
-            pairs(phasors),
-            pairs(driven),
-            view(stiffness),
-        )
+        self._phasors, self._drives = pairs(phasors), pairs(driven)
+        self._stiffness, self._adjoints = view(stiffness), view(adjoints)
         # Views are made once: in small networks they take as long as what is done with them.
         acting = map(Pairs, views(phasors, -3), *(views(t, -2) for t in parts(phasors)))
         flat = (views(t, -2) for t in (stiffness, adjoints))
@@ -133,18 +140,34 @@ class Part:
 
     def load(self, tape: Tape, first: int) -> None:
         """Compute all but the gradients anew, from this stage on; keeping it would be slower."""
-        arithmetic, last, drives = self.arithmetic, first + len(self.stages), self._drives
-        for phases, stage in zip(tape.phases[first:last], self.stages, strict=True):
-            arithmetic.phasors(phases, stage.phasors)
+        arithmetic, m, drives = self.arithmetic, len(self.stages), self._drives
+        points, each = tape.phases[first : first + m], [stage.phasors for stage in self.stages]
+        arithmetic.all_phasors(points, each, self._phasors, self._adjoints)
         rows, out = (t.flatten(-3, -2) for t in (self.outcome.sources, self.outcome.driven))
         if self._of_sources is None:
             self._coupling.bound_matvec(out)(rows)
         else:
-            torch.stack(tape.moments[first:last], -3, out=self._of_sources)
+            assert tape.moments is not None
+            self._of_sources.copy_(tape.moments.narrow(-3, first, m))
             self._coupling.recall(self._of_sources.flatten(-3, -2), rows, out)
         if self._field is not None:
             arithmetic.subtract(drives.first, self._field, drives.first)
         arithmetic.dot(self._phasors, drives, self._stiffness)
+
+    def receive(self, grad: Tensor, first: int, *, in_place: bool) -> None:
+        """Take the gradients that arrive at the phases before each step, from this entry on."""
+        inside = range(max(0, first), max(0, first + self.n_steps))
+        if not in_place:
+            arriving = self.arithmetic.views(grad[inside.start : inside.stop], 0)
+            self.arriving = [None] * (self.n_steps - len(arriving)) + arriving
+            return
+        if not self.arriving:
+            self._received = (
+                torch.empty_like(grad[0]).expand((self.n_steps, *grad[0].shape)).clone()
+            )
+            self.arriving = self.arithmetic.views(self._received, 0)
+        self._received.zero_()
+        self._received[self.n_steps - len(inside) :] = grad[inside.start : inside.stop]
 
     def turn(self) -> None:
         """Turn the moments by a right angle, those of the sources ahead and the others back."""
@@ -153,7 +176,7 @@ class Part:
             self.arithmetic.multiply(moments.first, -sign, turned.second)
 
 
-def moments_of(system: KuramotoSystem, rows: Tensor) -> Tensor | None:
-    """Memory for the moments of vectors, or None where the couplings have none."""
+def moments_of(system: KuramotoSystem, phases: Tensor, *stages: int) -> Tensor | None:
+    """Memory for the moments of phasors, (..., *stages, 2, n_moments); None if there are none."""
     n_moments = system.coupling.n_moments
-    return rows.new_empty((*rows.shape[:-1], n_moments)) if n_moments else None
+    return phases.new_empty((*phases.shape[:-1], *stages, 2, n_moments)) if n_moments else None

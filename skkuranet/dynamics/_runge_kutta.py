@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +13,8 @@ from torch import Tensor
 from skkuranet.dynamics._adjoint import parameter_gradients
 from skkuranet.dynamics._arithmetic import quiet
 from skkuranet.dynamics._delayed import DelayedPlan
-from skkuranet.dynamics._motion import Motion, Part, Tape
+from skkuranet.dynamics._motion import Motion, Part, Tape, moments_of
+from skkuranet.dynamics._replay import Replay, steps_to_replay
 from skkuranet.dynamics._system import KuramotoSystem
 
 # What is pulled back together where couplings may do so in parts: phases of so many bytes, but no
@@ -98,44 +100,98 @@ class _Plan:
     @quiet()
     def forward(self, system: KuramotoSystem, phases: Tensor, tape: Tape | None) -> Tensor:
         """Return the kept phases; ``tape`` takes those that every stage of every step is at."""
-        h, method = self.step_size, self.method
         phases = phases.detach()
         saved = phases.new_empty((self.n_steps - self.save_from + 1, *phases.shape))
         if self.save_from == 0:
             saved[0] = phases
-        motion = Motion(system, phases)
-        arithmetic, spare = motion.arithmetic, motion.spare
-        slots = arithmetic.views(saved, 0)
-        rates = arithmetic.views(phases.new_empty((len(method.weights), *phases.shape)), 0)
-        moving, between = arithmetic.views(phases.new_empty((2, *phases.shape)), 0)
-        fresh = iter(arithmetic.views(phases.new_empty((self._n_unsaved(tape), *phases.shape)), 0))
-        current = arithmetic.view(phases)
+        if self._steps_to_replay(system, phases):
+            self._replay(system, phases, saved, tape)
+        else:
+            self._run(system, phases, saved, tape)
+        return saved
+
+    def _run(
+        self, system: KuramotoSystem, phases: Tensor, saved: Tensor, tape: Tape | None
+    ) -> None:
+        """Take all steps, each from where the one before has written its phases."""
+        n_stages, motion = len(self.method.weights), Motion(system, phases)
+        view, views = motion.arithmetic.view, motion.arithmetic.views
+        slots = views(saved, 0)
+        moving, *between = views(phases.new_empty((n_stages, *phases.shape)), 0)
+        rates = views(phases.new_empty((n_stages, *phases.shape)), 0)
+        fresh: Iterator[Any] = iter(())
+        noted: Sequence[Any] = [None] * (self.n_steps * n_stages)
+        if tape is not None:
+            unsaved = self.n_steps * len(between) + max(0, self.save_from - 1)
+            fresh = iter(views(phases.new_empty((unsaved, *phases.shape)), 0))
+            tape.moments = moments_of(system, phases, self.n_steps * n_stages)
+            noted = noted if tape.moments is None else views(tape.moments, -3)
+        current = view(phases)
         for step in range(self.n_steps):
-            for stage, rate in enumerate(rates):
-                point = current
-                for a, earlier in zip(method.stages[stage - 1] if stage else (), rates):
-                    if a:
-                        if point is current:
-                            target = between if tape is None else next(fresh)
-                        arithmetic.add_scaled(point, h * a, earlier, target, spare)
-                        point = target
-                motion.rate(point, rate)
-                if tape is not None:
-                    tape.note(point, motion.moments)
+            if tape is not None:
+                between = [next(fresh) for _ in between]
+                tape.phases += [current, *between]
             if step + 1 >= self.save_from:
                 slot = slots[step + 1 - self.save_from]
             else:
                 slot = moving if tape is None else next(fresh)
-            for weight, rate in zip(method.weights, rates, strict=True):
-                arithmetic.add_scaled(current, h * weight, rate, slot, spare)
-                current = slot
-        return saved
+            here = step * n_stages
+            self._step(motion, [current, *between], slot, rates, noted[here : here + n_stages])
+            current = slot
 
-    def _n_unsaved(self, tape: Tape | None) -> int:
-        """Points of a trajectory that the tape needs memory for."""
-        if tape is None:
-            return 0
-        return self.n_steps * len(self.method.stages) + max(0, self.save_from - 1)
+    def _replay(
+        self, system: KuramotoSystem, phases: Tensor, saved: Tensor, tape: Tape | None
+    ) -> None:
+        """Take steps in memory that stays where it is, so that a card can replay them."""
+        n_stages, motion = len(self.method.weights), Motion(system, phases)
+        views, length = motion.arithmetic.views, self._steps_to_replay(system, phases)
+        # The points that a few steps go through, and the one that they lead to.
+        track = phases.new_empty((length * n_stages + 1, *phases.shape))
+        points, rates = views(track, 0), views(phases.new_empty((n_stages, *phases.shape)), 0)
+        moments = None if tape is None else moments_of(system, phases, length * n_stages)
+        noted = [None] * (length * n_stages) if moments is None else views(moments, -3)
+
+        def take(n_steps: int = length) -> None:
+            for here in range(0, n_steps * n_stages, n_stages):
+                there = here + n_stages
+                self._step(motion, points[here:there], points[there], rates, noted[here:there])
+
+        if tape is not None:
+            tape.reserve(system, phases, self.n_steps * n_stages)
+        replay = Replay(take, phases.device)
+        track[0] = phases
+        for first in range(0, self.n_steps, length):
+            n_steps = min(length, self.n_steps - first)
+            if n_steps == length:
+                replay()
+            else:
+                take(n_steps)
+            end = n_steps * n_stages
+            if tape is not None:
+                tape.keep(first * n_stages, track[:end], moments)
+            reached = track[n_stages : end + 1 : n_stages]
+            unsaved = max(0, self.save_from - first - 1)
+            if unsaved < n_steps:
+                place = first + 1 + unsaved - self.save_from
+                saved[place : place + n_steps - unsaved] = reached[unsaved:]
+            track[0] = track[end]
+
+    def _step(
+        self, motion: Motion, points: Sequence[Any], slot: Any, rates: list[Any], noted: Any
+    ) -> None:
+        """Write where a step leads from the first of the points; the others are its stages'."""
+        h, method, arithmetic = self.step_size, self.method, motion.arithmetic
+        current = points[0]
+        for stage, rate in enumerate(rates):
+            point = current
+            for a, earlier in zip(method.stages[stage - 1] if stage else (), rates):
+                if a:
+                    arithmetic.add_scaled(point, h * a, earlier, points[stage], motion.spare)
+                    point = points[stage]
+            motion.rate(point, rate, noted[stage])
+        for weight, rate in zip(method.weights, rates, strict=True):
+            arithmetic.add_scaled(current, h * weight, rate, slot, motion.spare)
+            current = slot
 
     @quiet()
     def backward(
@@ -144,35 +200,43 @@ class _Plan:
         """Return the gradients by the initial phases and by the parameters."""
         costate = grad[-1].clone()
         n_stages, length = len(self.method.weights), self._steps_of_a_part(system, costate)
+        replays = bool(self._steps_to_replay(system, costate))
         gradients: list[Tensor | None] | None = None
         part: Part | None = None
         for first in range((self.n_steps - 1) // length * length, -1, -length):
-            steps = range(first, min(first + length, self.n_steps))
+            n_steps = min(length, self.n_steps - first)
             # Parts take turns in the same memory; only the last of all may be shorter.
-            if part is not None and part.n_steps != len(steps):
+            if part is None or part.n_steps != n_steps:
                 part = None
-            if part is None:
-                part = Part(system, costate, grad, len(steps), n_stages)
+                part = Part(system, costate, n_steps, n_stages)
+                pull: Callable[[], None] = functools.partial(self._pull_back, part)
+                if replays:
+                    pull = Replay(pull, costate.device)
             part.load(tape, first * n_stages)
-            self._pull_back(part, steps)
-            part.turn()
+            part.receive(grad, first - self.save_from, in_place=replays)
+            pull()
             gradients = parameter_gradients(system, part.outcome, needed, others=gradients)
         assert gradients is not None
         return costate, gradients
 
+    def _steps_to_replay(self, system: KuramotoSystem, phases: Tensor) -> int:
+        n_stages = len(self.method.weights)
+        return steps_to_replay(system.coupling, phases, self.n_steps, n_stages)
+
     def _steps_of_a_part(self, system: KuramotoSystem, phases: Tensor) -> int:
-        if not system.coupling.n_moments:
-            return self.n_steps
+        replayed = self._steps_to_replay(system, phases)
+        if replayed or not system.coupling.n_moments:
+            return replayed or self.n_steps
         # Processes that share a network must agree, so that the whole network is what counts.
         whole = phases[..., 0].numel() * system.coupling.population * phases.itemsize
         return max(_FEWEST_STEPS, _PART_BYTES // max(1, len(self.method.weights) * whole))
 
-    def _pull_back(self, part: Part, steps: range) -> None:
-        """Replace the gradient by the phases after some steps by that by the phases before."""
+    def _pull_back(self, part: Part) -> None:
+        """Replace the gradient by the phases after a part by that by the phases before."""
         h, method, arithmetic, spare = self.step_size, self.method, part.arithmetic, part.spare
         costate, pulled = part.costate, part.pulled
         backwards = reversed(part.stages)
-        for step in reversed(steps):
+        for arriving in reversed(part.arriving):
             for stage in range(len(pulled) - 1, -1, -1):
                 at, value = next(backwards), pulled[stage]
                 arithmetic.multiply(costate, h * method.weights[stage], at.adjoint)
@@ -188,8 +252,9 @@ class _Plan:
                 arithmetic.subtract_product(value, at.adjoint, at.stiffness, value, spare)
             for value in pulled:
                 arithmetic.add(costate, value, costate)
-            if step >= self.save_from:
-                arithmetic.add(costate, part.arriving[step - self.save_from], costate)
+            if arriving is not None:
+                arithmetic.add(costate, arriving, costate)
+        part.turn()
 
 
 class _Flow(torch.autograd.Function):
