@@ -1,7 +1,12 @@
 """Steps by NumPy, which single precision on the CPU takes, are those by torch."""
 
+from typing import ClassVar
+
+import numpy as np
 import pytest
 import torch
+from torch.autograd import forward_ad
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from skkuranet.coupling import DenseCoupling, FactorizedCoupling, _factorized, _products
 from skkuranet.dynamics import _delayed, _motion, integrate
@@ -84,16 +89,26 @@ def test_cosines_and_sines_of_single_precision_are_exact_to_rounding():
     assert float((phasors - exact).abs().max()) < 2 * torch.finfo(torch.float32).eps
 
 
-def test_products_of_many_oscillators_are_those_of_few(monkeypatch):
+@pytest.mark.parametrize("n", [400, 700, 1100])
+@pytest.mark.parametrize("transposed", [False, True])
+def test_products_are_the_same_by_either_library(n, transposed, monkeypatch):
     generator = torch.Generator().manual_seed(0)
-    K, x = torch.randn(400, 300, generator=generator), torch.randn(2, 300, generator=generator)
-    out = torch.empty(2, 400)
+    K, x = torch.randn(n, n, generator=generator), torch.randn(2, n, generator=generator)
+    K = K.mT if transposed else K
+    called = []
+    monkeypatch.setattr(
+        np, "matmul", lambda *given, out, m=np.matmul: called.append(m(*given, out=out))
+    )
+    out = torch.empty(2, n)
     for small_kernels in (False, True):
         monkeypatch.setattr(
             _products, "has_small_kernels", lambda dtype, small=small_kernels: small
         )
-        DenseCoupling(K).bound_matvec(out)(x)
-        torch.testing.assert_close(out, x @ K.mT, rtol=1e-4, atol=1e-4)
+        for bound, wanted in (("bound_matvec", x @ K.mT), ("bound_rmatvec", x @ K)):
+            getattr(DenseCoupling(K), bound)(out)(x)
+            torch.testing.assert_close(out, wanted, rtol=1e-4, atol=1e-4)
+    # Small ones by NumPy, but not the transposed ones for which it has no kernel.
+    assert len(called) == {400: 2, 700: 1, 1100: 0}[n]
 
 
 def test_overflow_is_no_warning():
@@ -103,3 +118,60 @@ def test_overflow_is_no_warning():
     (1e38 * path.cos()).sum().backward()
     flow(torch.full((N,), torch.inf), *given[1:], n_steps=6)
     assert not phases.grad.isfinite().all()
+
+
+def test_threads_may_change_before_going_back():
+    threads = torch.get_num_threads()
+    phases = torch.zeros(70_000, requires_grad=True)
+    factors = torch.ones(70_000, 1) / 70_000, torch.ones(70_000, 1)
+    try:
+        torch.set_num_threads(2)
+        path = integrate(FactorizedCoupling(*factors), phases, n_steps=3).phases
+        torch.set_num_threads(3)
+        path[-1].sum().backward()
+    finally:
+        torch.set_num_threads(threads)
+    assert float(phases.grad.sum()) == pytest.approx(70_000.0, rel=1e-4)
+
+
+def test_tensors_that_are_views_of_others_with_a_sign():
+    z = torch.randn(N, dtype=torch.complex64)
+    negative, K = z.conj().imag, torch.eye(N).to(torch.complex64).conj().imag
+    assert negative.is_neg()
+    assert K.is_neg()
+    found = integrate(DenseCoupling(K), negative, frequency=negative, n_steps=5).phases
+    plain = negative.resolve_neg()
+    wanted = integrate(DenseCoupling(K.resolve_neg()), plain, frequency=plain, n_steps=5).phases
+    assert torch.equal(found, wanted)
+
+
+# torch makes use of what it has deprecated.
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_forward_mode_is_refused():
+    with forward_ad.dual_level():
+        phases = forward_ad.make_dual(torch.zeros(N), torch.ones(N))
+        with pytest.raises(NotImplementedError, match="reverse mode"):
+            integrate(DenseCoupling(torch.eye(N)), phases, n_steps=2)
+
+
+def test_operations_are_seen_by_those_who_follow_them():
+    class Operations(TorchDispatchMode):
+        names: ClassVar = set()
+
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            self.names.add(str(function))
+            return function(*args, **(kwargs or {}))
+
+    with Operations():
+        integrate(DenseCoupling(torch.eye(N)), torch.zeros(N), n_steps=2)
+    assert {"aten.cos.out", "aten.mm.out"} <= Operations.names
+
+
+def test_products_that_hide_what_they_depend_on_are_told():
+    class Hidden(DenseCoupling):
+        def matvec(self, x):
+            return strength * super().matvec(x)
+
+    strength = torch.tensor(2.0, requires_grad=True)
+    with pytest.raises(RuntimeError, match="not among its 'tensors'"):
+        integrate(Hidden(torch.eye(N)), torch.zeros(N), n_steps=2)

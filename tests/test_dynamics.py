@@ -24,7 +24,7 @@ from skkuranet.coupling import (
     couple_driven,
     product,
 )
-from skkuranet.dynamics import follow, integrate, lock, wrap
+from skkuranet.dynamics import RungeKutta, follow, integrate, lock, wrap
 
 N = 6
 DEVICE = "cpu"
@@ -321,6 +321,17 @@ def test_balanced_couplings_do_not_see_class_counts():
     pull_of_few, pull_of_many = matrix[0, :2].sum(), matrix[0, 2:].sum()
     raw = network(x[:1], x)[0].detach()
     assert pull_of_few / pull_of_many == pytest.approx(float(raw[0] / raw[-1]), rel=1e-6)
+
+
+def test_stages_that_stay_where_a_step_begins():
+    method = RungeKutta(stages=((0.0,),), weights=(0.5, 0.5))
+
+    def gradients(solver):
+        K, phases = normal(N, N).requires_grad_(), normal(N, seed=1).requires_grad_()
+        path = integrate(DenseCoupling(K), phases, n_steps=5, solver=solver).phases
+        return path, *torch.autograd.grad(path[-1].sin().sum(), (K, phases))
+
+    torch.testing.assert_close(gradients(method), gradients("euler"))
 
 
 @pytest.mark.parametrize(("solver", "order"), [("euler", 1), ("rk4", 4)])

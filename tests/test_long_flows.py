@@ -114,6 +114,19 @@ class OneFactor(FactorizedCoupling):
         return (by_left + by_right,)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_pullback_of_a_subclass_holds_for_small_factors_too(dtype, device):
+    class Frozen(FactorizedCoupling):
+        def vjp(self, left, right):
+            return tuple(0.0 * grad for grad in super().vjp(left, right))
+
+    left, right = (torch.ones((6, 2), dtype=dtype, device=device) for _ in range(2))
+    phases = torch.arange(6.0, dtype=dtype, device=device)
+    path = integrate(Frozen(left.requires_grad_(), right), phases, n_steps=40).phases
+    path[-1].cos().sum().backward()
+    assert not left.grad.any()
+
+
 def test_a_subclass_with_a_pullback_of_its_own_is_asked_for_it(network):
     left, phases = network["left"], network["phases"]
     found, wanted = (

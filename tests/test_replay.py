@@ -1,5 +1,8 @@
 """Steps that are recorded and replayed, by a recorder of what is done in place of a CUDA card."""
 
+import threading
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -11,7 +14,7 @@ from skkuranet.coupling import (
     TiledCoupling,
     couple,
 )
-from skkuranet.dynamics import _replay, integrate
+from skkuranet.dynamics import _replay, integrate, replayed_steps
 
 N, RANK = 5, 3
 DENSE = [(N, N)]
@@ -57,6 +60,9 @@ def recordings(monkeypatch):
         made.append(recorder)
         return recorder.replay
 
+    monkeypatch.setattr(_replay, "_asked_for", True)
+    monkeypatch.setattr(_replay, "_refused", set())
+    monkeypatch.setattr(_replay, "_RECORDINGS", 2)
     monkeypatch.setattr(_replay, "records_on", lambda phases: True)
     monkeypatch.setattr(_replay, "on_side_stream", lambda action, device: action())
     monkeypatch.setattr(_replay, "record", record)
@@ -126,6 +132,152 @@ def test_a_card_that_cannot_record_goes_on(recordings, monkeypatch):
     given = leaves((), DENSE)
     wanted = flow(*given, n_steps=9)
     monkeypatch.setattr(_replay, "record", fail)
-    with pytest.warns(RuntimeWarning, match="could not be recorded"):
+    with pytest.warns(RuntimeWarning, match="could not record steps"):
         found = flow(*given, n_steps=9)
     torch.testing.assert_close(found, wanted)
+
+
+class Card:
+    """Streams that do what is launched in order, or record it; there is only one device."""
+
+    def __init__(self):
+        self.current, self.log, card = threading.local(), [], self
+        self.default = SimpleNamespace(graph=None, wait_stream=lambda other: None)
+
+        class Stream:
+            def __init__(self, device):
+                self.graph = None
+
+            def wait_stream(self, other):
+                card.log.append("side waits")
+
+        class CUDAGraph:
+            def capture_begin(self, capture_error_mode):
+                assert capture_error_mode == "thread_local"
+                assert card.stream_now() is not card.default
+                assert card.stream_now().graph is None
+                self.launches = []
+                card.stream_now().graph = self
+
+            def capture_end(self):
+                card.stream_now().graph = None
+                if None in self.launches:
+                    raise RuntimeError("capture was invalidated")
+
+            def replay(self):
+                assert card.stream_now() is card.default
+                for launched in self.launches:
+                    launched()
+
+        self.Stream, self.CUDAGraph = Stream, CUDAGraph
+        self.default.wait_stream = lambda other: self.log.append("current waits")
+
+    def stream_now(self):
+        return getattr(self.current, "stream", self.default)
+
+    def current_stream(self, device):
+        return self.stream_now()
+
+    def default_stream(self, device):
+        return self.default
+
+    def is_current_stream_capturing(self):
+        return self.stream_now().graph is not None
+
+    def stream(self, stream):
+        card = self
+
+        class Context:
+            def __enter__(self):
+                self.before, card.current.stream = card.stream_now(), stream
+
+            def __exit__(self, *error):
+                card.current.stream = self.before
+
+        return Context()
+
+    def launch(self, action):
+        graph = self.stream_now().graph
+        if graph is None:
+            action()
+        else:
+            graph.launches.append(action)
+
+
+@pytest.fixture
+def card(monkeypatch):
+    made = Card()
+    monkeypatch.setattr(_replay, "torch", SimpleNamespace(cuda=made))
+    monkeypatch.setattr(_replay, "_refused", set())
+    monkeypatch.setattr(_replay, "_thread", threading.local())
+    return made
+
+
+def test_what_is_replayed_is_done_as_often_as_it_is_asked_for(card):
+    done = []
+    replay = _replay.Replay(lambda: card.launch(lambda: done.append(0)), "cuda:0")
+    for times in range(1, 6):
+        replay()
+        assert len(done) == times
+    # Apart, but after what came before and before what follows: warm-up and recording.
+    assert card.log == ["side waits", "current waits"] * 2
+
+
+def test_threads_do_not_record_one_another(card):
+    done = {"recorded": 0, "other": 0}
+
+    def count(name):
+        card.launch(lambda: done.update({name: done[name] + 1}))
+
+    other = _replay.Replay(lambda: count("other"), "cuda:0")
+
+    def action():
+        count("recorded")
+        if card.is_current_stream_capturing():
+            thread = threading.Thread(target=other)
+            thread.start()
+            thread.join()
+
+    replay = _replay.Replay(action, "cuda:0")
+    replay()
+    replay()
+    assert done == {"recorded": 2, "other": 1}
+    replay()
+    assert done == {"recorded": 3, "other": 1}
+
+
+def test_a_failure_is_told_once_and_for_all(card):
+    done = []
+
+    def action():
+        card.launch(lambda: done.append(0))
+        if card.is_current_stream_capturing():
+            card.launch(None)
+            raise RuntimeError("the first error")
+
+    for _ in range(2):
+        replay = _replay.Replay(action, "cuda:0")
+        replay()
+        if not _replay._refused:
+            with pytest.warns(RuntimeWarning, match="the first error"):
+                replay()
+        replay()
+    assert len(done) == 5
+    phases = SimpleNamespace(is_cuda=True, device="cuda:0")
+    assert not _replay.records_on(phases)
+
+
+def test_what_is_recorded(card):
+    phases = torch.zeros(N)
+    seen = SimpleNamespace(is_cuda=True, device="cuda:1", numel=lambda: N, itemsize=4)
+    coupling, steps = DenseCoupling(torch.ones(N, N)), _replay.steps_to_replay
+    assert steps(coupling, seen, 100, 1) == 0
+    with replayed_steps():
+        assert steps(coupling, seen, 100, 1) == 10
+        assert steps(coupling, seen, 39, 1) == 0
+        assert not _replay.records_on(phases)
+        large = SimpleNamespace(is_cuda=True, device="cuda:1", numel=lambda: 10**6, itemsize=4)
+        assert steps(coupling, large, 100, 1) == 4
+        with card.stream(card.Stream("cuda:1")):
+            assert steps(coupling, seen, 100, 1) == 0
+    assert steps(coupling, seen, 100, 1) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 
 import torch
@@ -68,16 +69,18 @@ class FactorizedCoupling(CouplingOperator):
         return self.rank
 
     def for_many_products(self) -> FactorizedCoupling:
-        """Return the same couplings; factors are copied with their columns contiguous."""
+        """Return the same couplings; where it pays, the factors' columns are made contiguous."""
         large = self.left.ndim == 2 and self.left.numel() >= _LARGE
-        if not large and not (self.left.is_cpu and has_small_kernels(self.left.dtype)):
+        small = self.left.numel() < _LARGE and has_small_kernels(self.left.dtype)
+        if not self.left.is_cpu or not (large or small):
             return self
-        copy = self._with(self.left, self.right, self.diagonal)
+        # Whatever a subclass is, it stays.
+        other = copy.copy(self)
         with torch.no_grad():
-            copy._rows = self.left.mT.contiguous(), self.right.mT.contiguous()
+            other._rows = self.left.mT.contiguous(), self.right.mT.contiguous()
         if large:
-            copy._columns = copy._rows[0].mT, copy._rows[1].mT
-        return copy
+            other._columns = other._rows[0].mT, other._rows[1].mT
+        return other
 
     def matvec(self, x: Tensor) -> Tensor:
         """Return K x in O(n r) operations."""

@@ -89,7 +89,7 @@ class Products(ABC):
         callable
             Of a tensor of shape (..., m, n_sources).
         """
-        return lambda x: out.copy_(self.matvec(x))
+        return lambda x: self._write(self.matvec(x), out)
 
     def bound_rmatvec(
         self, out: Tensor, moments: Tensor | None = None
@@ -108,7 +108,15 @@ class Products(ABC):
         callable
             Of a tensor of shape (..., m, n_targets).
         """
-        return lambda x: out.copy_(self.rmatvec(x))
+        return lambda x: self._write(self.rmatvec(x), out)
+
+    def _write(self, result: Tensor, out: Tensor) -> None:
+        if result.requires_grad:
+            raise RuntimeError(
+                f"Products of {type(self).__name__} need gradients by tensors that are not among "
+                "its 'tensors'."
+            )
+        out.copy_(result)
 
     @abstractmethod
     def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:

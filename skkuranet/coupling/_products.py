@@ -10,13 +10,16 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_info
 from torch import Tensor
+from torch.jit._trace import is_tracing
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 if TYPE_CHECKING:
     from skkuranet.coupling._base import CouplingOperator
 
 # Up to so many multiplications, of one matrix and of a stack, OpenBLAS reads matrices where they
-# lie, on processors with AVX-512; torch copies them first, which takes as long as the product.
-_SMALL, _SMALL_STACK = 10**6, 2 * 10**5
+# lie, on processors with AVX-512; torch copies them first, which takes as long as the product. Of
+# transposed ones it does so only for so many results.
+_SMALL, _SMALL_STACK, _FEW_RESULTS = 10**6, 2 * 10**5, 1200
 _WITH_SMALL_KERNELS = {"SkylakeX", "Cooperlake", "SapphireRapids"}
 
 
@@ -67,7 +70,7 @@ def prepared(b: Tensor, out: Tensor) -> Callable[[Tensor], object]:
 
     Both must stay where they are, and nothing is differentiated.
     """
-    b, out = b.detach(), out.detach()
+    b, out = b.detach().resolve_neg(), out.detach()
     if _is_small(b, out) and has_small_kernels(b.dtype):
         matrix, result = b.numpy(), out.numpy()
         # The same few tensors come again and again, and a view takes as long as a small product.
@@ -86,9 +89,17 @@ def prepared(b: Tensor, out: Tensor) -> Callable[[Tensor], object]:
 
 
 def _is_small(b: Tensor, out: Tensor) -> bool:
-    if not (b.is_cpu and b.dtype == out.dtype and b.ndim == out.ndim):
+    if not (is_plain(b) and b.dtype == out.dtype and b.ndim == out.ndim):
+        return False
+    if b.stride(-2) == 1 and out.shape[-2:].numel() > _FEW_RESULTS:
         return False
     return out.numel() * b.shape[-2] <= (_SMALL if b.ndim == 2 else _SMALL_STACK)
+
+
+def is_plain(tensor: Tensor) -> bool:
+    """Whether NumPy may work on a tensor of the CPU unnoticed, as nobody follows operations."""
+    followed = is_tracing() or is_in_torch_dispatch_mode()
+    return tensor.is_cpu and type(tensor) in (Tensor, torch.nn.Parameter) and not followed
 
 
 def has_small_kernels(dtype: torch.dtype) -> bool:

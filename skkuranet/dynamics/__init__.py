@@ -3,6 +3,7 @@
 from skkuranet.dynamics._adaptive import Adaptive
 from skkuranet.dynamics._integrate import SOLVERS, delay_in_steps, integrate
 from skkuranet.dynamics._locking import Locking, follow, lock, wrap
+from skkuranet.dynamics._replay import replayed_steps
 from skkuranet.dynamics._runge_kutta import EULER, RK4, RungeKutta
 from skkuranet.dynamics._system import HISTORIES, KuramotoSystem
 from skkuranet.dynamics._trajectory import Trajectory
@@ -21,5 +22,6 @@ __all__ = [
     "follow",
     "integrate",
     "lock",
+    "replayed_steps",
     "wrap",
 ]

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skkuranet.coupling._products import is_plain
+
 # Of so few phases torch would not have more than two threads do the work.
 _FEW = 1 << 16
 
@@ -38,7 +40,7 @@ class Pairs(NamedTuple):
 
 
 class TorchArithmetic:
-    """Elementwise arithmetic on tensors; every method but ``view`` writes to its ``out``."""
+    """Elementwise arithmetic on tensors; all but the views is written to an ``out``."""
 
     def view(self, tensor: Tensor) -> Any:
         """What the other methods take in place of a tensor, in the same memory."""
@@ -97,7 +99,7 @@ class NumpyArithmetic(TorchArithmetic):
 
     def view(self, tensor: Tensor) -> Any:
         """An array in the memory of the tensor."""
-        return tensor.detach().numpy()
+        return tensor.detach().resolve_neg().numpy()
 
     def views(self, tensor: Tensor, axis: int) -> list[Any]:
         """Views of all that an axis counts."""
@@ -163,6 +165,6 @@ def arithmetic_for(phases: Tensor) -> TorchArithmetic:
     TorchArithmetic
     """
     few = phases.numel() <= _FEW or torch.get_num_threads() <= 2
-    if phases.is_cpu and phases.dtype == torch.float32 and few:
+    if is_plain(phases) and phases.dtype == torch.float32 and few:
         return NumpyArithmetic()
     return TorchArithmetic()

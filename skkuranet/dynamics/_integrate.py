@@ -119,7 +119,9 @@ def integrate(
     frequency, field = (v if v is None else v.to(phases.dtype) for v in (frequency, field))
     lag = None if delay is None else delay_in_steps(delay, step_size)
     system = KuramotoSystem(coupling, frequency, field, lag, history)
-    states = solver.solve(system, phases, step_size=step_size, n_steps=n_steps, save_from=save_from)
+    states = solver.solve(
+        system, phases, step_size=float(step_size), n_steps=n_steps, save_from=save_from
+    )
     steps = torch.arange(save_from, n_steps + 1, dtype=torch.float64)
     return Trajectory(times=steps * step_size, phases=states)
 

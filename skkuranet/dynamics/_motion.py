@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from skkuranet.dynamics._adjoint import Stages
-from skkuranet.dynamics._arithmetic import Pairs, arithmetic_for, parts
+from skkuranet.dynamics._arithmetic import Pairs, TorchArithmetic, arithmetic_for, parts
 from skkuranet.dynamics._system import KuramotoSystem
 
 
@@ -60,12 +60,14 @@ class Tape:
 
     phases: list[Any] = field(default_factory=list)
     moments: Tensor | None = None
+    arithmetic: TorchArithmetic = field(default_factory=TorchArithmetic)
+    n_replayed: int = 0
     _whole: Tensor | None = None
 
     def reserve(self, system: KuramotoSystem, like: Tensor, n_stages: int) -> None:
         """Make memory for all stages, for :meth:`keep`."""
         self._whole = like.new_empty((n_stages, *like.shape))
-        self.phases = arithmetic_for(like).views(self._whole, 0)
+        self.phases = self.arithmetic.views(self._whole, 0)
         self.moments = moments_of(system, like, n_stages)
 
     def keep(self, first: int, points: Tensor, moments: Tensor | None) -> None:
@@ -98,6 +100,8 @@ class Part:
         The equation of motion.
     costate : Tensor of shape (..., n)
         Gradient by the phases after the part, to be replaced by that by the phases before.
+    arithmetic : TorchArithmetic
+        That of the way forward.
     n_steps : int
         Number of steps.
     n_stages : int
@@ -105,10 +109,15 @@ class Part:
     """
 
     def __init__(
-        self, system: KuramotoSystem, costate: Tensor, n_steps: int, n_stages: int
+        self,
+        system: KuramotoSystem,
+        costate: Tensor,
+        arithmetic: TorchArithmetic,
+        n_steps: int,
+        n_stages: int,
     ) -> None:
         self.n_steps, m = n_steps, n_steps * n_stages
-        self.arithmetic, self._coupling = arithmetic_for(costate), system.coupling
+        self.arithmetic, self._coupling = arithmetic, system.coupling
         view, views, pairs = self.arithmetic.view, self.arithmetic.views, self.arithmetic.pairs
         *batch, n = costate.shape
         phasors, back = costate.new_empty((*batch, m, 2, n)), costate.new_empty((*batch, 2, n))
@@ -126,6 +135,7 @@ class Part:
         self.pull = system.coupling.bound_rmatvec(back, moments)
         self.moments = None if moments is None else view(moments)
         self.costate, self.arriving = view(costate), list[Any]()
+        self._received: Tensor | None = None
         self.pulled = views(costate.new_empty((n_stages, *batch, n)), 0)
         self.back, self.spare = pairs(back), view(torch.empty_like(costate))
         self._field = None if system.field is None else view(system.field.unsqueeze(-2))
@@ -161,10 +171,8 @@ class Part:
             arriving = self.arithmetic.views(grad[inside.start : inside.stop], 0)
             self.arriving = [None] * (self.n_steps - len(arriving)) + arriving
             return
-        if not self.arriving:
-            self._received = (
-                torch.empty_like(grad[0]).expand((self.n_steps, *grad[0].shape)).clone()
-            )
+        if self._received is None:
+            self._received = grad.new_empty((self.n_steps, *grad.shape[1:]))
             self.arriving = self.arithmetic.views(self._received, 0)
         self._received.zero_()
         self._received[self.n_steps - len(inside) :] = grad[inside.start : inside.stop]

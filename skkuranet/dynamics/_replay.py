@@ -2,17 +2,53 @@
 
 from __future__ import annotations
 
-import functools
+import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
 from skkuranet.coupling import CouplingOperator
 
-# Steps of a recording, if their phases take no more than so many bytes.
-_STEPS, _BYTES = 10, 1 << 24
+# Steps of a recording, if their phases take no more than so many bytes, and how many recordings a
+# trajectory must be long: the first is done step by step, and the second costs more than it takes.
+_STEPS, _BYTES, _RECORDINGS = 10, 1 << 24, 4
+
+_asked_for = False
+_refused: set[torch.device] = set()
+_recording = threading.Lock()
+_thread = threading.local()
+
+
+@contextmanager
+def replayed_steps() -> Iterator[None]:
+    """Have CUDA cards record a few steps of the solvers and replay them, in all threads.
+
+    Steps of small networks take less time than the launches of their operations do. Recorded as a
+    CUDA graph, ten steps are one launch, forward and back. It applies to stored couplings of less
+    than 2,048 oscillators and to factorised ones, from 40 steps on; all else goes on as before,
+    and so does everything on a processor.
+
+    It has been tested by a recorder in place of a card, and not been measured on one, so it has to
+    be asked for.
+
+    Examples
+    --------
+    >>> from skkuranet import KuraNetClusterer
+    >>> from skkuranet.datasets import make_gaussian_ring
+    >>> from skkuranet.dynamics import replayed_steps
+    >>> X, y = make_gaussian_ring(3, 200, random_state=0)
+    >>> with replayed_steps():
+    ...     clusterer = KuraNetClusterer(max_iter=10, random_state=0).fit(X, y)
+    """
+    global _asked_for
+    before, _asked_for = _asked_for, True
+    try:
+        yield
+    finally:
+        _asked_for = before
 
 
 def steps_to_replay(coupling: CouplingOperator, phases: Tensor, n_steps: int, n_stages: int) -> int:
@@ -25,7 +61,7 @@ def steps_to_replay(coupling: CouplingOperator, phases: Tensor, n_steps: int, n_
     phases : Tensor of shape (..., n)
         What moves.
     n_steps : int
-        Steps of the trajectory. One that is too short for two recordings is not recorded.
+        Steps of the trajectory.
     n_stages : int
         Stages of a step.
 
@@ -33,10 +69,10 @@ def steps_to_replay(coupling: CouplingOperator, phases: Tensor, n_steps: int, n_
     -------
     int
     """
-    if not (records_on(phases) and coupling.is_replayable):
+    if not (_asked_for and records_on(phases) and coupling.is_replayable):
         return 0
     steps = min(_STEPS, max(1, _BYTES // max(1, n_stages * phases.numel() * phases.itemsize)))
-    return steps if 2 * steps <= n_steps else 0
+    return steps if _RECORDINGS * steps <= n_steps else 0
 
 
 def records_on(phases: Tensor) -> bool:
@@ -50,9 +86,13 @@ def records_on(phases: Tensor) -> bool:
     Returns
     -------
     bool
-        False also where somebody else is recording.
+        False also where a card has failed to, where somebody else is recording, and on streams of
+        the user's own, which would share the memory that libraries work in.
     """
-    return phases.is_cuda and not torch.cuda.is_current_stream_capturing()
+    device = phases.device
+    if not phases.is_cuda or device in _refused or torch.cuda.is_current_stream_capturing():
+        return False
+    return bool(torch.cuda.current_stream(device) == torch.cuda.default_stream(device))
 
 
 class Replay:
@@ -68,35 +108,33 @@ class Replay:
 
     def __init__(self, action: Callable[[], None], device: torch.device) -> None:
         self._action, self._device = action, device
-        self._next = self._warm_up
+        self._warm = False
+        self._again: Callable[[], None] | None = None
 
     def __call__(self) -> None:
         """Do it."""
-        self._next()
+        if not self._warm:
+            # Libraries set themselves up at the first call, which must not be recorded.
+            on_side_stream(self._action, self._device)
+            self._warm = True
+            return
+        if self._again is None:
+            self._again = self._recorded()
+        self._again()
 
-    def _warm_up(self) -> None:
-        # Libraries set themselves up at the first call, which must not be recorded.
-        on_side_stream(self._action, self._device)
-        self._next = self._record
-
-    def _record(self) -> None:
+    def _recorded(self) -> Callable[[], None]:
+        if self._device in _refused:
+            return self._action
         try:
-            self._next = record(self._action, self._device)
+            return record(self._action, self._device)
         except RuntimeError as error:
-            self._next = self._action
+            _refused.add(self._device)
             warnings.warn(
-                "Steps could not be recorded on this CUDA card and are slower, as every operation "
-                f"is launched by itself: {error}",
+                f"{self._device} could not record steps, which will not be tried again: {error}",
                 RuntimeWarning,
                 stacklevel=2,
             )
-        self._next()
-
-
-@functools.cache
-def _side_stream(device: torch.device) -> torch.cuda.Stream:
-    # One for all recordings: libraries keep a workspace for every stream they have seen.
-    return torch.cuda.Stream(device)
+            return self._action
 
 
 def on_side_stream(action: Callable[[], None], device: torch.device) -> None:
@@ -109,7 +147,12 @@ def on_side_stream(action: Callable[[], None], device: torch.device) -> None:
     device : torch.device
         The card.
     """
-    side, current = _side_stream(device), torch.cuda.current_stream(device)
+    # One for all recordings of a thread: libraries keep a workspace for every stream they have
+    # seen, and what another thread launched on it meanwhile would be recorded as well.
+    streams = vars(_thread).setdefault("streams", {})
+    if device not in streams:
+        streams[device] = torch.cuda.Stream(device)
+    side, current = streams[device], torch.cuda.current_stream(device)
     side.wait_stream(current)
     with torch.cuda.stream(side):
         action()
@@ -134,12 +177,21 @@ def record(action: Callable[[], None], device: torch.device) -> Callable[[], Non
     graph = torch.cuda.CUDAGraph()
 
     def capture() -> None:
-        # Not torch.cuda.graph, which waits for the card; other threads may go on using it.
+        # Not torch.cuda.graph, which waits for the card.
         graph.capture_begin(capture_error_mode="thread_local")
+        failure: RuntimeError | None = None
         try:
             action()
-        finally:
+        except RuntimeError as error:
+            failure = error
+        try:
             graph.capture_end()
+        except RuntimeError as error:
+            # What went wrong first says more.
+            failure = failure or error
+        if failure is not None:
+            raise failure
 
-    on_side_stream(capture, device)
+    with _recording:
+        on_side_stream(capture, device)
     return graph.replay

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from skkuranet.dynamics._adjoint import parameter_gradients
 from skkuranet.dynamics._arithmetic import quiet
@@ -81,6 +82,10 @@ class RungeKutta:
         plan = _Plan(self, step_size, n_steps, save_from)
         system = replace(system, coupling=system.coupling.for_many_products())
         tensors = (phases, *system.parameters)
+        if any(forward_ad.unpack_dual(t).tangent is not None for t in tensors):
+            raise NotImplementedError(
+                "Solvers of fixed steps have no forward-mode derivatives; use reverse mode."
+            )
         if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
             return _Flow.apply(plan, system, *tensors)
         return plan.forward(system, phases, None)
@@ -104,17 +109,27 @@ class _Plan:
         saved = phases.new_empty((self.n_steps - self.save_from + 1, *phases.shape))
         if self.save_from == 0:
             saved[0] = phases
-        if self._steps_to_replay(system, phases):
-            self._replay(system, phases, saved, tape)
+        motion = Motion(system, phases)
+        length = steps_to_replay(system.coupling, phases, self.n_steps, len(self.method.weights))
+        if tape is not None:
+            # Going back must not depend on what has been set since.
+            tape.arithmetic, tape.n_replayed = motion.arithmetic, length
+        if length:
+            self._replay(system, motion, phases, saved, tape, length)
         else:
-            self._run(system, phases, saved, tape)
+            self._run(system, motion, phases, saved, tape)
         return saved
 
     def _run(
-        self, system: KuramotoSystem, phases: Tensor, saved: Tensor, tape: Tape | None
+        self,
+        system: KuramotoSystem,
+        motion: Motion,
+        phases: Tensor,
+        saved: Tensor,
+        tape: Tape | None,
     ) -> None:
         """Take all steps, each from where the one before has written its phases."""
-        n_stages, motion = len(self.method.weights), Motion(system, phases)
+        n_stages = len(self.method.weights)
         view, views = motion.arithmetic.view, motion.arithmetic.views
         slots = views(saved, 0)
         moving, *between = views(phases.new_empty((n_stages, *phases.shape)), 0)
@@ -140,11 +155,16 @@ class _Plan:
             current = slot
 
     def _replay(
-        self, system: KuramotoSystem, phases: Tensor, saved: Tensor, tape: Tape | None
+        self,
+        system: KuramotoSystem,
+        motion: Motion,
+        phases: Tensor,
+        saved: Tensor,
+        tape: Tape | None,
+        length: int,
     ) -> None:
         """Take steps in memory that stays where it is, so that a card can replay them."""
-        n_stages, motion = len(self.method.weights), Motion(system, phases)
-        views, length = motion.arithmetic.views, self._steps_to_replay(system, phases)
+        n_stages, views = len(self.method.weights), motion.arithmetic.views
         # The points that a few steps go through, and the one that they lead to.
         track = phases.new_empty((length * n_stages + 1, *phases.shape))
         points, rates = views(track, 0), views(phases.new_empty((n_stages, *phases.shape)), 0)
@@ -188,6 +208,8 @@ class _Plan:
                 if a:
                     arithmetic.add_scaled(point, h * a, earlier, points[stage], motion.spare)
                     point = points[stage]
+            if stage and point is current:
+                arithmetic.copy(current, points[stage])
             motion.rate(point, rate, noted[stage])
         for weight, rate in zip(method.weights, rates, strict=True):
             arithmetic.add_scaled(current, h * weight, rate, slot, motion.spare)
@@ -199,8 +221,8 @@ class _Plan:
     ) -> tuple[Tensor, Sequence[Tensor | None]]:
         """Return the gradients by the initial phases and by the parameters."""
         costate = grad[-1].clone()
-        n_stages, length = len(self.method.weights), self._steps_of_a_part(system, costate)
-        replays = bool(self._steps_to_replay(system, costate))
+        n_stages, replays = len(self.method.weights), bool(tape.n_replayed)
+        length = tape.n_replayed or self._steps_of_a_part(system, costate)
         gradients: list[Tensor | None] | None = None
         part: Part | None = None
         for first in range((self.n_steps - 1) // length * length, -1, -length):
@@ -208,9 +230,9 @@ class _Plan:
             # Parts take turns in the same memory; only the last of all may be shorter.
             if part is None or part.n_steps != n_steps:
                 part = None
-                part = Part(system, costate, n_steps, n_stages)
+                part = Part(system, costate, tape.arithmetic, n_steps, n_stages)
                 pull: Callable[[], None] = functools.partial(self._pull_back, part)
-                if replays:
+                if replays and n_steps == length:
                     pull = Replay(pull, costate.device)
             part.load(tape, first * n_stages)
             part.receive(grad, first - self.save_from, in_place=replays)
@@ -219,14 +241,9 @@ class _Plan:
         assert gradients is not None
         return costate, gradients
 
-    def _steps_to_replay(self, system: KuramotoSystem, phases: Tensor) -> int:
-        n_stages = len(self.method.weights)
-        return steps_to_replay(system.coupling, phases, self.n_steps, n_stages)
-
     def _steps_of_a_part(self, system: KuramotoSystem, phases: Tensor) -> int:
-        replayed = self._steps_to_replay(system, phases)
-        if replayed or not system.coupling.n_moments:
-            return replayed or self.n_steps
+        if not system.coupling.n_moments:
+            return self.n_steps
         # Processes that share a network must agree, so that the whole network is what counts.
         whole = phases[..., 0].numel() * system.coupling.population * phases.itemsize
         return max(_FEWEST_STEPS, _PART_BYTES // max(1, len(self.method.weights) * whole))
