@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from skkuranet.coupling import DenseCoupling, FactorizedCoupling, _factorized, _products
 from skkuranet.dynamics import _delayed, _motion, integrate
-from skkuranet.dynamics._arithmetic import NumpyArithmetic, TorchArithmetic
+from skkuranet.dynamics._arithmetic import NumpyArithmetic, TorchArithmetic, arithmetic_for
 
 N, RANK = 5, 3
 NODES = ("phases", "frequency", "field")
@@ -175,3 +175,12 @@ def test_products_that_hide_what_they_depend_on_are_told():
     strength = torch.tensor(2.0, requires_grad=True)
     with pytest.raises(RuntimeError, match="not among its 'tensors'"):
         integrate(Hidden(torch.eye(N)), torch.zeros(N), n_steps=2)
+
+
+@pytest.mark.parametrize(("threads", "library"), [(2, NumpyArithmetic), (3, TorchArithmetic)])
+def test_who_does_the_arithmetic(threads, library, monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    assert type(arithmetic_for(torch.zeros(2, 1 << 15))) is NumpyArithmetic
+    assert type(arithmetic_for(torch.zeros((1 << 16) + 1))) is library
+    assert type(arithmetic_for(torch.zeros(N).double())) is TorchArithmetic
+    assert type(arithmetic_for(torch.zeros(N, device="meta"))) is TorchArithmetic
