@@ -5,6 +5,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
+from small_flows import DENSE, FACTORS, N, flow, leaves
 from torch.autograd import forward_ad
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -12,32 +13,12 @@ from skkuranet.coupling import DenseCoupling, FactorizedCoupling, _factorized, _
 from skkuranet.dynamics import _delayed, _motion, integrate
 from skkuranet.dynamics._arithmetic import NumpyArithmetic, TorchArithmetic, arithmetic_for
 
-N, RANK = 5, 3
-NODES = ("phases", "frequency", "field")
-DENSE = [(N, N)]
-FACTORS = [(N, RANK), (N, RANK), (N,)]
-
 
 def force(monkeypatch, arithmetic, small_kernels):
     for module in (_motion, _delayed):
         monkeypatch.setattr(module, "arithmetic_for", lambda phases: arithmetic())
     for module in (_products, _factorized):
         monkeypatch.setattr(module, "has_small_kernels", lambda dtype: small_kernels)
-
-
-def leaves(batch, shapes):
-    generator = torch.Generator().manual_seed(0)
-    every = [(N,)] * len(NODES) + shapes
-    return [
-        torch.randn((*batch, *shape), generator=generator, dtype=torch.float64).requires_grad_()
-        for shape in every
-    ]
-
-
-def flow(phases, frequency, field, *tensors, **options):
-    coupling = (DenseCoupling if len(tensors) == 1 else FactorizedCoupling)(*tensors)
-    motion = {"frequency": frequency, "field": field, "step_size": 0.1}
-    return integrate(coupling, phases, **motion, **options).phases
 
 
 @pytest.mark.parametrize("batch", [(), (2,), (2, 1)])

@@ -5,20 +5,16 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from small_flows import DENSE, FACTORS, N, flow, leaves
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from skkuranet.coupling import (
     DenseCoupling,
-    FactorizedCoupling,
     PairwiseNetwork,
     TiledCoupling,
     couple,
 )
 from skkuranet.dynamics import _replay, integrate, replayed_steps
-
-N, RANK = 5, 3
-DENSE = [(N, N)]
-FACTORS = [(N, RANK), (N, RANK), (N,)]
 
 
 class Recorder(TorchDispatchMode):
@@ -69,21 +65,6 @@ def recordings(monkeypatch):
     # A few steps at once, so that short trajectories have several recordings and a rest.
     monkeypatch.setattr(_replay, "_STEPS", 2)
     return made
-
-
-def leaves(batch, shapes):
-    generator = torch.Generator().manual_seed(0)
-    every = [(N,)] * 3 + shapes
-    return [
-        torch.randn((*batch, *shape), generator=generator, dtype=torch.float64).requires_grad_()
-        for shape in every
-    ]
-
-
-def flow(phases, frequency, field, *tensors, **options):
-    coupling = (DenseCoupling if len(tensors) == 1 else FactorizedCoupling)(*tensors)
-    motion = {"frequency": frequency, "field": field, "step_size": 0.1}
-    return integrate(coupling, phases, **motion, **options).phases
 
 
 CASES = [

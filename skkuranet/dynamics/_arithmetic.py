@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -42,6 +42,9 @@ class Pairs(NamedTuple):
 class TorchArithmetic:
     """Elementwise arithmetic on tensors; all but the views is written to an ``out``."""
 
+    # Functions of these names that both libraries have.
+    _library: ClassVar[Any] = torch
+
     def view(self, tensor: Tensor) -> Any:
         """What the other methods take in place of a tensor, in the same memory."""
         return tensor.detach()
@@ -57,8 +60,8 @@ class TorchArithmetic:
 
     def phasors(self, phases: Any, out: Pairs) -> None:
         """Write cosines and sines."""
-        torch.cos(phases, out=out.first)
-        torch.sin(phases, out=out.second)
+        self._library.cos(phases, out=out.first)
+        self._library.sin(phases, out=out.second)
 
     def all_phasors(self, points: list[Any], each: list[Pairs], all: Pairs, spare: Any) -> None:
         """Write cosines and sines of several phases, in places that are parts of ``all``."""
@@ -71,15 +74,15 @@ class TorchArithmetic:
 
     def add(self, a: Any, b: Any, out: Any) -> None:
         """Write a + b."""
-        torch.add(a, b, out=out)
+        self._library.add(a, b, out=out)
 
     def subtract(self, a: Any, b: Any, out: Any) -> None:
         """Write a - b."""
-        torch.sub(a, b, out=out)
+        self._library.subtract(a, b, out=out)
 
     def multiply(self, a: Any, b: Any, out: Any) -> None:
         """Write a b."""
-        torch.mul(a, b, out=out)
+        self._library.multiply(a, b, out=out)
 
     def add_scaled(self, a: Any, factor: float, b: Any, out: Any, spare: Any) -> None:
         """Write a + factor b."""
@@ -97,6 +100,8 @@ class TorchArithmetic:
 class NumpyArithmetic(TorchArithmetic):
     """The same by NumPy, which is several times as fast for a few phases of single precision."""
 
+    _library: ClassVar[Any] = np
+
     def view(self, tensor: Tensor) -> Any:
         """An array in the memory of the tensor."""
         return tensor.detach().resolve_neg().numpy()
@@ -104,11 +109,6 @@ class NumpyArithmetic(TorchArithmetic):
     def views(self, tensor: Tensor, axis: int) -> list[Any]:
         """Views of all that an axis counts."""
         return list(self.view(tensor.movedim(axis, 0)))
-
-    def phasors(self, phases: Any, out: Pairs) -> None:
-        """Write cosines and sines."""
-        np.cos(phases, out=out.first)
-        np.sin(phases, out=out.second)
 
     def all_phasors(self, points: list[Any], each: list[Pairs], all: Pairs, spare: Any) -> None:
         """Write cosines and sines of several phases, in places that are parts of ``all``."""
@@ -118,18 +118,6 @@ class NumpyArithmetic(TorchArithmetic):
     def copy(self, a: Any, out: Any) -> None:
         """Write a."""
         np.copyto(out, a)
-
-    def add(self, a: Any, b: Any, out: Any) -> None:
-        """Write a + b."""
-        np.add(a, b, out=out)
-
-    def subtract(self, a: Any, b: Any, out: Any) -> None:
-        """Write a - b."""
-        np.subtract(a, b, out=out)
-
-    def multiply(self, a: Any, b: Any, out: Any) -> None:
-        """Write a b."""
-        np.multiply(a, b, out=out)
 
     def add_scaled(self, a: Any, factor: float, b: Any, out: Any, spare: Any) -> None:
         """Write a + factor b."""

@@ -90,6 +90,8 @@ def integrate(
     ------
     ValueError
         If a shape, a type or a setting does not fit.
+    NotImplementedError
+        If forward-mode derivatives are wanted of a solver of fixed steps.
 
     Warns
     -----

@@ -25,7 +25,7 @@ class Motion:
     """
 
     def __init__(self, system: KuramotoSystem, like: Tensor) -> None:
-        self.arithmetic = arithmetic_for(like)
+        self.system, self.arithmetic = system, arithmetic_for(like)
         view, pairs = self.arithmetic.view, self.arithmetic.pairs
         self._acting = like.new_empty((*like.shape[:-1], 2, like.shape[-1]))
         drive = torch.empty_like(self._acting)

@@ -71,6 +71,14 @@ class RungeKutta:
         Returns
         -------
         Tensor of shape (n_steps - save_from + 1, ..., n)
+            Phases in radians.
+
+        Raises
+        ------
+        ValueError
+            If sources have delays and the method has more than one stage.
+        NotImplementedError
+            If anything has a forward-mode tangent, which the adjoint knows nothing of.
         """
         if system.lag is not None:
             if self.stages:
@@ -115,19 +123,12 @@ class _Plan:
             # Going back must not depend on what has been set since.
             tape.arithmetic, tape.n_replayed = motion.arithmetic, length
         if length:
-            self._replay(system, motion, phases, saved, tape, length)
+            self._replay(motion, phases, saved, tape, length)
         else:
-            self._run(system, motion, phases, saved, tape)
+            self._run(motion, phases, saved, tape)
         return saved
 
-    def _run(
-        self,
-        system: KuramotoSystem,
-        motion: Motion,
-        phases: Tensor,
-        saved: Tensor,
-        tape: Tape | None,
-    ) -> None:
+    def _run(self, motion: Motion, phases: Tensor, saved: Tensor, tape: Tape | None) -> None:
         """Take all steps, each from where the one before has written its phases."""
         n_stages = len(self.method.weights)
         view, views = motion.arithmetic.view, motion.arithmetic.views
@@ -139,7 +140,7 @@ class _Plan:
         if tape is not None:
             unsaved = self.n_steps * len(between) + max(0, self.save_from - 1)
             fresh = iter(views(phases.new_empty((unsaved, *phases.shape)), 0))
-            tape.moments = moments_of(system, phases, self.n_steps * n_stages)
+            tape.moments = moments_of(motion.system, phases, self.n_steps * n_stages)
             noted = noted if tape.moments is None else views(tape.moments, -3)
         current = view(phases)
         for step in range(self.n_steps):
@@ -155,20 +156,14 @@ class _Plan:
             current = slot
 
     def _replay(
-        self,
-        system: KuramotoSystem,
-        motion: Motion,
-        phases: Tensor,
-        saved: Tensor,
-        tape: Tape | None,
-        length: int,
+        self, motion: Motion, phases: Tensor, saved: Tensor, tape: Tape | None, length: int
     ) -> None:
         """Take steps in memory that stays where it is, so that a card can replay them."""
         n_stages, views = len(self.method.weights), motion.arithmetic.views
         # The points that a few steps go through, and the one that they lead to.
         track = phases.new_empty((length * n_stages + 1, *phases.shape))
         points, rates = views(track, 0), views(phases.new_empty((n_stages, *phases.shape)), 0)
-        moments = None if tape is None else moments_of(system, phases, length * n_stages)
+        moments = None if tape is None else moments_of(motion.system, phases, length * n_stages)
         noted = [None] * (length * n_stages) if moments is None else views(moments, -3)
 
         def take(n_steps: int = length) -> None:
@@ -177,7 +172,7 @@ class _Plan:
                 self._step(motion, points[here:there], points[there], rates, noted[here:there])
 
         if tape is not None:
-            tape.reserve(system, phases, self.n_steps * n_stages)
+            tape.reserve(motion.system, phases, self.n_steps * n_stages)
         replay = Replay(take, phases.device)
         track[0] = phases
         for first in range(0, self.n_steps, length):
