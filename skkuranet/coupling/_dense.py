@@ -90,12 +90,10 @@ class DenseCoupling(StoredCoupling):
         """True where launches take longer than the product, and a second matrix is no burden."""
         return self.matrix.numel() < _LARGE
 
-    def bound_matvec(
-        self, out: Tensor, moments: Tensor | None = None
-    ) -> Callable[[Tensor], object]:
-        """Return a function of x that writes K x to ``out``."""
+    def bound_matvec(self, out: Tensor, moments: Tensor | None = None) -> Callable[..., object]:
+        """Return a function of x, and a place, that writes K x to ``out``."""
         if self._streams(out):
-            return lambda x: self._stream(x, out)
+            return lambda x, place=0: self._stream(x, out)
         return prepared(self._columns, out)
 
     def _stream(self, x: Tensor, out: Tensor) -> Tensor:
@@ -119,10 +117,8 @@ class DenseCoupling(StoredCoupling):
         """Return Kᵀ x."""
         return matmul(x, self.matrix)
 
-    def bound_rmatvec(
-        self, out: Tensor, moments: Tensor | None = None
-    ) -> Callable[[Tensor], object]:
-        """Return a function of x that writes Kᵀ x to ``out``."""
+    def bound_rmatvec(self, out: Tensor, moments: Tensor | None = None) -> Callable[..., object]:
+        """Return a function of x, and a place, that writes Kᵀ x to ``out``."""
         return prepared(self.matrix, out)
 
     def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:

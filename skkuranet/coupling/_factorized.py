@@ -9,7 +9,14 @@ import torch
 from torch import Tensor
 
 from skkuranet.coupling._base import CouplingOperator
-from skkuranet.coupling._products import has_small_kernels, matmul, prepared
+from skkuranet.coupling._products import (
+    few_rows,
+    has_small_kernels,
+    matmul,
+    prepared,
+    prepared_pair,
+    transposed,
+)
 
 # Numbers of a factor from which on products with it as rows are worth the copy.
 _LARGE = 1 << 15
@@ -77,7 +84,7 @@ class FactorizedCoupling(CouplingOperator):
         # Whatever a subclass is, it stays.
         other = copy.copy(self)
         with torch.no_grad():
-            other._rows = self.left.mT.contiguous(), self.right.mT.contiguous()
+            other._rows = transposed(self.left), transposed(self.right)
         if large:
             other._columns = other._rows[0].mT, other._rows[1].mT
         return other
@@ -90,16 +97,12 @@ class FactorizedCoupling(CouplingOperator):
         """Return Kᵀ x in O(n r) operations."""
         return self._product(x, self._columns[0], self._rows[1])
 
-    def bound_matvec(
-        self, out: Tensor, moments: Tensor | None = None
-    ) -> Callable[[Tensor], object]:
-        """Return a function of x that writes K x to ``out``."""
+    def bound_matvec(self, out: Tensor, moments: Tensor | None = None) -> Callable[..., object]:
+        """Return a function of x and a place that writes K x to ``out``."""
         return self._bound(out, moments, self._columns[1], self._rows[0])
 
-    def bound_rmatvec(
-        self, out: Tensor, moments: Tensor | None = None
-    ) -> Callable[[Tensor], object]:
-        """Return a function of x that writes Kᵀ x to ``out``."""
+    def bound_rmatvec(self, out: Tensor, moments: Tensor | None = None) -> Callable[..., object]:
+        """Return a function of x and a place that writes Kᵀ x to ``out``."""
         return self._bound(out, moments, self._columns[0], self._rows[1])
 
     def _product(self, x: Tensor, columns: Tensor, rows: Tensor) -> Tensor:
@@ -107,24 +110,32 @@ class FactorizedCoupling(CouplingOperator):
 
     def _bound(
         self, out: Tensor, moments: Tensor | None, columns: Tensor, rows: Tensor
-    ) -> Callable[[Tensor], object]:
-        noted = out.new_empty((*out.shape[:-1], self.rank)) if moments is None else moments
-        gather, spread = prepared(columns, noted), prepared(rows, out)
+    ) -> Callable[..., object]:
+        places = out.new_empty((1, *out.shape[:-1], self.rank)) if moments is None else moments
+        whole = None if type(self)._whole is FactorizedCoupling._whole else self._whole
+        product = prepared_pair(columns, places, rows, out, whole)
+        if self.diagonal is None and moments is not None:
+            return product
 
-        def product(x: Tensor) -> None:
-            gather(x)
-            whole = self._whole(noted)
-            if whole is not noted:
-                noted.copy_(whole)
-            spread(noted)
+        def product_there(x: Tensor, place: int = 0) -> None:
+            product(x, 0 if moments is None else place)
             self._drop_diagonal(out, x)
 
-        return product
+        return product_there
 
-    def recall(self, moments: Tensor, x: Tensor, out: Tensor) -> None:
-        """Write K x to ``out``, from the moments of x."""
-        prepared(self._rows[0], out)(moments)
-        self._drop_diagonal(out, x)
+    def bound_recall(self, moments: Tensor, x: Tensor, out: Tensor) -> Callable[[], object]:
+        """Return a function that writes K x to ``out``, from the moments of x."""
+        rows = self._rows[0]
+        n_at_once = few_rows(rows, out)
+        parts = list(zip(moments.split(n_at_once, -2), out.split(n_at_once, -2), strict=True))
+        products = [(prepared(rows, result), part) for part, result in parts]
+
+        def recall() -> None:
+            for multiply, part in products:
+                multiply(part)
+            self._drop_diagonal(out, x)
+
+        return recall
 
     def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of the factors, without an n x n intermediate."""
@@ -145,9 +156,8 @@ class FactorizedCoupling(CouplingOperator):
     ) -> tuple[Tensor | None, ...]:
         """Add to the gradients of the factors where they are; that of the diagonal is 0."""
         if grads is None:
-            grads = [
-                torch.zeros_like(t, memory_format=torch.contiguous_format) for t in self.tensors
-            ]
+            first = [matmul(rows.mT, moments) for rows, moments in (targets, sources)]
+            return (*first, *map(torch.zeros_like, self.tensors[2:]))
         for grad, (rows, moments) in zip(grads, (targets, sources)):
             assert grad is not None
             if grad.ndim == 2:

@@ -70,45 +70,42 @@ class Products(ABC):
             Products, as rows.
         """
 
-    def bound_matvec(
-        self, out: Tensor, moments: Tensor | None = None
-    ) -> Callable[[Tensor], object]:
+    def bound_matvec(self, out: Tensor, moments: Tensor | None = None) -> Callable[..., object]:
         """Return a function of x that writes K x, the same as :meth:`matvec` has, to memory.
 
-        Solvers ask for it once and call it at every step; it has no gradients.
+        Solvers ask for it once and call it at every step, with x and the number of the place that
+        moments go to; it has no gradients.
 
         Parameters
         ----------
         out : Tensor of shape (..., m, n_targets)
             Where products are written to, as rows.
-        moments : Tensor of shape (..., m, n_moments), optional
+        moments : Tensor of shape (n_places, ..., m, n_moments), optional
             Where the moments of the sources are written to; see :attr:`n_moments`.
 
         Returns
         -------
         callable
-            Of a tensor of shape (..., m, n_sources).
+            Of a tensor of shape (..., m, n_sources) and, 0 unless it is given, a place.
         """
-        return lambda x: self._write(self.matvec(x), out)
+        return lambda x, place=0: self._write(self.matvec(x), out)
 
-    def bound_rmatvec(
-        self, out: Tensor, moments: Tensor | None = None
-    ) -> Callable[[Tensor], object]:
+    def bound_rmatvec(self, out: Tensor, moments: Tensor | None = None) -> Callable[..., object]:
         """Return a function of x that writes Kᵀ x, the same as :meth:`rmatvec` has, to memory.
 
         Parameters
         ----------
         out : Tensor of shape (..., m, n_sources)
             Where products are written to, as rows.
-        moments : Tensor of shape (..., m, n_moments), optional
+        moments : Tensor of shape (n_places, ..., m, n_moments), optional
             Where the moments of the targets are written to.
 
         Returns
         -------
         callable
-            Of a tensor of shape (..., m, n_targets).
+            Of a tensor of shape (..., m, n_targets) and, 0 unless it is given, a place.
         """
-        return lambda x: self._write(self.rmatvec(x), out)
+        return lambda x, place=0: self._write(self.rmatvec(x), out)
 
     def _write(self, result: Tensor, out: Tensor) -> None:
         if result.requires_grad:
@@ -149,12 +146,14 @@ class Products(ABC):
         """Numbers that every vector of a product is summed up in before it acts; 0 for none.
 
         Where there are some, solvers note them on the way, recall products from them
-        (:meth:`recall`), and pull gradients back a few steps at a time (:meth:`add_vjp`).
+        (:meth:`bound_recall`), and pull gradients back a few steps at a time (:meth:`add_vjp`).
         """
         return 0
 
-    def recall(self, moments: Tensor, x: Tensor, out: Tensor) -> None:
-        """Write K x to memory, from the moments of x.
+    def bound_recall(self, moments: Tensor, x: Tensor, out: Tensor) -> Callable[[], object]:
+        """Return a function that writes K x to memory, from the moments of x.
+
+        Solvers ask for it once and call it as often as there is other content in this memory.
 
         Parameters
         ----------
@@ -164,6 +163,10 @@ class Products(ABC):
             Vectors, as rows.
         out : Tensor of shape (..., m, n_targets)
             Where products are written to, as rows.
+
+        Returns
+        -------
+        callable
         """
         raise TypeError(f"{type(self).__name__} has no moments.")
 

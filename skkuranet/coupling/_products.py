@@ -65,27 +65,84 @@ def matmul(a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
     return torch.matmul(a, b, out=out)
 
 
-def prepared(b: Tensor, out: Tensor) -> Callable[[Tensor], object]:
+def prepared(b: Tensor, out: Tensor) -> Callable[..., object]:
     """Return a function of a matrix that writes its product with ``b`` to ``out``.
 
     Both must stay where they are, and nothing is differentiated.
     """
     b, out = b.detach().resolve_neg(), out.detach()
     if _is_small(b, out) and has_small_kernels(b.dtype):
-        matrix, result = b.numpy(), out.numpy()
-        # The same few tensors come again and again, and a view takes as long as a small product.
-        seen: dict[int, tuple[Tensor, Any]] = {}
-
-        def multiply(a: Tensor) -> None:
-            known = seen.get(id(a))
-            if known is None:
-                known = seen[id(a)] = a, a.numpy()
-            np.matmul(known[1], matrix, out=result)
-
-        return multiply
+        multiply, view, matrix, result = _by_numpy(out), _Views(), b.numpy(), out.numpy()
+        return lambda a, place=0: multiply(view(a), matrix, out=result)
     if b.ndim == out.ndim == 2:
-        return lambda a: torch.mm(a, b, out=out)
-    return lambda a: matmul(a, b, out)
+        return lambda a, place=0: torch.mm(a, b, out=out)
+    return lambda a, place=0: matmul(a, b, out)
+
+
+def prepared_pair(
+    first: Tensor,
+    places: Tensor,
+    second: Tensor,
+    out: Tensor,
+    whole: Callable[[Tensor], Tensor] | None = None,
+) -> Callable[..., object]:
+    """Return a function of a matrix that writes its product with two others to ``out``.
+
+    It is told in which of the places to leave the product with the first, and puts ``whole`` of
+    this there, if that is given.
+    """
+    first, second, out = first.detach().resolve_neg(), second.detach().resolve_neg(), out.detach()
+    small = _is_small(first, places[0]) and _is_small(second, out) and whole is None
+    if small and has_small_kernels(first.dtype):
+        multiply, view = _by_numpy(out), _Views()
+        matrices, result, between = (
+            (first.numpy(), second.numpy()),
+            out.numpy(),
+            list(places.numpy()),
+        )
+
+        def pair_by_numpy(a: Tensor, place: int = 0) -> None:
+            middle = between[place]
+            multiply(view(a), matrices[0], out=middle)
+            multiply(middle, matrices[1], out=result)
+
+        return pair_by_numpy
+    each = places.detach().unbind(0)
+
+    def pair(a: Tensor, place: int = 0) -> None:
+        middle = each[place]
+        matmul(a, first, middle)
+        if whole is not None:
+            middle.copy_(whole(middle))
+        matmul(middle, second, out)
+
+    return pair
+
+
+class _Views:
+    """Arrays of the few tensors that come again and again: a small product takes no longer."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, tuple[Tensor, Any]] = {}
+
+    def __call__(self, tensor: Tensor) -> Any:
+        known = self._seen.get(id(tensor))
+        if known is None:
+            known = self._seen[id(tensor)] = tensor, tensor.detach().numpy()
+        return known[1]
+
+
+def _by_numpy(out: Tensor) -> Any:
+    # Of two matrices, dot is the same with half the overhead.
+    return np.dot if out.ndim == 2 and out.is_contiguous() else np.matmul
+
+
+def few_rows(b: Tensor, out: Tensor) -> int:
+    """Return of how many rows at once products with ``b`` are fastest."""
+    n_rows, few = out.shape[-2], _SMALL // max(1, b.numel())
+    splits = b.ndim == 2 and is_plain(b) and has_small_kernels(b.dtype)
+    # A single one would not be faster than all of them at once.
+    return few if splits and 1 < few < n_rows else n_rows
 
 
 def _is_small(b: Tensor, out: Tensor) -> bool:
@@ -94,6 +151,15 @@ def _is_small(b: Tensor, out: Tensor) -> bool:
     if b.stride(-2) == 1 and out.shape[-2:].numel() > _FEW_RESULTS:
         return False
     return out.numel() * b.shape[-2] <= (_SMALL if b.ndim == 2 else _SMALL_STACK)
+
+
+def transposed(tensor: Tensor) -> Tensor:
+    """Return a transposed copy; of a few columns NumPy makes it faster."""
+    if not is_plain(tensor):
+        return tensor.mT.contiguous()
+    copied = torch.empty_like(tensor.mT, memory_format=torch.contiguous_format)
+    np.copyto(copied.numpy(), tensor.detach().resolve_neg().numpy().swapaxes(-1, -2))
+    return copied
 
 
 def is_plain(tensor: Tensor) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -42,9 +42,6 @@ class Pairs(NamedTuple):
 class TorchArithmetic:
     """Elementwise arithmetic on tensors; all but the views is written to an ``out``."""
 
-    # Functions of these names that both libraries have.
-    _library: ClassVar[Any] = torch
-
     def view(self, tensor: Tensor) -> Any:
         """What the other methods take in place of a tensor, in the same memory."""
         return tensor.detach()
@@ -58,49 +55,67 @@ class TorchArithmetic:
         both = self.view(tensor)
         return Pairs(both, *parts(both))
 
+    def number(self, value: float, like: Tensor) -> Any:
+        """What the other methods take in place of a number, for tensors of the type of this."""
+        return value
+
+    def cos(self, a: Any, out: Any) -> None:
+        """Write cos a."""
+        torch.cos(a, out=out)
+
+    def sin(self, a: Any, out: Any) -> None:
+        """Write sin a."""
+        torch.sin(a, out=out)
+
+    def copy(self, out: Any, a: Any) -> None:
+        """Write a."""
+        out.copy_(a)
+
+    def add(self, a: Any, b: Any, out: Any) -> None:
+        """Write a + b."""
+        torch.add(a, b, out=out)
+
+    def subtract(self, a: Any, b: Any, out: Any) -> None:
+        """Write a - b."""
+        torch.sub(a, b, out=out)
+
+    def multiply(self, a: Any, b: Any, out: Any) -> None:
+        """Write a b."""
+        torch.mul(a, b, out=out)
+
     def phasors(self, phases: Any, out: Pairs) -> None:
         """Write cosines and sines."""
-        self._library.cos(phases, out=out.first)
-        self._library.sin(phases, out=out.second)
+        self.cos(phases, out.first)
+        self.sin(phases, out.second)
 
     def all_phasors(self, points: list[Any], each: list[Pairs], all: Pairs, spare: Any) -> None:
         """Write cosines and sines of several phases, in places that are parts of ``all``."""
         torch.stack(points, -2, out=spare)
         self.phasors(spare, all)
 
-    def copy(self, a: Any, out: Any) -> None:
-        """Write a."""
-        out.copy_(a)
-
-    def add(self, a: Any, b: Any, out: Any) -> None:
-        """Write a + b."""
-        self._library.add(a, b, out=out)
-
-    def subtract(self, a: Any, b: Any, out: Any) -> None:
-        """Write a - b."""
-        self._library.subtract(a, b, out=out)
-
-    def multiply(self, a: Any, b: Any, out: Any) -> None:
-        """Write a b."""
-        self._library.multiply(a, b, out=out)
-
-    def add_scaled(self, a: Any, factor: float, b: Any, out: Any, spare: Any) -> None:
+    def add_scaled(self, a: Any, factor: Any, b: Any, out: Any, spare: Any) -> None:
         """Write a + factor b."""
         torch.add(a, b, alpha=factor, out=out)
 
     def dot(self, a: Pairs, b: Pairs, out: Any) -> None:
-        """Write the sum of the products of firsts and of seconds; ``b`` may be overwritten."""
+        """Write the sum of products; ``b`` may be overwritten, and its first may be ``out``."""
         torch.mul(a.first, b.first, out=out).addcmul_(a.second, b.second)
 
     def subtract_product(self, a: Any, b: Any, c: Any, out: Any, spare: Any) -> None:
-        """Write a - b c."""
+        """Write a - b c; ``spare`` may be c."""
         torch.addcmul(a, b, c, value=-1, out=out)
 
 
 class NumpyArithmetic(TorchArithmetic):
     """The same by NumPy, which is several times as fast for a few phases of single precision."""
 
-    _library: ClassVar[Any] = np
+    # Without a call in between, which would take half as long as one of these for a small network.
+    cos: Any = staticmethod(np.cos)
+    sin: Any = staticmethod(np.sin)
+    copy: Any = staticmethod(np.copyto)
+    add: Any = staticmethod(np.add)
+    subtract: Any = staticmethod(np.subtract)
+    multiply: Any = staticmethod(np.multiply)
 
     def view(self, tensor: Tensor) -> Any:
         """An array in the memory of the tensor."""
@@ -110,27 +125,29 @@ class NumpyArithmetic(TorchArithmetic):
         """Views of all that an axis counts."""
         return list(self.view(tensor.movedim(axis, 0)))
 
+    def number(self, value: float, like: Tensor) -> Any:
+        """An array: of which type the result is would otherwise be asked at every step."""
+        return np.array(value, self.view(like).dtype)
+
     def all_phasors(self, points: list[Any], each: list[Pairs], all: Pairs, spare: Any) -> None:
         """Write cosines and sines of several phases, in places that are parts of ``all``."""
         for point, pairs in zip(points, each, strict=True):
             self.phasors(point, pairs)
 
-    def copy(self, a: Any, out: Any) -> None:
-        """Write a."""
-        np.copyto(out, a)
-
-    def add_scaled(self, a: Any, factor: float, b: Any, out: Any, spare: Any) -> None:
+    def add_scaled(self, a: Any, factor: Any, b: Any, out: Any, spare: Any) -> None:
         """Write a + factor b."""
-        np.add(a, np.multiply(b, factor, out=spare), out=out)
+        np.multiply(b, factor, spare)
+        np.add(a, spare, out)
 
     def dot(self, a: Pairs, b: Pairs, out: Any) -> None:
-        """Write the sum of the products of firsts and of seconds; ``b`` is overwritten."""
-        np.multiply(a.both, b.both, out=b.both)
-        np.add(b.first, b.second, out=out)
+        """Write the sum of products; ``b`` is overwritten, and its first may be ``out``."""
+        np.multiply(a.both, b.both, b.both)
+        np.add(b.first, b.second, out)
 
     def subtract_product(self, a: Any, b: Any, c: Any, out: Any, spare: Any) -> None:
-        """Write a - b c."""
-        np.subtract(a, np.multiply(b, c, out=spare), out=out)
+        """Write a - b c; ``spare`` may be c."""
+        np.multiply(b, c, spare)
+        np.subtract(a, spare, out)
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -22,29 +24,39 @@ class Motion:
         The equation of motion.
     like : Tensor of shape (..., n)
         Phases.
+    n_places : int
+        Rates whose sources' moments are noted, each in its place; 0 for none.
+
+    Attributes
+    ----------
+    moments : Tensor of shape (n_places, ..., 2, n_moments) or None
+        What is noted, if the couplings have moments.
     """
 
-    def __init__(self, system: KuramotoSystem, like: Tensor) -> None:
+    def __init__(self, system: KuramotoSystem, like: Tensor, n_places: int) -> None:
         self.system, self.arithmetic = system, arithmetic_for(like)
         view, pairs = self.arithmetic.view, self.arithmetic.pairs
         self._acting = like.new_empty((*like.shape[:-1], 2, like.shape[-1]))
         drive = torch.empty_like(self._acting)
-        moments = moments_of(system, like)
-        self._product = system.coupling.bound_matvec(drive, moments)
-        self._moments = None if moments is None else view(moments)
+        self.moments = moments_of(system, like, n_places)
+        self._product = system.coupling.bound_matvec(drive, self.moments)
         self._phasors, self._drive = pairs(self._acting), pairs(drive)
         self._frequency, self._field = (
             None if given is None else view(given) for given in (system.frequency, system.field)
         )
-        self.spare = view(torch.empty_like(like))
+        # Once there is a rate, memory of what drives is free until the next.
+        self.like, (self.spare, self._last) = like, _free_rows(self._drive, like, self.arithmetic)
 
-    def rate(self, phases: Any, out: Any, moments: Any = None) -> None:
-        """Write dθ/dt at some phases, and the moments of the sources where they are wanted."""
+    def rates(self, n_stages: int) -> list[Any]:
+        """Memory for the rates of a step, the last of which is used before there is another."""
+        earlier = self.like.new_empty((n_stages - 1, *self.like.shape))
+        return [*self.arithmetic.views(earlier, 0), self._last]
+
+    def rate(self, phases: Any, out: Any, place: int = 0) -> None:
+        """Write dθ/dt at some phases, and the moments of the sources to their place."""
         arithmetic = self.arithmetic
         arithmetic.phasors(phases, self._phasors)
-        self._product(self._acting)
-        if moments is not None:
-            arithmetic.copy(self._moments, moments)
+        self._product(self._acting, place)
         (_, cosine, sine), (_, real, imaginary) = self._phasors, self._drive
         if self._field is not None:
             arithmetic.subtract(real, self._field, real)
@@ -75,12 +87,14 @@ class Tape:
         assert self._whole is not None
         self._whole[first : first + len(points)] = points
         if self.moments is not None and moments is not None:
-            kept = self.moments.narrow(-3, first, len(points))
-            kept.copy_(moments.narrow(-3, 0, len(points)))
+            self.moments[first : first + len(points)] = moments[: len(points)]
 
 
 class Stage(NamedTuple):
-    """Where a stage has its phasors and what they do; ``rows`` is what it drives, as a tensor."""
+    """Where a stage has its phasors and what they do; ``rows`` is what it drives, as a tensor.
+
+    Moments of these go to its place.
+    """
 
     phasors: Pairs
     stiffness: Any
@@ -88,7 +102,7 @@ class Stage(NamedTuple):
     row: Any
     driven: Any
     rows: Tensor
-    moments: Any
+    place: int
 
 
 class Part:
@@ -117,49 +131,56 @@ class Part:
         n_stages: int,
     ) -> None:
         self.n_steps, m = n_steps, n_steps * n_stages
-        self.arithmetic, self._coupling = arithmetic, system.coupling
+        self.arithmetic, coupling = arithmetic, system.coupling
         view, views, pairs = self.arithmetic.view, self.arithmetic.views, self.arithmetic.pairs
         *batch, n = costate.shape
         phasors, back = costate.new_empty((*batch, m, 2, n)), costate.new_empty((*batch, 2, n))
         # What a stage has driven is known last, and lends its memory to what drives it.
         driven, adjoints = torch.empty_like(phasors), costate.new_empty((*batch, m, n))
         stiffness = torch.empty_like(adjoints)
-        self._of_sources, of_driven = (moments_of(system, costate, m) for _ in range(2))
-        turned = None
-        self._turns: list[tuple[Pairs, Pairs]] = []
-        if self._of_sources is not None and of_driven is not None:
-            turned = torch.empty_like(of_driven), torch.empty_like(of_driven)
-            self._turns = list(zip(map(pairs, (self._of_sources, of_driven)), map(pairs, turned)))
+        rows, out = (t.flatten(-3, -2) for t in (phasors, driven))
+        of_driven = moments_of(system, costate, m)
+        turned: tuple[Tensor, Tensor] | None = None
+        self.pull = coupling.bound_rmatvec(back, of_driven)
+        self._recall: Callable[[], object]
+        self._moments: Any = None
+        self._turns: list[tuple[Pairs, Pairs, Any, Any]] = []
+        if of_driven is None:
+            self._recall = functools.partial(coupling.bound_matvec(out), rows)
+        else:
+            of_driven = of_driven.movedim(0, -3)
+            of_sources, *others = (costate.new_empty(of_driven.shape) for _ in range(3))
+            turned = others[0], others[1]
+            self._recall = coupling.bound_recall(of_sources.flatten(-3, -2), rows, out)
+            self._moments = view(of_sources.movedim(-3, 0))
+            plus, minus = (arithmetic.number(sign, costate) for sign in (1.0, -1.0))
+            moments = map(pairs, (of_sources, of_driven))
+            self._turns = list(zip(moments, map(pairs, turned), (plus, minus), (minus, plus)))
         self.outcome = Stages(phasors, adjoints, driven, turned)
-        moments = moments_of(system, costate)
-        self.pull = system.coupling.bound_rmatvec(back, moments)
-        self.moments = None if moments is None else view(moments)
         self.costate, self.arriving = view(costate), list[Any]()
         self._received: Tensor | None = None
-        self.pulled = views(costate.new_empty((n_stages, *batch, n)), 0)
-        self.back, self.spare = pairs(back), view(torch.empty_like(costate))
+        self.back = pairs(back)
+        # What comes back is free once it is summed up; the first stage is the last to ask for it.
+        later = views(costate.new_empty((n_stages - 1, *batch, n)), 0)
+        first, self.spare = _free_rows(self.back, costate, arithmetic)
+        self.pulled = [first, *later]
         self._field = None if system.field is None else view(system.field.unsqueeze(-2))
         self._phasors, self._drives = pairs(phasors), pairs(driven)
         self._stiffness, self._adjoints = view(stiffness), view(adjoints)
         # Views are made once: in small networks they take as long as what is done with them.
-        acting = map(Pairs, views(phasors, -3), *(views(t, -2) for t in parts(phasors)))
+        acting = [Pairs(both, *parts(both)) for both in views(phasors, -3)]
         flat = (views(t, -2) for t in (stiffness, adjoints))
-        rows = (views(t, -3) for t in (adjoints.unsqueeze(-2), driven))
-        noted = [None] * m if of_driven is None else views(of_driven, -3)
-        self.stages = list(map(Stage, acting, *flat, *rows, driven.unbind(-3), noted))
+        pair = (views(t, -3) for t in (adjoints.unsqueeze(-2), driven))
+        self.stages = list(map(Stage, acting, *flat, *pair, driven.unbind(-3), range(m)))
 
     def load(self, tape: Tape, first: int) -> None:
         """Compute all but the gradients anew, from this stage on; keeping it would be slower."""
         arithmetic, m, drives = self.arithmetic, len(self.stages), self._drives
         points, each = tape.phases[first : first + m], [stage.phasors for stage in self.stages]
         arithmetic.all_phasors(points, each, self._phasors, self._adjoints)
-        rows, out = (t.flatten(-3, -2) for t in (self.outcome.sources, self.outcome.driven))
-        if self._of_sources is None:
-            self._coupling.bound_matvec(out)(rows)
-        else:
-            assert tape.moments is not None
-            self._of_sources.copy_(tape.moments.narrow(-3, first, m))
-            self._coupling.recall(self._of_sources.flatten(-3, -2), rows, out)
+        if tape.moments is not None:
+            arithmetic.copy(self._moments, arithmetic.view(tape.moments)[first : first + m])
+        self._recall()
         if self._field is not None:
             arithmetic.subtract(drives.first, self._field, drives.first)
         arithmetic.dot(self._phasors, drives, self._stiffness)
@@ -167,6 +188,9 @@ class Part:
     def receive(self, grad: Tensor, first: int, *, in_place: bool) -> None:
         """Take the gradients that arrive at the phases before each step, from this entry on."""
         inside = range(max(0, first), max(0, first + self.n_steps))
+        if not inside and not in_place:
+            self.arriving = [None] * self.n_steps
+            return
         if not in_place:
             arriving = self.arithmetic.views(grad[inside.start : inside.stop], 0)
             self.arriving = [None] * (self.n_steps - len(arriving)) + arriving
@@ -179,12 +203,19 @@ class Part:
 
     def turn(self) -> None:
         """Turn the moments by a right angle, those of the sources ahead and the others back."""
-        for (moments, turned), sign in zip(self._turns, (1.0, -1.0)):
+        for moments, turned, sign, other in self._turns:
             self.arithmetic.multiply(moments.second, sign, turned.first)
-            self.arithmetic.multiply(moments.first, -sign, turned.second)
+            self.arithmetic.multiply(moments.first, other, turned.second)
 
 
-def moments_of(system: KuramotoSystem, phases: Tensor, *stages: int) -> Tensor | None:
-    """Memory for the moments of phasors, (..., *stages, 2, n_moments); None if there are none."""
+def _free_rows(pairs: Pairs, like: Tensor, arithmetic: TorchArithmetic) -> Any:
+    """Memory of two rows, that of pairs that are done with; a batch has its rows far apart."""
+    return pairs[1:] if like.ndim == 1 else arithmetic.views(like.new_empty((2, *like.shape)), 0)
+
+
+def moments_of(system: KuramotoSystem, phases: Tensor, n_stages: int) -> Tensor | None:
+    """Memory for moments of phasors, (n_stages, ..., 2, n_moments); None if there are none."""
     n_moments = system.coupling.n_moments
-    return phases.new_empty((*phases.shape[:-1], *stages, 2, n_moments)) if n_moments else None
+    if not (n_moments and n_stages):
+        return None
+    return phases.new_empty((n_stages, *phases.shape[:-1], 2, n_moments))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,15 +13,15 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from skkuranet.dynamics._adjoint import parameter_gradients
-from skkuranet.dynamics._arithmetic import quiet
+from skkuranet.dynamics._arithmetic import TorchArithmetic, quiet
 from skkuranet.dynamics._delayed import DelayedPlan
-from skkuranet.dynamics._motion import Motion, Part, Tape, moments_of
+from skkuranet.dynamics._motion import Motion, Part, Tape
 from skkuranet.dynamics._replay import Replay, steps_to_replay
 from skkuranet.dynamics._system import KuramotoSystem
 
 # What is pulled back together where couplings may do so in parts: phases of so many bytes, but no
 # fewer steps than products are fast with.
-_PART_BYTES, _FEWEST_STEPS = 1 << 17, 4
+_PART_BYTES, _FEWEST_STEPS = 1 << 17, 5
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,9 @@ class _Plan:
         saved = phases.new_empty((self.n_steps - self.save_from + 1, *phases.shape))
         if self.save_from == 0:
             saved[0] = phases
-        motion = Motion(system, phases)
-        length = steps_to_replay(system.coupling, phases, self.n_steps, len(self.method.weights))
+        n_stages = len(self.method.weights)
+        length = steps_to_replay(system.coupling, phases, self.n_steps, n_stages)
+        motion = Motion(system, phases, 0 if tape is None else (length or self.n_steps) * n_stages)
         if tape is not None:
             # Going back must not depend on what has been set since.
             tape.arithmetic, tape.n_replayed = motion.arithmetic, length
@@ -130,30 +132,23 @@ class _Plan:
 
     def _run(self, motion: Motion, phases: Tensor, saved: Tensor, tape: Tape | None) -> None:
         """Take all steps, each from where the one before has written its phases."""
-        n_stages = len(self.method.weights)
-        view, views = motion.arithmetic.view, motion.arithmetic.views
-        slots = views(saved, 0)
-        moving, *between = views(phases.new_empty((n_stages, *phases.shape)), 0)
-        rates = views(phases.new_empty((n_stages, *phases.shape)), 0)
-        fresh: Iterator[Any] = iter(())
-        noted: Sequence[Any] = [None] * (self.n_steps * n_stages)
+        n_stages, views = len(self.method.weights), motion.arithmetic.views
+        m, unsaved = self.n_steps * n_stages, max(0, self.save_from - 1)
+        if tape is None:
+            moving, *between = views(phases.new_empty((n_stages, *phases.shape)), 0)
+            ends, inner = [moving] * unsaved, [[place] * self.n_steps for place in between]
+        else:
+            fresh = views(phases.new_empty((unsaved + m - self.n_steps, *phases.shape)), 0)
+            ends, rest = fresh[:unsaved], fresh[unsaved:]
+            inner = [rest[stage :: n_stages - 1] for stage in range(n_stages - 1)]
+        # Where every step ends, and the stages between.
+        track = [motion.arithmetic.view(phases)] * (m + 1)
+        track[n_stages::n_stages] = ends + views(saved, 0)[-(self.n_steps - unsaved) :]
+        for stage, places in enumerate(inner, 1):
+            track[stage::n_stages] = places
         if tape is not None:
-            unsaved = self.n_steps * len(between) + max(0, self.save_from - 1)
-            fresh = iter(views(phases.new_empty((unsaved, *phases.shape)), 0))
-            tape.moments = moments_of(motion.system, phases, self.n_steps * n_stages)
-            noted = noted if tape.moments is None else views(tape.moments, -3)
-        current = view(phases)
-        for step in range(self.n_steps):
-            if tape is not None:
-                between = [next(fresh) for _ in between]
-                tape.phases += [current, *between]
-            if step + 1 >= self.save_from:
-                slot = slots[step + 1 - self.save_from]
-            else:
-                slot = moving if tape is None else next(fresh)
-            here = step * n_stages
-            self._step(motion, [current, *between], slot, rates, noted[here : here + n_stages])
-            current = slot
+            tape.phases, tape.moments = track[:-1], motion.moments
+        self._walk(motion, track)
 
     def _replay(
         self, motion: Motion, phases: Tensor, saved: Tensor, tape: Tape | None, length: int
@@ -162,28 +157,20 @@ class _Plan:
         n_stages, views = len(self.method.weights), motion.arithmetic.views
         # The points that a few steps go through, and the one that they lead to.
         track = phases.new_empty((length * n_stages + 1, *phases.shape))
-        points, rates = views(track, 0), views(phases.new_empty((n_stages, *phases.shape)), 0)
-        moments = None if tape is None else moments_of(motion.system, phases, length * n_stages)
-        noted = [None] * (length * n_stages) if moments is None else views(moments, -3)
-
-        def take(n_steps: int = length) -> None:
-            for here in range(0, n_steps * n_stages, n_stages):
-                there = here + n_stages
-                self._step(motion, points[here:there], points[there], rates, noted[here:there])
-
+        points = views(track, 0)
         if tape is not None:
             tape.reserve(motion.system, phases, self.n_steps * n_stages)
-        replay = Replay(take, phases.device)
+        replay = Replay(lambda: self._walk(motion, points), phases.device)
         track[0] = phases
         for first in range(0, self.n_steps, length):
             n_steps = min(length, self.n_steps - first)
+            end = n_steps * n_stages
             if n_steps == length:
                 replay()
             else:
-                take(n_steps)
-            end = n_steps * n_stages
+                self._walk(motion, points[: end + 1])
             if tape is not None:
-                tape.keep(first * n_stages, track[:end], moments)
+                tape.keep(first * n_stages, track[:end], motion.moments)
             reached = track[n_stages : end + 1 : n_stages]
             unsaved = max(0, self.save_from - first - 1)
             if unsaved < n_steps:
@@ -191,24 +178,30 @@ class _Plan:
                 saved[place : place + n_steps - unsaved] = reached[unsaved:]
             track[0] = track[end]
 
-    def _step(
-        self, motion: Motion, points: Sequence[Any], slot: Any, rates: list[Any], noted: Any
-    ) -> None:
-        """Write where a step leads from the first of the points; the others are its stages'."""
-        h, method, arithmetic = self.step_size, self.method, motion.arithmetic
-        current = points[0]
-        for stage, rate in enumerate(rates):
-            point = current
-            for a, earlier in zip(method.stages[stage - 1] if stage else (), rates):
-                if a:
-                    arithmetic.add_scaled(point, h * a, earlier, points[stage], motion.spare)
-                    point = points[stage]
-            if stage and point is current:
-                arithmetic.copy(current, points[stage])
-            motion.rate(point, rate, noted[stage])
-        for weight, rate in zip(method.weights, rates, strict=True):
-            arithmetic.add_scaled(current, h * weight, rate, slot, motion.spare)
-            current = slot
+    def _walk(self, motion: Motion, track: Sequence[Any]) -> None:
+        """Go along a track of the phases of all stages of all steps, and those after the last.
+
+        The first of them are where it begins; all others are places to write to.
+        """
+        arithmetic, spare, n_stages = motion.arithmetic, motion.spare, len(self.method.weights)
+        weights, rows = self._tableau(arithmetic, motion.like)
+        rates = motion.rates(n_stages)
+        # Of every stage its rate, and those before it that lead to it.
+        stages = [(rate, _used(row, rates)) for rate, row in zip(rates, rows, strict=True)]
+        last = list(zip(weights, rates, strict=True))
+        for first in range(0, len(track) - 1, n_stages):
+            current, slot = track[first], track[first + n_stages]
+            for stage, (rate, earlier) in enumerate(stages, first):
+                here, point = track[stage], current
+                for factor, before in earlier:
+                    arithmetic.add_scaled(point, factor, before, here, spare)
+                    point = here
+                if point is not here:
+                    arithmetic.copy(here, current)
+                motion.rate(here, rate, stage)
+            for weight, rate in last:
+                arithmetic.add_scaled(current, weight, rate, slot, spare)
+                current = slot
 
     @quiet()
     def backward(
@@ -226,7 +219,9 @@ class _Plan:
             if part is None or part.n_steps != n_steps:
                 part = None
                 part = Part(system, costate, tape.arithmetic, n_steps, n_stages)
-                pull: Callable[[], None] = functools.partial(self._pull_back, part)
+                pull: Callable[[], None] = functools.partial(
+                    self._pull_back, part, self._turns(part)
+                )
                 if replays and n_steps == length:
                     pull = Replay(pull, costate.device)
             part.load(tape, first * n_stages)
@@ -243,30 +238,49 @@ class _Plan:
         whole = phases[..., 0].numel() * system.coupling.population * phases.itemsize
         return max(_FEWEST_STEPS, _PART_BYTES // max(1, len(self.method.weights) * whole))
 
-    def _pull_back(self, part: Part) -> None:
+    def _turns(self, part: Part) -> list[tuple[Any, Any, Any]]:
+        """Of every stage of a step, the last one ahead, its weight, and what it led to."""
+        weights, rows = self._tableau(part.arithmetic, part.outcome.adjoints)
+        columns = itertools.zip_longest(*rows, [None] * len(rows))
+        used = (_used(column, part.pulled) for column in columns)
+        return list(zip(part.pulled, weights, used, strict=True))[::-1]
+
+    def _pull_back(self, part: Part, turns: list[tuple[Any, Any, Any]]) -> None:
         """Replace the gradient by the phases after a part by that by the phases before."""
-        h, method, arithmetic, spare = self.step_size, self.method, part.arithmetic, part.spare
-        costate, pulled = part.costate, part.pulled
+        arithmetic, spare, back = part.arithmetic, part.spare, part.back
+        costate, pulled, pull = part.costate, part.pulled, part.pull
         backwards = reversed(part.stages)
         for arriving in reversed(part.arriving):
-            for stage in range(len(pulled) - 1, -1, -1):
-                at, value = next(backwards), pulled[stage]
-                arithmetic.multiply(costate, h * method.weights[stage], at.adjoint)
-                for later in range(stage + 1, len(pulled)):
-                    a = method.stages[later - 1][stage]
-                    if a:
-                        arithmetic.add_scaled(at.adjoint, h * a, pulled[later], at.adjoint, spare)
+            for (value, weight, later), at in zip(turns, backwards):
+                arithmetic.multiply(costate, weight, at.adjoint)
+                for factor, after in later:
+                    arithmetic.add_scaled(at.adjoint, factor, after, at.adjoint, spare)
                 arithmetic.multiply(at.row, at.phasors.both, at.driven)
-                part.pull(at.rows)
-                if part.moments is not None:
-                    arithmetic.copy(part.moments, at.moments)
-                arithmetic.dot(at.phasors, part.back, value)
+                pull(at.rows, at.place)
+                arithmetic.dot(at.phasors, back, value)
                 arithmetic.subtract_product(value, at.adjoint, at.stiffness, value, spare)
             for value in pulled:
                 arithmetic.add(costate, value, costate)
             if arriving is not None:
                 arithmetic.add(costate, arriving, costate)
         part.turn()
+
+    def _tableau(self, arithmetic: TorchArithmetic, like: Tensor) -> tuple[list[Any], list[Any]]:
+        """Return the weights and the rows of the tableau times the step; None stands for 0."""
+
+        def times_step(coefficients: Sequence[float]) -> list[Any]:
+            return [
+                arithmetic.number(self.step_size * c, like) if c else None for c in coefficients
+            ]
+
+        rows = ((), *self.method.stages)
+        weights = [arithmetic.number(self.step_size * w, like) for w in self.method.weights]
+        return weights, [times_step(row) for row in rows]
+
+
+def _used(factors: Sequence[Any], of: Sequence[Any]) -> list[tuple[Any, Any]]:
+    """Pairs of a factor and what it is of, without those that are 0."""
+    return [(factor, value) for factor, value in zip(factors, of) if factor is not None]
 
 
 class _Flow(torch.autograd.Function):
