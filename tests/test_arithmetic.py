@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
-from small_flows import DENSE, FACTORS, N, flow, leaves
+from small_flows import DENSE, FACTORS, RANK, N, flow, leaves
 from torch.autograd import forward_ad
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -31,6 +31,32 @@ def test_gradients(batch, shapes, options, monkeypatch):
     assert torch.autograd.gradcheck(
         lambda *given: flow(*given, n_steps=6, **options), leaves(batch, shapes)
     )
+
+
+@pytest.mark.parametrize("solver", ["euler", "rk4"])
+def test_gradients_where_drives_are_recalled_a_few_rows_at_a_time(solver, monkeypatch):
+    force(monkeypatch, NumpyArithmetic, True)
+    # Three rows of a factor, so that a part begins with the sine of a stage.
+    monkeypatch.setattr(_products, "_SMALL", 3 * N * RANK)
+    products = []
+    monkeypatch.setattr(
+        np, "dot", lambda *given, out, dot=np.dot: products.append(len(out)) or dot(*given, out)
+    )
+    assert torch.autograd.gradcheck(
+        lambda *given: flow(*given, n_steps=6, solver=solver), leaves((), FACTORS)
+    )
+    assert 3 in products
+
+
+@pytest.mark.parametrize("shape", [(40_000, 2), (3, 7, 4)])
+def test_transposed_copies(shape):
+    z = torch.randn(shape, dtype=torch.complex64)
+    kinds = (z.real.contiguous(), z.imag, z.conj().imag, torch.nn.Parameter(z.real))
+    for given in (*kinds, z.real.bfloat16()):
+        copied = _products.transposed(given)
+        assert copied.is_contiguous()
+        assert torch.equal(copied, given.mT)
+        assert copied.data_ptr() != given.data_ptr()
 
 
 def test_gradients_through_delays(monkeypatch):

@@ -94,17 +94,13 @@ def prepared_pair(
     first, second, out = first.detach().resolve_neg(), second.detach().resolve_neg(), out.detach()
     small = _is_small(first, places[0]) and _is_small(second, out) and whole is None
     if small and has_small_kernels(first.dtype):
-        multiply, view = _by_numpy(out), _Views()
-        matrices, result, between = (
-            (first.numpy(), second.numpy()),
-            out.numpy(),
-            list(places.numpy()),
-        )
+        multiply, view, between = _by_numpy(out), _Views(), list(places.numpy())
+        gather, spread, result = first.numpy(), second.numpy(), out.numpy()
 
         def pair_by_numpy(a: Tensor, place: int = 0) -> None:
             middle = between[place]
-            multiply(view(a), matrices[0], out=middle)
-            multiply(middle, matrices[1], out=result)
+            multiply(view(a), gather, out=middle)
+            multiply(middle, spread, out=result)
 
         return pair_by_numpy
     each = places.detach().unbind(0)
@@ -154,8 +150,9 @@ def _is_small(b: Tensor, out: Tensor) -> bool:
 
 
 def transposed(tensor: Tensor) -> Tensor:
-    """Return a transposed copy; of a few columns NumPy makes it faster."""
-    if not is_plain(tensor):
+    """Return a transposed copy; that of a few columns NumPy makes faster."""
+    exact = tensor.dtype in (torch.float32, torch.float64)
+    if not (exact and tensor.numel() <= _SMALL and is_plain(tensor)):
         return tensor.mT.contiguous()
     copied = torch.empty_like(tensor.mT, memory_format=torch.contiguous_format)
     np.copyto(copied.numpy(), tensor.detach().resolve_neg().numpy().swapaxes(-1, -2))
