@@ -1,0 +1,111 @@
+"""A card that is not there: tensors that are kept apart from those of the processor.
+
+What is done to them is done on the processor. As on a card, operations refuse to mix them with
+tensors of the processor, and NumPy cannot have them without a copy.
+"""
+
+import sys
+
+import torch
+from torch import Tensor
+from torch.optim import optimizer
+from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
+from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
+
+# The one type of device that has autograd and tensors without memory in every build of torch.
+CARD, PROCESSOR = torch.device("meta"), torch.device("cpu")
+
+aten = torch.ops.aten
+# These take tensors of either; of the last, indices may be the processor's.
+_MIXED = {aten._to_copy.default, aten.copy_.default}
+_INDEXED = {aten.index.Tensor, aten.index_put_.default, aten._index_put_impl_.default}
+
+
+class OnCard(Tensor):
+    """A tensor of the card."""
+
+    is_cuda = True
+
+    @staticmethod
+    def __new__(cls, held):
+        like = {"dtype": held.dtype, "device": CARD, "storage_offset": held.storage_offset()}
+        return Tensor._make_wrapper_subclass(cls, held.shape, strides=held.stride(), **like)
+
+    def __init__(self, held):
+        self.held = held
+
+    def __repr__(self):
+        return f"OnCard({self.held})"
+
+    def tolist(self):
+        return self.held.tolist()
+
+    @classmethod
+    def __torch_dispatch__(cls, operation, types, args=(), kwargs=None):
+        return _run(operation, args, kwargs or {})
+
+
+class PretendCard(TorchDispatchMode):
+    """Makes and takes tensors of the card while it lasts."""
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        return _run(operation, args, kwargs or {})
+
+
+def _run(operation, args, kwargs):
+    flat, spec = tree_flatten((args, kwargs))
+    device = kwargs.get("device")
+    to_card = device is not None and torch.device(device) == CARD
+    if not to_card and not any(isinstance(x, OnCard) for x in flat):
+        return operation(*args, **kwargs)
+    checked = tree_flatten(args[:1])[0] if operation in _INDEXED else flat
+    if operation not in _MIXED and not to_card:
+        strangers = [x for x in checked if type(x) is not OnCard and isinstance(x, Tensor)]
+        # Single numbers may be anywhere.
+        if any(x.ndim for x in strangers):
+            raise RuntimeError(f"{operation} of tensors of the card and of the processor.")
+    args_held, kwargs_held = tree_unflatten([_held(x) for x in flat], spec)
+    if device is not None:
+        kwargs_held["device"] = PROCESSOR
+    result = operation(*args_held, **kwargs_held)
+    if operation is aten.copy_.default:
+        return args[0]
+    if device is not None and not to_card:
+        return result
+    result = tree_map(lambda x: OnCard(x) if isinstance(x, Tensor) else x, result)
+    return return_and_correct_aliasing(operation, args, kwargs, result)
+
+
+def _held(value):
+    return value.held if isinstance(value, OnCard) else value
+
+
+def install(monkeypatch):
+    """Have the library and torch take the card for one that they know."""
+    supported, autocast = optimizer._get_fused_kernels_supported_devices, torch.is_autocast_enabled
+    monkeypatch.setattr(
+        optimizer, "_get_fused_kernels_supported_devices", lambda: [*supported(), CARD.type]
+    )
+    monkeypatch.setattr(
+        torch, "is_autocast_enabled", lambda kind="cpu": kind != CARD.type and autocast(kind)
+    )
+    # Torch would make these on the card without what is in them.
+    for name in ("tensor", "as_tensor"):
+        monkeypatch.setattr(torch, name, _made_here(getattr(torch, name)))
+    for name, module in list(sys.modules.items()):
+        resolve = getattr(module, "resolve_device", None)
+        if name.startswith("skkuranet") and resolve is not None:
+            monkeypatch.setattr(module, "resolve_device", _resolve(resolve))
+
+
+def _resolve(resolve):
+    return lambda device: CARD if str(device) == CARD.type else resolve(device)
+
+
+def _made_here(make):
+    def made(data, *, device=None, **kwargs):
+        if device is None or torch.device(device) != CARD:
+            return make(data, device=device, **kwargs)
+        return make(data, **kwargs).to(CARD)
+
+    return made
