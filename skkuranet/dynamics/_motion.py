@@ -24,16 +24,20 @@ class Motion:
         The equation of motion.
     like : Tensor of shape (..., n)
         Phases.
+    n_stages : int
+        Number of rates of a step.
     n_places : int
         Rates whose sources' moments are noted, each in its place; 0 for none.
 
     Attributes
     ----------
+    rates : list
+        Memory for the rates of a step, the last of which is used before there is another.
     moments : Tensor of shape (n_places, ..., 2, n_moments) or None
         What is noted, if the couplings have moments.
     """
 
-    def __init__(self, system: KuramotoSystem, like: Tensor, n_places: int) -> None:
+    def __init__(self, system: KuramotoSystem, like: Tensor, n_stages: int, n_places: int) -> None:
         self.system, self.arithmetic = system, arithmetic_for(like)
         view, pairs = self.arithmetic.view, self.arithmetic.pairs
         self._acting = like.new_empty((*like.shape[:-1], 2, like.shape[-1]))
@@ -45,12 +49,9 @@ class Motion:
             None if given is None else view(given) for given in (system.frequency, system.field)
         )
         # Once there is a rate, memory of what drives is free until the next.
-        self.like, (self.spare, self._last) = like, _free_rows(self._drive, like, self.arithmetic)
-
-    def rates(self, n_stages: int) -> list[Any]:
-        """Memory for the rates of a step, the last of which is used before there is another."""
-        earlier = self.like.new_empty((n_stages - 1, *self.like.shape))
-        return [*self.arithmetic.views(earlier, 0), self._last]
+        self.like, (self.spare, last) = like, _free_rows(self._drive, like, self.arithmetic)
+        earlier = like.new_empty((n_stages - 1, *like.shape))
+        self.rates = [*self.arithmetic.views(earlier, 0), last]
 
     def rate(self, phases: Any, out: Any, place: int = 0) -> None:
         """Write dθ/dt at some phases, and the moments of the sources to their place."""

@@ -120,7 +120,8 @@ class _Plan:
             saved[0] = phases
         n_stages = len(self.method.weights)
         length = steps_to_replay(system.coupling, phases, self.n_steps, n_stages)
-        motion = Motion(system, phases, 0 if tape is None else (length or self.n_steps) * n_stages)
+        n_places = 0 if tape is None else (length or self.n_steps) * n_stages
+        motion = Motion(system, phases, n_stages, n_places)
         if tape is not None:
             # Going back must not depend on what has been set since.
             tape.arithmetic, tape.n_replayed = motion.arithmetic, length
@@ -185,7 +186,7 @@ class _Plan:
         """
         arithmetic, spare, n_stages = motion.arithmetic, motion.spare, len(self.method.weights)
         weights, rows = self._tableau(arithmetic, motion.like)
-        rates = motion.rates(n_stages)
+        rates = motion.rates
         # Of every stage its rate, and those before it that lead to it.
         stages = [(rate, _used(row, rates)) for rate, row in zip(rates, rows, strict=True)]
         last = list(zip(weights, rates, strict=True))
