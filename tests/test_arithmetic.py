@@ -1,5 +1,6 @@
 """Steps by NumPy, which single precision on the CPU takes, are those by torch."""
 
+import tracemalloc
 from typing import ClassVar
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch.autograd import forward_ad
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from skkuranet.coupling import DenseCoupling, FactorizedCoupling, _factorized, _products
-from skkuranet.dynamics import _delayed, _motion, integrate
+from skkuranet.dynamics import _delayed, _motion, _runge_kutta, integrate
 from skkuranet.dynamics._arithmetic import NumpyArithmetic, TorchArithmetic, arithmetic_for
 
 
@@ -114,6 +115,37 @@ def test_products_are_the_same_by_either_library(n, transposed, monkeypatch):
             torch.testing.assert_close(out, wanted, rtol=1e-4, atol=1e-4)
     # Small ones by NumPy, but not the transposed ones for which it has no kernel.
     assert len(called) == {400: 2, 700: 1, 1100: 0}[n]
+
+
+@pytest.mark.parametrize("solver", ["euler", "rk4"])
+def test_steps_of_numpy_make_no_arrays(solver, monkeypatch):
+    n = 50_000
+    grown = []
+
+    def measured(method):
+        def run(*args):
+            tracemalloc.reset_peak()
+            before = tracemalloc.get_traced_memory()[0]
+            result = method(*args)
+            grown.append(tracemalloc.get_traced_memory()[1] - before)
+            return result
+
+        return run
+
+    # Forward, and back by parts.
+    for name in ("_walk", "_pull_back"):
+        method = getattr(_runge_kutta._Plan, name)
+        monkeypatch.setattr(_runge_kutta._Plan, name, measured(method))
+    frequency, left, right = torch.ones(n), torch.ones(n, 2) / n, torch.ones(n, 2)
+    phases = torch.zeros(n, requires_grad=True)
+    tracemalloc.start()
+    try:
+        run = {"frequency": frequency, "n_steps": 20, "solver": solver}
+        integrate(FactorizedCoupling(left, right), phases, **run).phases[-1].sum().backward()
+    finally:
+        tracemalloc.stop()
+    assert len(grown) > 2
+    assert max(grown) < frequency.nbytes / 2
 
 
 def test_overflow_is_no_warning():
