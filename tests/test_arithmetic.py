@@ -148,6 +148,59 @@ def test_steps_of_numpy_make_no_arrays(solver, monkeypatch):
     assert max(grown) < frequency.nbytes / 2
 
 
+@pytest.mark.parametrize("small", [(True, True), (True, False), (False, True), (False, False)])
+@pytest.mark.parametrize("batch", [(), (3,)])
+@pytest.mark.parametrize("contiguous", [True, False])
+def test_products_go_to_memory_of_any_layout(small, batch, contiguous, monkeypatch):
+    def empty(*shape):
+        memory = torch.full(shape if contiguous else (*shape[:-2], shape[-1], shape[-2]), torch.nan)
+        return memory if contiguous else memory.mT
+
+    # Of the product with one factor, and of that with the other.
+    monkeypatch.setattr(_products, "has_small_kernels", lambda dtype: True)
+    monkeypatch.setattr(_products, "_is_small", lambda b, out: small[out.shape[-1] == N])
+    left, right = torch.randn(2, *batch, N, RANK)
+    coupling, K = FactorizedCoupling(left, right), left @ right.mT
+    out, moments = empty(*batch, 2, N), empty(4, *batch, 2, RANK)
+    for bound, transposed in ((coupling.bound_matvec, False), (coupling.bound_rmatvec, True)):
+        write, columns = bound(out, moments), left if transposed else right
+        for place in (2, 0, 3, 2):
+            # A tensor that is gone may lend its id to the next.
+            x = torch.randn(*batch, 2, N)
+            write(x, place)
+            torch.testing.assert_close(out, x @ (K if transposed else K.mT))
+            torch.testing.assert_close(moments[place], x @ columns)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_sums_that_others_add_to_count_whole(dtype):
+    class Twice(FactorizedCoupling):
+        def _whole(self, part):
+            return 2.0 * part
+
+    phases = torch.linspace(0.0, 6.0, N, dtype=dtype)
+    left, right = torch.randn(2, N, RANK, dtype=dtype)
+
+    def results(coupling):
+        start = phases.clone().requires_grad_()
+        path = integrate(coupling, start, n_steps=9).phases
+        return path.detach(), *torch.autograd.grad(path.sin().sum(), start)
+
+    wanted = results(FactorizedCoupling(2.0 * left, right))
+    torch.testing.assert_close(results(Twice(left, right)), wanted, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("batch", [(), (2,)])
+def test_autocast_does_not_round_gradients(batch, monkeypatch):
+    monkeypatch.setattr("skkuranet.dynamics._runge_kutta._PART_BYTES", 1)
+    given = [leaf.detach().float().requires_grad_() for leaf in leaves(batch, FACTORS)]
+    path = flow(*given, n_steps=10)
+    wanted = torch.autograd.grad(path.sin().sum(), given, retain_graph=True)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = torch.autograd.grad(path.sin().sum(), given)
+    torch.testing.assert_close(found, wanted, rtol=0, atol=0)
+
+
 def test_overflow_is_no_warning():
     given = [10.0 * leaf.detach().float() for leaf in leaves((), DENSE)]
     phases = given[0].requires_grad_()

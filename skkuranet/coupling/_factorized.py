@@ -21,6 +21,7 @@ from skkuranet.coupling._products import (
 # Numbers of a factor from which on products with it as rows are worth the copy.
 _LARGE = 1 << 15
 _ROWS_AT_ONCE = 1 << 16
+_DENSE = torch.contiguous_format
 
 
 class FactorizedCoupling(CouplingOperator):
@@ -156,8 +157,11 @@ class FactorizedCoupling(CouplingOperator):
     ) -> tuple[Tensor | None, ...]:
         """Add to the gradients of the factors where they are; that of the diagonal is 0."""
         if grads is None:
-            first = [matmul(rows.mT, moments) for rows, moments in (targets, sources)]
-            return (*first, *map(torch.zeros_like, self.tensors[2:]))
+            # Where autocast rounds products, it leaves those alone whose memory is given.
+            grads = [torch.empty_like(t, memory_format=_DENSE) for t in (self.left, self.right)]
+            for grad, (rows, moments) in zip(grads, (targets, sources)):
+                matmul(rows.mT, moments, grad)
+            return (*grads, *map(torch.zeros_like, self.tensors[2:]))
         for grad, (rows, moments) in zip(grads, (targets, sources)):
             assert grad is not None
             if grad.ndim == 2:

@@ -73,8 +73,8 @@ class Products(ABC):
     def bound_matvec(self, out: Tensor, moments: Tensor | None = None) -> Callable[..., object]:
         """Return a function of x that writes K x, the same as :meth:`matvec` has, to memory.
 
-        Solvers ask for it once and call it at every step, with x and the number of the place that
-        moments go to; it has no gradients.
+        Solvers ask for it once and call it at every step with the same few tensors x and, whether
+        there are moments or not, the number of the place that these go to. It has no gradients.
 
         Parameters
         ----------
@@ -92,6 +92,8 @@ class Products(ABC):
 
     def bound_rmatvec(self, out: Tensor, moments: Tensor | None = None) -> Callable[..., object]:
         """Return a function of x that writes Kᵀ x, the same as :meth:`rmatvec` has, to memory.
+
+        Called like that of :meth:`bound_matvec`.
 
         Parameters
         ----------

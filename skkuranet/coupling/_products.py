@@ -92,25 +92,34 @@ def prepared_pair(
     this there, if that is given.
     """
     first, second, out = first.detach().resolve_neg(), second.detach().resolve_neg(), out.detach()
-    small = _is_small(first, places[0]) and _is_small(second, out) and whole is None
-    if small and has_small_kernels(first.dtype):
-        multiply, view, between = _by_numpy(out), _Views(), list(places.numpy())
-        gather, spread, result = first.numpy(), second.numpy(), out.numpy()
+    has_kernels = has_small_kernels(first.dtype)
+    gathers = has_kernels and _is_small(first, places[0])
+    spreads = has_kernels and _is_small(second, out)
+    arrays = list(places.detach().numpy()) if gathers or spreads else []
+    view, multiply = _Views(), _by_numpy(out, places[0])
+    if gathers and spreads and whole is None:
+        gathering, spreading, result = first.numpy(), second.numpy(), out.numpy()
 
         def pair_by_numpy(a: Tensor, place: int = 0) -> None:
-            middle = between[place]
-            multiply(view(a), gather, out=middle)
-            multiply(middle, spread, out=result)
+            middle = arrays[place]
+            multiply(view(a), gathering, out=middle)
+            multiply(middle, spreading, out=result)
 
         return pair_by_numpy
-    each = places.detach().unbind(0)
+    tensors = places.detach().unbind(0)
 
     def pair(a: Tensor, place: int = 0) -> None:
-        middle = each[place]
-        matmul(a, first, middle)
+        middle = tensors[place]
+        if gathers:
+            multiply(view(a), view(first), out=arrays[place])
+        else:
+            matmul(a, first, middle)
         if whole is not None:
             middle.copy_(whole(middle))
-        matmul(middle, second, out)
+        if spreads:
+            multiply(arrays[place], view(second), out=view(out))
+        else:
+            matmul(middle, second, out)
 
     return pair
 
@@ -124,13 +133,14 @@ class _Views:
     def __call__(self, tensor: Tensor) -> Any:
         known = self._seen.get(id(tensor))
         if known is None:
+            # With the tensor, as another might get its id.
             known = self._seen[id(tensor)] = tensor, tensor.detach().numpy()
         return known[1]
 
 
-def _by_numpy(out: Tensor) -> Any:
-    # Of two matrices, dot is the same with half the overhead.
-    return np.dot if out.ndim == 2 and out.is_contiguous() else np.matmul
+def _by_numpy(*results: Tensor) -> Any:
+    # Of two matrices, dot is the same with less overhead.
+    return np.dot if all(t.ndim == 2 and t.is_contiguous() for t in results) else np.matmul
 
 
 def few_rows(b: Tensor, out: Tensor) -> int:

@@ -21,7 +21,7 @@ from skkuranet.dynamics._system import KuramotoSystem
 
 # What is pulled back together where couplings may do so in parts: phases of so many bytes, but no
 # fewer steps than products are fast with.
-_PART_BYTES, _FEWEST_STEPS = 1 << 17, 5
+_PART_BYTES, _FEWEST_STEPS = 1 << 17, 4
 
 
 @dataclass(frozen=True)
@@ -214,15 +214,14 @@ class _Plan:
         length = tape.n_replayed or self._steps_of_a_part(system, costate)
         gradients: list[Tensor | None] | None = None
         part: Part | None = None
+        pull: Callable[[], None] | None = None
         for first in range((self.n_steps - 1) // length * length, -1, -length):
             n_steps = min(length, self.n_steps - first)
             # Parts take turns in the same memory; only the last of all may be shorter.
-            if part is None or part.n_steps != n_steps:
-                part = None
+            if part is None or pull is None or part.n_steps != n_steps:
+                part = pull = None
                 part = Part(system, costate, tape.arithmetic, n_steps, n_stages)
-                pull: Callable[[], None] = functools.partial(
-                    self._pull_back, part, self._turns(part)
-                )
+                pull = functools.partial(self._pull_back, part, self._turns(part))
                 if replays and n_steps == length:
                     pull = Replay(pull, costate.device)
             part.load(tape, first * n_stages)
