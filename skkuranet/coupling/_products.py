@@ -71,7 +71,7 @@ def prepared(b: Tensor, out: Tensor) -> Callable[..., object]:
     Both must stay where they are, and nothing is differentiated.
     """
     b, out = b.detach().resolve_neg(), out.detach()
-    if _is_small(b, out) and has_small_kernels(b.dtype):
+    if _suits_numpy(b, out):
         multiply, view, matrix, result = _by_numpy(out), _Views(), b.numpy(), out.numpy()
         return lambda a, place=0: multiply(view(a), matrix, out=result)
     if b.ndim == out.ndim == 2:
@@ -92,9 +92,7 @@ def prepared_pair(
     this there, if that is given.
     """
     first, second, out = first.detach().resolve_neg(), second.detach().resolve_neg(), out.detach()
-    has_kernels = has_small_kernels(first.dtype)
-    gathers = has_kernels and _is_small(first, places[0])
-    spreads = has_kernels and _is_small(second, out)
+    gathers, spreads = _suits_numpy(first, places[0]), _suits_numpy(second, out)
     arrays = list(places.detach().numpy()) if gathers or spreads else []
     view, multiply = _Views(), _by_numpy(out, places[0])
     if gathers and spreads and whole is None:
@@ -149,6 +147,10 @@ def few_rows(b: Tensor, out: Tensor) -> int:
     splits = b.ndim == 2 and is_plain(b) and has_small_kernels(b.dtype)
     # A single one would not be faster than all of them at once.
     return few if splits and 1 < few < n_rows else n_rows
+
+
+def _suits_numpy(b: Tensor, out: Tensor) -> bool:
+    return _is_small(b, out) and has_small_kernels(b.dtype)
 
 
 def _is_small(b: Tensor, out: Tensor) -> bool:

@@ -141,22 +141,16 @@ class Part:
         stiffness = torch.empty_like(adjoints)
         rows, out = (t.flatten(-3, -2) for t in (phasors, driven))
         of_driven = moments_of(system, costate, m)
-        turned: tuple[Tensor, Tensor] | None = None
         self.pull = coupling.bound_rmatvec(back, of_driven)
         self._recall: Callable[[], object]
-        self._moments: Any = None
-        self._turns: list[tuple[Pairs, Pairs, Any, Any]] = []
+        self._moments = None
         if of_driven is None:
             self._recall = functools.partial(coupling.bound_matvec(out), rows)
         else:
-            of_driven = of_driven.movedim(0, -3)
-            of_sources, *others = (costate.new_empty(of_driven.shape) for _ in range(3))
-            turned = others[0], others[1]
-            self._recall = coupling.bound_recall(of_sources.flatten(-3, -2), rows, out)
-            self._moments = view(of_sources.movedim(-3, 0))
-            plus, minus = (arithmetic.number(sign, costate) for sign in (1.0, -1.0))
-            moments = map(pairs, (of_sources, of_driven))
-            self._turns = list(zip(moments, map(pairs, turned), (plus, minus), (minus, plus)))
+            self._moments = _Moments(of_driven, arithmetic)
+            of_sources = self._moments.of_sources.flatten(-3, -2)
+            self._recall = coupling.bound_recall(of_sources, rows, out)
+        turned = None if self._moments is None else self._moments.turned
         self.outcome = Stages(phasors, adjoints, driven, turned)
         self.costate, self.arriving = view(costate), list[Any]()
         self._received: Tensor | None = None
@@ -179,8 +173,9 @@ class Part:
         arithmetic, m, drives = self.arithmetic, len(self.stages), self._drives
         points, each = tape.phases[first : first + m], [stage.phasors for stage in self.stages]
         arithmetic.all_phasors(points, each, self._phasors, self._adjoints)
-        if tape.moments is not None:
-            arithmetic.copy(self._moments, arithmetic.view(tape.moments)[first : first + m])
+        if self._moments is not None:
+            assert tape.moments is not None
+            self._moments.take(tape.moments[first : first + m])
         self._recall()
         if self._field is not None:
             arithmetic.subtract(drives.first, self._field, drives.first)
@@ -189,11 +184,9 @@ class Part:
     def receive(self, grad: Tensor, first: int, *, in_place: bool) -> None:
         """Take the gradients that arrive at the phases before each step, from this entry on."""
         inside = range(max(0, first), max(0, first + self.n_steps))
-        if not inside and not in_place:
-            self.arriving = [None] * self.n_steps
-            return
         if not in_place:
-            arriving = self.arithmetic.views(grad[inside.start : inside.stop], 0)
+            views = self.arithmetic.views
+            arriving = views(grad[inside.start : inside.stop], 0) if inside else []
             self.arriving = [None] * (self.n_steps - len(arriving)) + arriving
             return
         if self._received is None:
@@ -203,10 +196,41 @@ class Part:
         self._received[self.n_steps - len(inside) :] = grad[inside.start : inside.stop]
 
     def turn(self) -> None:
-        """Turn the moments by a right angle, those of the sources ahead and the others back."""
+        """Turn the moments by a right angle, once all are known."""
+        if self._moments is not None:
+            self._moments.turn()
+
+
+class _Moments:
+    """Moments of the sources of some stages and of what these drive, and both turned.
+
+    Parameters
+    ----------
+    of_driven : Tensor of shape (m, ..., 2, n_moments)
+        Where a product with the transpose leaves those of what every stage drives.
+    arithmetic : TorchArithmetic
+        That of the way forward.
+    """
+
+    def __init__(self, of_driven: Tensor, arithmetic: TorchArithmetic) -> None:
+        self._arithmetic, of_driven = arithmetic, of_driven.movedim(0, -3)
+        self.of_sources, ahead, back = (of_driven.new_empty(of_driven.shape) for _ in range(3))
+        self.turned = ahead, back
+        self._by_stage = arithmetic.view(self.of_sources.movedim(-3, 0))
+        plus, minus = (arithmetic.number(sign, of_driven) for sign in (1.0, -1.0))
+        moments = map(arithmetic.pairs, (self.of_sources, of_driven))
+        turned = map(arithmetic.pairs, self.turned)
+        self._turns = list(zip(moments, turned, (plus, minus), (minus, plus)))
+
+    def take(self, moments: Tensor) -> None:
+        """Copy those of the sources, (m, ..., 2, n_moments)."""
+        self._arithmetic.copy(self._by_stage, self._arithmetic.view(moments))
+
+    def turn(self) -> None:
+        """Turn by a right angle, those of the sources ahead and the others back."""
         for moments, turned, sign, other in self._turns:
-            self.arithmetic.multiply(moments.second, sign, turned.first)
-            self.arithmetic.multiply(moments.first, other, turned.second)
+            self._arithmetic.multiply(moments.second, sign, turned.first)
+            self._arithmetic.multiply(moments.first, other, turned.second)
 
 
 def _free_rows(pairs: Pairs, like: Tensor, arithmetic: TorchArithmetic) -> Any:
