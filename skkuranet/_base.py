@@ -48,6 +48,8 @@ class Lesson:
         trained network.
     normalization : Normalization
         Of the couplings.
+    n_labelled : int, default=0
+        Number of rows whose class is known.
     weight_decay : float, default=0.0
         Of the coupling network.
     sharpness : float, default=10.0
@@ -74,6 +76,7 @@ class Lesson:
     objective: Callable[[torch.device], Objective]
     complete: Callable[[nn.Module, int], dict]
     normalization: Normalization
+    n_labelled: int = 0
     weight_decay: float = 0.0
     sharpness: float = 10.0
     feature_noise: float = 0.0
@@ -172,6 +175,10 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
             network.standardize(*mean_and_scale(X))
         return network
 
+    def _of_training(self, result: TrainingResult) -> dict:
+        """Further fitted attributes that follow from how training went; a hook."""
+        return {}
+
     def _checkpoint(self, restart: int) -> Checkpoint | None:
         ranks = working_ranks()
         if self.checkpoint is None or (ranks is not None and ranks.rank > 0):
@@ -188,8 +195,9 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
         root = self._init_callback_context(
             max_subtasks=self.n_init, sequential_subtasks=False
         ).call_on_fit_task_begin(estimator=self, X=lesson.X, y=lesson.y)
+        longest = self._curriculum(lesson).longest
         contexts = [
-            root.subcontext(task_name="restart", task_id=i, max_subtasks=self.max_iter)
+            root.subcontext(task_name="restart", task_id=i, max_subtasks=longest)
             for i in range(self.n_init)
         ]
         seeds = [int(seed) for seed in seeds]
@@ -201,6 +209,7 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
         # All at once: an interruption leaves the estimator as it was.
         learned = dict(
             lesson.completed(network, int(last_seed)),
+            **self._of_training(best),
             loss_curve_=best.loss_curve,
             n_iter_=best.n_iterations,
             limit_loss_=best.limit_loss,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from numbers import Integral
 
 import numpy as np
 from sklearn.base import (
@@ -11,18 +12,33 @@ from sklearn.base import (
     TransformerMixin,
     _fit_context,
 )
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skkuranet._arrays import as_given, check_library, empty_like, on_host
 from skkuranet._base import Lesson
 from skkuranet._clustering import ClusteringBase
-from skkuranet._curriculum import Curriculum
+from skkuranet._curriculum import ClosedForm, Curriculum
+from skkuranet._distinct import distinct_rows
 from skkuranet._readout import phasors
 from skkuranet._targets import check_classes, check_labelled
 from skkuranet._tools import random_source
+from skkuranet.coupling import MembershipNetwork
 
-# Labelled rows from which on regularisation is what weight_decay says.
-_ROWS = 1000
+# Labelled rows for which regularisation is what weight_decay says, and the least share of that.
+_ROWS, _LEAST_DECAY = 1000, 0.02
+# Nodes of networks drawn for training, at least and for each class.
+_NETWORK, _NODES_PER_CLASS = 100, 5
+# Iterations of couplings that learn through trajectories alone, and of those that need them for
+# how classes act on one another; how often the limit is looked at, and in vain.
+_ITERATIONS, _TRAJECTORIES, _CHECK_EVERY, _STALL = 600, 100, 10, 2
+# Peak learning rate through trajectories, as a share of that in closed form.
+_THROUGH_TRAJECTORIES = 0.3
+# How often closed form goes through the table, and its iterations at least and at most.
+_EPOCHS, _CLOSED = 80, (150, 3000)
+# Labelled rows from which on a tenth is held out to calibrate probabilities.
+_CALIBRATED = 40
 
 
 class KuraNetClusterer(
@@ -51,35 +67,55 @@ class KuraNetClusterer(
         them, linear in the number of oscillators. ``"pairwise"``: the paper's
         perceptron on both rows, quadratic. Or a module; see
         :class:`skkuranet.coupling.CouplingNetwork` for what it must provide.
-    hidden_layer_sizes : array-like of int, default=(128, 128)
-        Widths of the hidden layers.
+    hidden_layer_sizes : array-like of int, default=(64, 64)
+        Widths of the hidden layers, of each of the four perceptrons where couplings are
+        factorised.
     rank : int, default=None
-        Number of blocks of the factorised network; None for max(16, 2 n_classes).
+        Number of blocks of the factorised network, at most: twice the number of classes or more
+        for two blocks in each class, else one. None makes two for four classes, where one does not
+        do.
     normalization : {"auto", "balanced", "in_degree", "none"} or Normalization, default="auto"
         How couplings are made independent of the number of oscillators. ``"auto"`` is
         ``"balanced"`` for factorised couplings, which alone can have it, and
         ``"in_degree"`` for modules. That is the paper's absolute in-degree of 1, for
         factorised couplings an upper bound of it; with ``"auto"``, pairwise couplings are
         divided by a root of the node density before.
-    network_size : int, default=100
-        Oscillators in each network drawn for training.
+    readout : {"pulls", "kmeans"}, default="pulls"
+        What names a row. ``"pulls"``: the class whose labelled rows pull it most, weighed with how
+        frequent classes are. ``"kmeans"``: the nearest of the k-means centres of the phases, as in
+        the paper; more than a few classes are then hard to tell apart on one circle.
+    class_weight : dict, "balanced" or None, default=None
+        What the rows of each class count for. ``"balanced"`` makes all classes count alike.
+    network_size : int or "auto", default="auto"
+        Oscillators in each network drawn for training, of each class one at least. ``"auto"`` is
+        100, or five for each class if that is more.
     batch_size : int, default=4
         Networks drawn for each iteration.
-    max_iter : int, default=600
-        Iterations of training; its whole schedule scales with it.
-    learning_rate_init : float, default=3e-3
-        Peak learning rate of Adam.
+    max_iter : int, default=None
+        Iterations of training at most; its whole schedule scales with it. None follows the size
+        of the table for factorised couplings, whose classes are learned in closed form before
+        trajectories, and is 600 for others.
+    learning_rate_init : float, default=1e-2
+        Peak learning rate of Adam in closed form; through trajectories it is three tenths of it.
     weight_decay : float, default=1.0
-        Decoupled weight decay, the regularisation, for 1,000 labelled rows or more. For
-        fewer it grows in proportion, up to tenfold: a prior counts for more where there is less
-        data.
+        Decoupled weight decay, the regularisation, for 1,000 labelled rows. It is divided by their
+        number in thousands, and so is ten times as large for 100: a prior counts for more where
+        there is less data. Never more than tenfold; nor less than a fiftieth for factorised
+        couplings, and than once for others.
     step_size : float, default=1.0
         Euler step, in units of time.
     n_steps : int, default=100
         Steps of the longest trajectories of training.
     tol : float, default=1e-4
-        Training stops early when the loss at the limit stays below it for eight checks,
-        ``max(25, max_iter // 24)`` iterations apart; 0 never stops early.
+        Trajectories stop early when the loss at the limit is below it. Couplings that are not
+        factorised must be so in eight checks, ``max(25, max_iter // 24)`` iterations apart. 0
+        never stops early.
+    early_stopping : bool, default=True
+        Whether closed form ends when the loss on rows that were left out no longer falls, and
+        trajectories when that at the limit no longer does.
+    n_iter_no_change : int, default=4
+        Looks at the rows left out, 25 iterations apart, without progress before the learning rate
+        falls.
     n_init : int, default=1
         Number of networks trained; the best is kept. A module passed as ``coupling``
         starts every one of them with its own weights.
@@ -104,8 +140,9 @@ class KuraNetClusterer(
         network is on the CPU.
     random_state : int, RandomState instance or None, default=None
         Source of initial weights, networks and phases.
-    verbose : bool or int, default=0
-        Print the loss every 50 iterations.
+    verbose : bool, int or None, default=None
+        Print the loss every 50 iterations. None says how far a fit is, every ten seconds from the
+        tenth on; 0 is silent.
     checkpoint : str or path-like, default=None
         File, by the number of its restart, in which fit keeps the state of training. A fit that
         was killed and is called again with the same data, parameters and ``random_state``, a
@@ -133,6 +170,11 @@ class KuraNetClusterer(
         Training loss of every iteration.
     limit_loss_ : float
         Cluster synchrony loss, from 0 to 1, of training networks at the limit.
+    validation_scores_ : list of float
+        Accuracy on rows that were left out, each time that closed form looked at them.
+    class_recall_ : ndarray of shape (n_classes,)
+        Share of each class that is named right, of rows that were left out; empty where couplings
+        do not learn in closed form.
     n_iter_ : int
         Number of iterations done.
     n_features_in_ : int
@@ -161,24 +203,35 @@ class KuraNetClusterer(
 
     _parameter_constraints: dict = {
         **ClusteringBase._parameter_constraints,
+        "readout": [StrOptions({"pulls", "kmeans"})],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "network_size": [StrOptions({"auto"}), Interval(Integral, 2, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left"), None],
+        "early_stopping": ["boolean"],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "unlabeled": "no_validation",
+        "verbose": ["verbose", None],
     }
 
     def __init__(
         self,
         coupling="factorized",
         *,
-        hidden_layer_sizes=(128, 128),
+        hidden_layer_sizes=(64, 64),
         rank=None,
         normalization="auto",
-        network_size=100,
+        readout="pulls",
+        class_weight=None,
+        network_size="auto",
         batch_size=4,
-        max_iter=600,
-        learning_rate_init=3e-3,
+        max_iter=None,
+        learning_rate_init=1e-2,
         weight_decay=1.0,
         step_size=1.0,
         n_steps=100,
         tol=1e-4,
+        early_stopping=True,
+        n_iter_no_change=4,
         n_init=1,
         n_jobs=None,
         warm_start=False,
@@ -187,7 +240,7 @@ class KuraNetClusterer(
         memory_budget=2**30,
         device="auto",
         random_state=None,
-        verbose=0,
+        verbose=None,
         checkpoint=None,
         checkpoint_every=100,
     ):
@@ -195,6 +248,8 @@ class KuraNetClusterer(
         self.hidden_layer_sizes = hidden_layer_sizes
         self.rank = rank
         self.normalization = normalization
+        self.readout = readout
+        self.class_weight = class_weight
         self.network_size = network_size
         self.batch_size = batch_size
         self.max_iter = max_iter
@@ -203,6 +258,8 @@ class KuraNetClusterer(
         self.step_size = step_size
         self.n_steps = n_steps
         self.tol = tol
+        self.early_stopping = early_stopping
+        self.n_iter_no_change = n_iter_no_change
         self.n_init = n_init
         self.n_jobs = n_jobs
         self.warm_start = warm_start
@@ -216,8 +273,11 @@ class KuraNetClusterer(
         self.checkpoint_every = checkpoint_every
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y):
+    def fit(self, X, y, sample_weight=None):
         """Learn couplings under which the rows of each class synchronise.
+
+        Neither the order of the rows nor repetitions of one show in the result: rows that are
+        repeated count more.
 
         Parameters
         ----------
@@ -225,6 +285,8 @@ class KuraNetClusterer(
             Node features.
         y : array-like of shape (n_samples,)
             Class of each row, or ``unlabeled``.
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each row counts for, beside ``class_weight``. Rows of weight 0 are left out.
 
         Returns
         -------
@@ -234,22 +296,35 @@ class KuraNetClusterer(
         Raises
         ------
         ValueError
-            If X or y cannot be used; the message says why.
+            If X, y or weights cannot be used; the message says why.
         FloatingPointError
             If the loss is not finite.
         """
         given = X
         X, y, classes, codes = check_labelled(self, X, y, reset=True, ensure_min_samples=2)
-        check_classes(X, classes, codes, self.network_size)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(
+                on_host(sample_weight), on_host(X), dtype=float, ensure_non_negative=True
+            )
+        rows, weights = distinct_rows(X, codes, sample_weight)
+        seen, of_row = np.unique(codes[rows], return_inverse=True)
+        if not (codes[rows] < 0).all():
+            # Classes all of whose rows weigh nothing are none.
+            labelled = seen[seen >= 0]
+            classes, of_row = classes[labelled], of_row - (len(seen) - len(labelled))
+        size = self._size_of_networks(len(classes))
+        check_classes(X[rows], classes, of_row, size)
+        train, held_out = self._split(of_row)
         self._learn_classes(
-            X,
-            y,
-            codes,
+            X[rows[train]],
+            y[rows[train]],
+            of_row[train],
             classes,
             "y",
             like=empty_like(given),
-            # Few rows cannot outweigh a prior as many do.
-            weight_decay=self.weight_decay * np.clip(_ROWS / np.sum(codes >= 0), 1.0, 10.0),
+            weights=self._weights(weights, of_row, classes)[train],
+            held_out=None if held_out is None else (X[rows[held_out]], of_row[held_out]),
+            weight_decay=self.weight_decay * self._decay(weights[of_row >= 0]),
         )
         self.labels_ = as_given(self._labels(X), given)
         return self
@@ -272,7 +347,7 @@ class KuraNetClusterer(
         return self.fit(X, y).labels_
 
     def predict(self, X):
-        """Return the label of the cluster that each row locks to.
+        """Return the most probable class of each row.
 
         Parameters
         ----------
@@ -287,11 +362,12 @@ class KuraNetClusterer(
         return as_given(self._labels(self._check(X, "predict")), X)
 
     def predict_proba(self, X):
-        r"""Return class probabilities from the distance to the cluster centres.
+        r"""Return class probabilities.
 
-        The probability of class l is proportional to :math:`e^{-\beta d_l^2}`, with d the
-        distance of the phasor to the centre and β fitted by maximum likelihood on the
-        training rows.
+        With ``readout="pulls"``, they follow from the coupling of a row to each class, and are
+        calibrated on rows that were left out of training. With ``readout="kmeans"``, the
+        probability of class l is proportional to :math:`e^{-\beta d_l^2}`, with d the distance of
+        the phasor to the centre and β of maximum likelihood on the reference network.
 
         Parameters
         ----------
@@ -303,8 +379,23 @@ class KuraNetClusterer(
         ndarray of shape (n_samples, n_classes)
             Probabilities, in the order of ``classes_``.
         """
-        points = phasors(self._lock(self._check(X, "predict_proba")))
-        return as_given(self._readout.probabilities(points), X)
+        found = self._log_probabilities(self._check(X, "predict_proba"))
+        return as_given(np.exp(found), X)
+
+    def predict_log_proba(self, X):
+        """Return the logarithms of the class probabilities.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Node features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``.
+        """
+        return as_given(self._log_probabilities(self._check(X, "predict_log_proba")), X)
 
     def transform(self, X):
         """Return the phasors (cos θ, sin θ) at which the rows lock.
@@ -371,14 +462,104 @@ class KuraNetClusterer(
         seed = self.random_state if random_state is None else random_state
         return self._limit_loss(X, codes, len(classes), random_source(seed))
 
+    @property
+    def _in_closed_form(self):
+        """Whether classes are learned before trajectories."""
+        if self.warm_start and hasattr(self, "coupling_"):
+            return isinstance(self.coupling_, MembershipNetwork)
+        return isinstance(self.coupling, str) and self._recipes[self.coupling].in_closed_form
+
+    def _size_of_networks(self, n_classes):
+        if self.network_size == "auto":
+            return max(_NETWORK, _NODES_PER_CLASS * n_classes)
+        return self.network_size
+
     def _curriculum(self, lesson: Lesson) -> Curriculum:
-        # Stopping waits for a third of the schedule, however long that is.
-        check_every = max(25, self.max_iter // 24)
-        return dataclasses.replace(super()._curriculum(lesson), check_every=check_every)
+        size = self._size_of_networks(lesson.n_groups)
+        plan = dataclasses.replace(
+            super()._curriculum(lesson),
+            network_size=size,
+            n_iterations=_ITERATIONS if self.max_iter is None else self.max_iter,
+            learning_rate=_THROUGH_TRAJECTORIES * self.learning_rate_init,
+        )
+        if not self._in_closed_form:
+            # Stopping waits for a third of the schedule, however long that is.
+            return dataclasses.replace(plan, check_every=max(25, plan.n_iterations // 24))
+        stops = self.early_stopping and self.tol > 0
+        n_rows = self.batch_size * size
+        if self.max_iter is None:
+            n_batches = np.ceil(lesson.n_labelled / n_rows)
+            before, after = int(np.clip(_EPOCHS * n_batches, *_CLOSED)), _TRAJECTORIES
+        else:
+            before = max(1, 2 * self.max_iter // 3)
+            after = self.max_iter - before
+        return dataclasses.replace(
+            plan,
+            n_iterations=after,
+            check_every=_CHECK_EVERY,
+            patience=1,
+            stall=_STALL if stops else None,
+            closed_form=ClosedForm(
+                before,
+                n_rows,
+                self.learning_rate_init,
+                patience=self.n_iter_no_change if stops else None,
+            ),
+        )
+
+    def _of_training(self, result):
+        return {"validation_scores_": result.scores, "class_recall_": np.array(result.recalls)}
+
+    def _split(self, codes):
+        """Rows to train on, and those that probabilities are calibrated on; None for no others.
+
+        Couplings that learn in closed form leave out rows by themselves.
+        """
+        every = np.arange(len(codes))
+        if self._in_closed_form or np.sum(codes >= 0) < _CALIBRATED:
+            return every, None
+        counts = np.bincount(codes[codes >= 0])
+        # Rows are in an order that says nothing; of each class, the last tenth.
+        first = np.concatenate(([0], np.cumsum(counts)))
+        last = [np.arange(b - (b - a) // 10, b) for a, b in zip(first, first[1:])]
+        held_out = np.flatnonzero(codes >= 0)[np.concatenate(last)]
+        return np.setdiff1d(every, held_out), held_out
+
+    def _weights(self, weights, codes, classes):
+        """What rows count for, with the weight of their class."""
+        known = codes >= 0
+        if self.class_weight is None or not known.any():
+            return weights
+        of_class = compute_class_weight(
+            self.class_weight, classes=classes, y=classes[codes[known]], sample_weight=weights[known]
+        )
+        return weights * np.where(known, of_class[codes.clip(0)], 1.0)
+
+    def _decay(self, weights):
+        """Factor of ``weight_decay``: few rows cannot outweigh a prior as many do."""
+        # Kish's number of rows that would say as much if all counted alike.
+        n_rows = weights.sum() ** 2 / np.sum(weights**2)
+        return float(np.clip(_ROWS / n_rows, _LEAST_DECAY if self._in_closed_form else 1.0, 10.0))
 
     def _loss_at_limit(self, X, seed):
-        codes = np.searchsorted(on_host(self.classes_), self._labels(X))
+        codes = self._codes_of(self._labels(X))
         return self._limit_loss(X, codes, len(self.classes_), random_source(seed))
 
+    def _log_probabilities(self, X):
+        return self._READOUTS[self.readout](self, X)
+
+    def _by_pulls(self, X):
+        if self._pull_readout is None:
+            return self._of_network(X, MembershipNetwork.log_probabilities)
+        return self._pull_readout.log_probabilities(self._pulls_of_classes(X))
+
+    def _by_kmeans(self, X):
+        return self._readout.log_probabilities(phasors(self._lock(X)))
+
+    _READOUTS = {"pulls": _by_pulls, "kmeans": _by_kmeans}
+
     def _labels(self, X):
-        return on_host(self.classes_)[self._readout.codes(phasors(self._lock(X)))]
+        return on_host(self.classes_)[self._log_probabilities(X).argmax(axis=1)]
+
+    def _codes_of(self, labels):
+        return np.searchsorted(on_host(self.classes_), on_host(labels))

@@ -10,17 +10,21 @@ from numbers import Integral
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import StrOptions
 
-from skkuranet._arrays import on_host
+from skkuranet._arrays import device_for, on_host
 from skkuranet._base import KuraNetBase, Lesson
-from skkuranet._readout import PhaseReadout, cluster_phases, phasors
+from skkuranet._readout import PhaseReadout, PullReadout, cluster_phases, merged_classes, phasors
 from skkuranet._recipes import CLUSTERING, CLUSTERING_NORMALIZATIONS
 from skkuranet._simulation import LIMIT_TIME, steps_in
-from skkuranet.coupling import Normalization
+from skkuranet._tools import to_tensor
+from skkuranet.coupling import MembershipNetwork, Normalization
 from skkuranet.losses import cluster_synchrony_loss
 from skkuranet.objectives import ClusterObjective
 
+# Rows that a coupling network is asked of at once.
+_ROWS_AT_ONCE = 1 << 15
 # Initial phases that are tried, and the loss at which no others are.
 _STARTS, _IN_SPLAY = 3, 0.01
 
@@ -35,8 +39,14 @@ class ClusteringBase(KuraNetBase):
         "normalization": [StrOptions({"auto", "balanced", "in_degree", "none"}), Normalization],
     }
 
-    def _learn_classes(self, X, y, codes, classes, what, *, pools=None, **options):
-        """Train on rows with a class each, or -1; warn if the classes merge."""
+    def _learn_classes(
+        self, X, y, codes, classes, what, *, pools=None, weights=None, held_out=None, **options
+    ):
+        """Train on rows with a class each, or -1; warn if the classes merge.
+
+        ``weights`` are what rows count for, and ``held_out`` are features and classes of rows that
+        probabilities are calibrated on.
+        """
         going_on = self.warm_start and hasattr(self, "classes_")
         if going_on and not np.array_equal(classes, on_host(self.classes_)):
             raise ValueError(
@@ -49,20 +59,34 @@ class ClusteringBase(KuraNetBase):
                 X,
                 y,
                 len(classes),
-                objective=functools.partial(_objective, codes, len(classes), pools),
-                complete=functools.partial(self._complete, normalization, X, codes, classes),
+                objective=functools.partial(_objective, codes, len(classes), pools, weights),
+                complete=functools.partial(
+                    self._complete, normalization, X, codes, classes, held_out
+                ),
                 normalization=normalization,
+                n_labelled=int(np.sum(codes >= 0)),
                 **options,
             )
         )
-        if not result.converged and not result.interrupted:
-            warnings.warn(
-                "The class phases are merged at the limit (cluster synchrony loss "
-                f"{result.limit_loss:.3f}). Raise max_iter or n_init, or look whether the "
-                "classes can be told apart by these features.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
+        if not result.interrupted:
+            self._warn_of_lost_classes(result)
+
+    def _warn_of_lost_classes(self, result):
+        """Name the classes that share a phase in the reference network, which holds them all."""
+        groups = merged_classes(on_host(self.reference_phases_), self._reference_members)
+        if result.converged and not groups:
+            return
+        names = [" and ".join(repr(label) for label in on_host(self.classes_)[group].tolist()) for group in groups]
+        which = f": {'; '.join(names)}" if names else ""
+        warnings.warn(
+            f"Classes are merged at the limit{which} (cluster synchrony loss "
+            f"{result.limit_loss:.3f}). simulate, cluster and transform cannot tell them apart, and "
+            "predict may give one the name of another. Look for labels that are misspelt or say the "
+            "same, and whether these features tell the classes apart; add rows of rare classes, or "
+            "raise max_iter or n_init.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
 
     def _check_number(self, name, number, n_nodes, nodes):
         whole = isinstance(number, Integral) and not isinstance(number, bool)
@@ -105,8 +129,8 @@ class ClusteringBase(KuraNetBase):
             )
         return known[self.normalization]
 
-    def _complete(self, normalization, X, codes, classes, network, seed):
-        """Let a network of training rows come to rest, and cluster its phases."""
+    def _complete(self, normalization, X, codes, classes, held_out, network, seed):
+        """Let a network of training rows come to rest, and make what reads it out."""
         made = {
             "coupling_": network,
             "normalization_": normalization,
@@ -114,13 +138,8 @@ class ClusteringBase(KuraNetBase):
             "_n_features_out": 2,
         }
         rng = np.random.RandomState(seed)
-        order = rng.permutation(len(X))
-        known = order[codes[order] >= 0]
-        # Where few rows are labelled, half of the network is, as in training.
-        share = self.n_reference if len(known) == len(X) else self.n_reference // 2
-        chosen = np.union1d(known[:share], order[: self.n_reference - min(share, len(known))])
-        first = [order[np.argmax(codes[order] == c)] for c in range(len(classes))]
-        chosen = np.union1d(chosen, first)
+        chosen = _reference_rows(codes, len(classes), self.n_reference, rng)
+        shares = np.bincount(codes[codes >= 0], minlength=len(classes)) / np.sum(codes >= 0)
         codes = codes[chosen]
         # The wanted state is known here; a little noise keeps it from resting on a saddle.
         start = 2.0 * np.pi * codes / len(classes) + 0.1 * rng.standard_normal(len(codes))
@@ -131,12 +150,52 @@ class ClusteringBase(KuraNetBase):
         vars(trained).update(made)
         phases = trained._integrate(X[chosen], start, n_steps, n_steps).numpy().phases[0]
         readout = PhaseReadout(phasors(phases), codes, len(classes))
-        return made | {
+        made |= {
             "reference_features_": on_host(X[chosen]),
             "reference_phases_": phases,
-            "_readout": readout,
             "cluster_centers_": readout.centers,
+            "_readout": readout,
+            "_reference_members": (codes == np.arange(len(classes))[:, None]).astype(float),
+            "_pull_readout": None,
         }
+        if not isinstance(network, MembershipNetwork):
+            vars(trained).update(made)
+            rows, true = held_out or (X[chosen][codes >= 0], codes[codes >= 0])
+            made["_pull_readout"] = PullReadout(trained._pulls_of_classes(rows), true, shares)
+        return made
+
+    def _of_network(self, X, answer):
+        """What the coupling network says of the rows of X, in double precision."""
+        device = device_for(self.device, X)
+        with torch.no_grad():
+            network = self._network_on(device, torch.float64)
+            parts = [
+                answer(network, to_tensor(X[rows], network, device)).cpu().numpy()
+                for rows in gen_batches(len(X), _ROWS_AT_ONCE)
+            ]
+        return np.concatenate(parts)
+
+    def _pulls_of_classes(self, X):
+        """Pull of the labelled reference rows of each class on the rows of X, (n, n_classes)."""
+        members = torch.from_numpy(self._reference_members)
+
+        def exerted(coupling, rows):
+            return coupling.matvec(members.to(coupling.device)).mT
+
+        return self._driven(X, exerted)
+
+
+def _reference_rows(codes, n_classes, n_reference, rng):
+    """Rows of the reference network, sorted: at random, half of them shared out among classes."""
+    order = rng.permutation(len(codes))
+    known = order[codes[order] >= 0]
+    # Where few rows are labelled, half of the network is, as in training.
+    share = n_reference if len(known) == len(codes) else n_reference // 2
+    each = max(1, share // (2 * n_classes))
+    rare = np.concatenate([known[codes[known] == c][:each] for c in range(n_classes)])
+    rest = np.concatenate((known[: max(0, share - len(rare))], rare))
+    others = order[: n_reference - min(share, len(known))]
+    return np.union1d(rest, others)
 
 
 def _synchrony_loss(phases, codes, n_classes):
@@ -144,5 +203,10 @@ def _synchrony_loss(phases, codes, n_classes):
     return float(cluster_synchrony_loss(torch.from_numpy(phases).double(), membership.double()))
 
 
-def _objective(codes, n_classes, pools, device):
-    return ClusterObjective(torch.as_tensor(codes, device=device), n_classes, pools=pools)
+def _objective(codes, n_classes, pools, weights, device):
+    return ClusterObjective(
+        torch.as_tensor(codes, device=device),
+        n_classes,
+        pools=pools,
+        weights=None if weights is None else torch.as_tensor(weights, device=device),
+    )

@@ -7,13 +7,47 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class ClosedForm:
+    """How memberships are learned from labels, before any trajectory.
+
+    The rate stays at its peak while the loss on rows left out still falls, and cools then.
+
+    Parameters
+    ----------
+    n_iterations : int
+        Gradient steps at most.
+    n_rows : int, default=400
+        Rows in each step, for each member of the committee.
+    learning_rate : float, default=1e-2
+        Peak learning rate of Adam.
+    check_every : int, default=25
+        Iterations between looks at the rows left out.
+    patience : int or None, default=4
+        Looks without progress before the rate falls; None keeps the peak for two thirds of all
+        iterations.
+    cooling : float, default=0.5
+        Iterations while the rate falls, as a share of those before.
+    least_cooling : int, default=50
+        And how many there are at least.
+    """
+
+    n_iterations: int
+    n_rows: int = 400
+    learning_rate: float = 1e-2
+    check_every: int = 25
+    patience: int | None = 4
+    cooling: float = 0.5
+    least_cooling: int = 50
+
+
+@dataclass(frozen=True)
 class Curriculum:
     """How training proceeds, as a function of progress p from 0 to 1.
 
     Parameters
     ----------
     n_iterations : int, default=600
-        Gradient steps at most.
+        Gradient steps through trajectories at most.
     batch_size : int, default=4
         Networks in each step.
     network_size : int, default=100
@@ -55,6 +89,12 @@ class Curriculum:
         Standard deviation of the Gaussian noise on the features of the nodes drawn for
         gradients, in standard deviations of each feature. Where few nodes are labelled, it says
         that what is near them is alike.
+    closed_form : ClosedForm, optional
+        What comes before trajectories, for networks that can learn in closed form. Trajectories
+        then train only how classes act on one another.
+    stall : int, optional
+        Checks in a row without a lower limit loss after which training stops; by default it goes
+        on.
     """
 
     n_iterations: int = 600
@@ -74,6 +114,14 @@ class Curriculum:
     final_seeding: float = 0.0
     burn_in: int = 0
     feature_noise: float = 0.0
+    closed_form: ClosedForm | None = None
+    stall: int | None = None
+
+    @property
+    def longest(self) -> int:
+        """Iterations of all kinds at most."""
+        before = 0 if self.closed_form is None else self.closed_form.n_iterations
+        return before + self.n_iterations
 
     def horizon(self, progress: float) -> int:
         """Return the steps of a trajectory: a tenth of ``n_steps`` at first, all from p = 0.8.

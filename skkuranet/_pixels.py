@@ -97,9 +97,7 @@ class PixelMixin:
         return X, image.shape[:2]
 
     def _segments(self, image):
-        clusters = self._readout.codes(phasors(self.reference_phases_))
-        membership = clusters == np.arange(len(self.classes_))[:, None]
-        return self.classes_[self._pulls(membership, image).argmax(axis=-1)]
+        return self.classes_[self._pulls(self._reference_members, image).argmax(axis=-1)]
 
     def _phases(self, image):
         field = self._pulls(phasors(self.reference_phases_).T, image)

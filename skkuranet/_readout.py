@@ -1,17 +1,22 @@
-"""From phases to labels: k-means on the circle."""
+"""From phases or pulls to labels."""
 
 from __future__ import annotations
 
 import warnings
 
 import numpy as np
+import torch
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
+from skkuranet._calibration import most_likely
+
 # Turns of the splay state within which k-means starts from it.
 _TURNS = 4
+# Distance of two phases that counts as none, as a share of that in the splay state.
+_MERGED = 0.25
 
 
 def phasors(phases: np.ndarray) -> np.ndarray:
@@ -61,6 +66,34 @@ def cluster_phases(phases: np.ndarray, n_clusters: int, rng: np.random.RandomSta
     return min(found, key=lambda kmeans: kmeans.inertia_).labels_
 
 
+def merged_classes(phases: np.ndarray, members: np.ndarray) -> list[np.ndarray]:
+    """Sets of classes whose mean phases are nearer than a quarter of the way in the splay state.
+
+    Parameters
+    ----------
+    phases : ndarray of shape (n,)
+        In radians.
+    members : ndarray of shape (n_classes, n)
+        1 for the nodes of each class, 0 for others.
+
+    Returns
+    -------
+    list of ndarray of int
+        Of two classes or more each.
+    """
+    means = np.angle(members @ np.exp(1j * phases))
+    order = np.argsort(means)
+    gaps = np.diff(means[order], append=means[order[0]] + 2.0 * np.pi)
+    near = gaps < _MERGED * 2.0 * np.pi / len(means)
+    if near.all():
+        return [np.arange(len(means))]
+    # Cut the circle behind a gap, so that no set goes round its end.
+    last = np.flatnonzero(~near)[-1]
+    order, near = np.roll(order, -last - 1), np.roll(near, -last - 1)
+    sets = np.split(order, np.flatnonzero(~near)[:-1] + 1)
+    return [np.sort(group) for group in sets if len(group) > 1]
+
+
 class PhaseReadout:
     r"""Discretise phases by k-means whose centres start at the class mean phasors.
 
@@ -107,6 +140,37 @@ class PhaseReadout:
         """Nearest centre of each point, (n,)."""
         return self.squared_distances(points).argmin(axis=1)
 
-    def probabilities(self, points: np.ndarray) -> np.ndarray:
-        """Class probabilities of each point, (n, n_classes)."""
-        return softmax(-self.precision * self.squared_distances(points), axis=1)
+    def log_probabilities(self, points: np.ndarray) -> np.ndarray:
+        """Logarithms of the class probabilities of each point, (n, n_classes)."""
+        return log_softmax(-self.precision * self.squared_distances(points), axis=1)
+
+
+class PullReadout:
+    r"""Name nodes by the pulls of the labelled reference rows of each class.
+
+    The probability of class c is proportional to :math:`\pi_c^s e^{a P_c}`, with P the pulls,
+    π the shares of the classes, and a and s of maximum likelihood on rows of known class.
+
+    Parameters
+    ----------
+    pulls : ndarray of shape (n, n_classes)
+        On rows of known class that the couplings were not trained on.
+    codes : ndarray of shape (n,), int
+        Class of each.
+    shares : ndarray of shape (n_classes,)
+        Share of each class in all rows of known class.
+    """
+
+    def __init__(self, pulls: np.ndarray, codes: np.ndarray, shares: np.ndarray) -> None:
+        prior = np.log(shares)
+        scale, share = most_likely(
+            torch.from_numpy(pulls),
+            torch.from_numpy(prior),
+            torch.from_numpy(codes),
+            torch.ones(len(codes)),
+        )
+        self.scale, self.offset = scale, share * prior
+
+    def log_probabilities(self, pulls: np.ndarray) -> np.ndarray:
+        """Logarithms of the class probabilities of nodes, (n, n_classes), from their pulls."""
+        return log_softmax(self.scale * pulls + self.offset, axis=1)

@@ -14,6 +14,7 @@ from skkuranet.coupling import (
     FactorizedNetwork,
     Identity,
     InDegree,
+    MembershipNetwork,
     Normalization,
     PairwiseNetwork,
 )
@@ -32,10 +33,13 @@ class CouplingRecipe:
         ``build(estimator, lesson, generator)`` returns the network.
     normalizations : mapping, optional
         Where the user has a choice.
+    in_closed_form : bool, default=False
+        Whether the network learns classes before any trajectory.
     """
 
     build: Callable[[KuraNetBase, Lesson, torch.Generator], nn.Module]
     normalizations: Mapping[str, Normalization] = field(default_factory=dict)
+    in_closed_form: bool = False
 
 
 def _shape(
@@ -45,6 +49,16 @@ def _shape(
     encoding = None if lesson.encoding is None else lesson.encoding(generator)
     positional = lesson.X.shape[1], estimator._sizes()
     return positional, {"generator": generator, "encoding": encoding}
+
+
+def _members(estimator: KuraNetBase, lesson: Lesson, generator: torch.Generator) -> nn.Module:
+    k = lesson.n_groups
+    # A square of four whole classes is not stable.
+    halves = k == 4 if estimator.rank is None else estimator.rank >= 2 * k
+    (n_features, sizes), options = _shape(estimator, lesson, generator)
+    return MembershipNetwork(
+        n_features, sizes, n_classes=k, n_parts=2 if halves else 1, **options
+    )
 
 
 def _blocks(estimator: KuraNetBase, lesson: Lesson, generator: torch.Generator) -> nn.Module:
@@ -79,21 +93,21 @@ def _symmetric_pairwise(
 
 _IN_DEGREE = {"in_degree": InDegree(), "none": Identity()}
 
-CLUSTERING = {
-    "factorized": CouplingRecipe(
-        _blocks,
-        {
-            "auto": Balanced(),
-            "balanced": Balanced(),
-            "in_degree": InDegree(order=2),
-            "none": Identity(),
-        },
-    ),
-    "pairwise": CouplingRecipe(
-        _pairwise,
-        {"auto": InDegree(density_exponent=0.5), **_IN_DEGREE},
-    ),
+_LOW_RANK = {
+    "auto": Balanced(),
+    "balanced": Balanced(),
+    "in_degree": InDegree(order=2),
+    "none": Identity(),
 }
+_PAIRS = CouplingRecipe(_pairwise, {"auto": InDegree(density_exponent=0.5), **_IN_DEGREE})
+
+CLUSTERING = {
+    "factorized": CouplingRecipe(_members, _LOW_RANK, in_closed_form=True),
+    "pairwise": _PAIRS,
+}
+
+# Classes of the pixels of images.
+LABELLING = {"factorized": CouplingRecipe(_blocks, _LOW_RANK), "pairwise": _PAIRS}
 
 # Whether two nodes belong together, whatever they belong to.
 GROUPING = {

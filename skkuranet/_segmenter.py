@@ -18,7 +18,7 @@ from skkuranet._grouping import GroupingMixin
 from skkuranet._images import FEATURES, brightest
 from skkuranet._labelling import LabellingMixin
 from skkuranet._pixels import PixelMixin
-from skkuranet._recipes import CLUSTERING, GROUPING
+from skkuranet._recipes import GROUPING, LABELLING
 from skkuranet._simulation import LIMIT_TIME
 from skkuranet._whole_image import WholeImageMixin
 from skkuranet.metrics import symmetric_best_dice
@@ -392,7 +392,7 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, LabellingMixin, GroupingMixi
 
     @property
     def _recipes(self):
-        return CLUSTERING if self.n_segments is None else GROUPING
+        return LABELLING if self.n_segments is None else GROUPING
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -22,6 +22,13 @@ class Objective(Protocol):
     anchors: Tensor | None = None
     #: Sets of nodes, one of which every network is drawn from, on the CPU; None draws from all.
     pools: Sequence[Tensor] | None = None
+    #: Sets of nodes, on the CPU, of each of which every network gets one at least; None asks
+    #: for none.
+    groups: Sequence[Tensor] | None = None
+    #: Class of each node, or -1, for networks that can learn it in closed form; None has none.
+    classes: Tensor | None = None
+    #: What each node counts for in that; None counts all alike.
+    weights: Tensor | None = None
 
     def node_parameters(self, index: Tensor) -> dict[str, Any]:
         """Return what the nodes bring into the dynamics besides their couplings.
@@ -129,6 +136,8 @@ class ClusterObjective(Objective):
     pools : sequence of Tensor, optional
         Sets of nodes, all labelled, for instance the pixels of one image each; every network
         is drawn from one of them. By default from all nodes.
+    weights : Tensor of shape (N,), optional
+        What each node counts for. By default all count alike.
     """
 
     #: Logit by which the wanted phase leads its neighbours on the circle.
@@ -144,16 +153,21 @@ class ClusterObjective(Objective):
         locking: float = 0.3,
         evidence: float = 1.0,
         pools: Sequence[Tensor] | None = None,
+        weights: Tensor | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> None:
         known = labels >= 0
+        self.classes, self.weights = labels, weights
         # Where few nodes are labelled, networks of any nodes would hardly hold one.
         self.anchors = None if bool(known.all()) else known.nonzero().flatten().cpu()
         self.pools = pools
+        of_class = [(labels == c).nonzero().flatten().cpu() for c in range(n_classes)]
+        self.groups = [nodes for nodes in of_class if len(nodes)]
         self.n_classes, self.locking, self.evidence = n_classes, locking, evidence
         self.labels = labels.clamp_min(0)
         one_hot = nn.functional.one_hot(self.labels, n_classes).to(dtype)
-        self.membership = one_hot * known.unsqueeze(-1)
+        counted = known.to(dtype) if weights is None else known * weights.to(dtype)
+        self.membership = one_hot * counted.unsqueeze(-1)
         places = torch.arange(n_classes, device=labels.device, dtype=dtype)
         self.splay = (2.0 * math.pi / n_classes) * places
         self.directions = torch.stack((self.splay.cos(), self.splay.sin()))

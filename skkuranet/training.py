@@ -20,20 +20,23 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from skkuranet._adamw import AdamW
 from skkuranet._checkpoint import Checkpoint, fingerprint_of
-from skkuranet._curriculum import Curriculum
+from skkuranet._committee import Committee
+from skkuranet._curriculum import ClosedForm, Curriculum
 from skkuranet._ranks import Ranks
 from skkuranet.coupling import (
     DEFAULT_MEMORY_BUDGET,
     CouplingNetwork,
     CouplingOperator,
+    MembershipNetwork,
     Normalization,
     couple,
 )
 from skkuranet.dynamics import integrate
 from skkuranet.objectives import Objective
 
-__all__ = ["Curriculum", "TrainingResult", "train"]
+__all__ = ["ClosedForm", "Curriculum", "TrainingResult", "train"]
 
 # Batches in a row whose gradient may overflow.
 _SKIPS = 20
@@ -53,12 +56,19 @@ class TrainingResult:
         False if the limit phases are stuck in a trap.
     interrupted : bool
         Whether a KeyboardInterrupt ended training.
+    scores : list of float
+        Accuracy on rows that were left out, each time that learning in closed form looked.
+    recalls : list of float
+        Share of each class that is named right, of rows that were left out; empty without
+        learning in closed form.
     """
 
     loss_curve: list[float] = field(default_factory=list)
     limit_loss: float = math.inf
     converged: bool = False
     interrupted: bool = False
+    scores: list[float] = field(default_factory=list)
+    recalls: list[float] = field(default_factory=list)
 
     @property
     def n_iterations(self) -> int:
@@ -146,24 +156,27 @@ def train(
     try:
         if going_on and first == 0:
             run.check()
-        for iteration in range(first, curriculum.n_iterations):
+        iteration = first
+        while not run.over(iteration):
             loss = run.step(iteration)
             if not math.isfinite(loss):
                 raise _not_finite(f"The loss or its gradient after {iteration} iterations")
             result.loss_curve.append(loss)
             stop = on_iteration is not None and on_iteration(iteration, loss)
-            last = iteration + 1 == curriculum.n_iterations
-            if stop or last or (iteration + 1) % curriculum.check_every == 0:
-                stop = run.check() or stop
-            if checkpoint is not None and (stop or last or checkpoint.due(iteration + 1)):
-                checkpoint.save(run.state(curriculum.n_iterations if stop else iteration + 1))
+            iteration += 1
             if stop:
-                break
+                run.conclude(iteration)
+            if stop or run.due(iteration):
+                stop = run.check() or stop
+            run.stopped = run.stopped or stop
+            if checkpoint is not None and (run.over(iteration) or checkpoint.due(iteration)):
+                checkpoint.save(run.state(iteration))
     except KeyboardInterrupt:
         if ranks is not None:
             # The others would wait for this process in the next iteration.
             raise
         result.interrupted = True
+        run.conclude(result.n_iterations)
         if run.best is None:
             run.check()
     if run.best is None:
@@ -214,28 +227,80 @@ class _Run:
         self.parameters = [p for p in network.parameters() if p.requires_grad]
         if not self.parameters:
             raise ValueError("The coupling network has no parameters that could be trained.")
-        # Decay keeps the perceptron smooth; block couplings have no preferred size.
-        decayed = {
-            id(p)
-            for layer in network.modules()
-            if isinstance(layer, nn.Linear)
-            for p in layer.parameters()
-        }
-        groups: list[dict[str, Any]] = [
-            {"params": [p for p in self.parameters if id(p) in decayed]},
-            {"params": [p for p in self.parameters if id(p) not in decayed], "weight_decay": 0.0},
-        ]
-        self.optimizer = torch.optim.AdamW(
-            groups, lr=curriculum.learning_rate, weight_decay=curriculum.weight_decay, fused=True
-        )
+        self.committee = self._committee()
+        #: Iteration from which trajectories train; None before.
+        self.began = 0 if self.committee is None else None
+        self.optimizer = self._optimizer()
         self.result = TrainingResult()
         self.best: dict[str, Tensor] | None = None
-        self.lowest, self.below, self.skipped = math.inf, 0, 0
-        self.started_as = ""
+        self.lowest, self.below, self.since, self.skipped = math.inf, 0, 0, 0
+        self.stopped, self.started_as = False, ""
         self._check_memory()
         self.held_out = self.draw(curriculum.n_held_out or curriculum.batch_size)
         self.held_out_edges = None if graph is None else graph(self.held_out)
         self.held_out_phases = objective.initial_phases(self.held_out, 0.0, generator)
+
+    def _committee(self) -> Committee | None:
+        """What learns in closed form, where the network and the objective allow it."""
+        plan, labels = self.curriculum.closed_form, self.objective.classes
+        if plan is None or labels is None or not isinstance(self.network, MembershipNetwork):
+            return None
+        weights = self.objective.weights
+        return Committee(
+            self.network,
+            self.features,
+            labels,
+            torch.ones_like(labels) if weights is None else weights,
+            plan,
+            self.curriculum.weight_decay,
+            self.generator,
+        )
+
+    def _optimizer(self) -> AdamW:
+        """What follows the gradients of trajectories."""
+        # Decay keeps the perceptron smooth; block couplings have no preferred size.
+        decayed = {
+            id(p)
+            for layer in self.network.modules()
+            if isinstance(layer, nn.Linear)
+            for p in layer.parameters()
+        }
+        decay = self.curriculum.weight_decay
+        return AdamW(self.parameters, [decay * (id(p) in decayed) for p in self.parameters])
+
+    def over(self, iteration: int) -> bool:
+        """Say whether there is nothing left to do after so many iterations."""
+        if self.began is None:
+            return self.stopped
+        return self.stopped or iteration >= self.began + self.curriculum.n_iterations
+
+    def due(self, iteration: int) -> bool:
+        """Say whether to look at the limit after so many iterations."""
+        if self.began is None:
+            return False
+        done = iteration - self.began
+        return done % self.curriculum.check_every == 0 or done >= self.curriculum.n_iterations
+
+    def conclude(self, iteration: int) -> None:
+        """End learning in closed form; what trajectories train is how classes act."""
+        if self.committee is None or self.began is not None:
+            return
+        found = self.committee.finish()
+        self.result.recalls = self.committee.recalls(found)
+        self.result.scores = self.committee.scores
+        self.began = iteration
+        self._freeze()
+        if self.ranks is not None:
+            # Processors may round differently.
+            self.network.load_state_dict(self.ranks.from_first(self.network.state_dict()))
+
+    def _freeze(self) -> None:
+        """Leave the committee as it is, whose certainty is that on rows left out."""
+        assert isinstance(self.network, MembershipNetwork)
+        for parameter in self.network.perceptrons:
+            parameter.requires_grad_(False)
+        self.parameters = [p for p in self.network.parameters() if p.requires_grad]
+        self.optimizer = self._optimizer()
 
     def fingerprint(self) -> str:
         """What tells this run, before its first iteration, from others."""
@@ -258,11 +323,13 @@ class _Run:
         return {
             "fingerprint": self.started_as,
             "iteration": n_iterations,
+            "stage": [self.began, self.stopped],
+            "committee": None if self.committee is None else self.committee.state_dict(),
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "random": [self.generator.get_state(), torch.random.get_rng_state(), self.card_state()],
             "best": self.best,
-            "counts": [self.lowest, self.below, self.skipped],
+            "counts": [self.lowest, self.below, self.since, self.skipped],
             "result": dataclasses.asdict(self.result),
         }
 
@@ -287,13 +354,18 @@ class _Run:
         if state is None:
             return 0
         self.network.load_state_dict(state["network"])
+        self.began, self.stopped = state["stage"]
+        if self.committee is not None:
+            self.committee.load_state_dict(state["committee"])
+            if self.began is not None:
+                self._freeze()
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["random"][0])
         torch.random.set_rng_state(state["random"][1])
         if self.features.is_cuda:
             torch.cuda.set_rng_state(state["random"][2], self.features.device)
         self.best = state["best"]
-        self.lowest, self.below, self.skipped = state["counts"]
+        self.lowest, self.below, self.since, self.skipped = state["counts"]
         for name, value in state["result"].items():
             setattr(self.result, name, value)
         return state["iteration"]
@@ -315,20 +387,31 @@ class _Run:
             shape = (batch, size // 2)
             known = anchors[torch.randint(len(anchors), shape, generator=self.generator)]
             rest = torch.randint(total, (batch, size - size // 2), generator=self.generator)
-            return torch.cat((known, rest), -1).to(self.features.device)
-        if total > 20 * size:
+            index = torch.cat((known, rest), -1)
+        elif total > 20 * size:
             index = torch.randint(total, (batch, size), generator=self.generator)
         else:
             keys = torch.rand((batch, total), generator=self.generator)
             index = keys.argsort(-1)[:, :size]
+        groups = self.objective.groups
+        if groups is not None and len(groups) <= size < total:
+            # A class that is not there cannot be seen to merge with another.
+            for place, group in enumerate(groups):
+                one = torch.randint(len(group), (batch,), generator=self.generator)
+                index[:, place] = group[one]
         return index.to(self.features.device)
 
     def step(self, iteration: int) -> float:
-        plan = self.curriculum
+        """Do one iteration; return its loss."""
+        if self.committee is not None and self.began is None:
+            found = self.committee.step()
+            if self.committee.done:
+                self.conclude(iteration + 1)
+            return found
+        assert self.began is not None
+        plan, iteration = self.curriculum, iteration - self.began
         progress = iteration / plan.n_iterations
         self.anneal(progress)
-        for group in self.optimizer.param_groups:
-            group["lr"] = plan.rate(iteration)
         index = self.draw(plan.batch_size)
         phases = self.objective.initial_phases(index, plan.seeded(progress), self.generator)
         features = self.noisy(self.features[index])[self.own]
@@ -351,7 +434,8 @@ class _Run:
             save_from=int(n_steps * (1.0 - plan.window(progress))),
         )
         loss = self.objective.loss(coupling, trajectory.phases, index)
-        self.optimizer.zero_grad()
+        for parameter in self.parameters:
+            parameter.grad = None
         loss.backward()
         if self.ranks is not None:
             loss = self.average(loss.detach(), len(index) / plan.batch_size, self.ranks)
@@ -359,7 +443,7 @@ class _Run:
         # The gradient of a chaotic trajectory may overflow; one such batch says nothing.
         self.skipped = 0 if bool(torch.isfinite(norm)) else self.skipped + 1
         if self.skipped == 0:
-            self.optimizer.step()
+            self.optimizer.step([p.grad for p in self.parameters], plan.rate(iteration))
         elif self.skipped >= min(_SKIPS, plan.n_iterations):
             return math.nan
         return float(loss.detach())
@@ -427,6 +511,7 @@ class _Run:
             # Processors may round differently, and one that stopped alone would leave the others.
             loss, stuck = self.ranks.from_first((loss, stuck))
         loss = max(0.0, loss) if math.isfinite(loss) else math.inf
+        self.since = 0 if loss < self.lowest - plan.limit_resolution else self.since + 1
         self.lowest = min(self.lowest, loss)
         if math.isfinite(loss) and loss <= self.lowest + plan.limit_resolution:
             self.best = copy.deepcopy(network.state_dict())
@@ -435,7 +520,8 @@ class _Run:
         for name, value in network.named_buffers():
             value.copy_(annealing[name])
         self.below = self.below + 1 if loss < plan.tolerance else 0
-        return self.below >= plan.patience
+        stalled = plan.stall is not None and self.since > plan.stall
+        return self.below >= plan.patience or stalled
 
     def anneal(self, progress: float) -> None:
         if isinstance(self.network, CouplingNetwork):
@@ -445,4 +531,7 @@ class _Run:
         self.anneal(1.0)
         if self.best is not None:
             self.network.load_state_dict(self.best)
+        if self.committee is not None:
+            for parameter in self.committee.network.perceptrons:
+                parameter.requires_grad_(True)
         self.network.eval()

@@ -7,6 +7,7 @@ from skkuranet.coupling._encoding import FourierFeatures
 from skkuranet.coupling._factorized import FactorizedCoupling
 from skkuranet.coupling._half import HalfCoupling
 from skkuranet.coupling._low_rank import FactorizedNetwork, LowRankNetwork
+from skkuranet.coupling._membership import MembershipNetwork
 from skkuranet.coupling._networks import CouplingNetwork, PairwiseNetwork
 from skkuranet.coupling._normalization import (
     Balanced,
@@ -35,6 +36,7 @@ __all__ = [
     "InDegree",
     "LowRankNetwork",
     "MeanDegree",
+    "MembershipNetwork",
     "Normalization",
     "NystromNetwork",
     "PairwiseNetwork",

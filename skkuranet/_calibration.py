@@ -1,0 +1,68 @@
+"""How sure a classifier may be, from rows that it has not learned from."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+# Newton's method for two numbers.
+_STEPS, _SMALLEST_SCALE = 30, 1e-3
+
+
+def most_likely(
+    logits: Tensor, prior: Tensor, labels: Tensor, weights: Tensor
+) -> tuple[float, float]:
+    r"""Scale a and share s of maximum likelihood, for probabilities :math:`\propto \pi^s e^{a z}`.
+
+    One more row is added, whose class may be any, so that a stays finite where all rows are named
+    right (Laplace's rule of succession).
+
+    Parameters
+    ----------
+    logits : Tensor of shape (n, n_classes), float64
+        z.
+    prior : Tensor of shape (n_classes,), float64
+        Logarithms of the shares π of the classes.
+    labels : Tensor of shape (n,), int64
+        True class of each row.
+    weights : Tensor of shape (n,)
+        What each row counts for.
+
+    Returns
+    -------
+    tuple of float
+        a and s.
+    """
+    inputs = torch.stack((logits, prior.expand_as(logits)), -1)
+    own = inputs[torch.arange(len(labels), device=labels.device), labels]
+    weights = weights.double()
+    # One more row, of any class: its inputs are the mean of all.
+    wanted = (weights.unsqueeze(-1) * own).sum(0) + inputs.mean((0, 1))
+    n_rows = weights + 1.0 / len(labels)
+
+    def loss_at(point: Tensor) -> Tensor:
+        return (n_rows * (inputs @ point).logsumexp(-1)).sum() - wanted @ point
+
+    point = torch.tensor([1.0, 0.0], dtype=torch.float64, device=logits.device)
+    lowest = loss_at(point)
+    for _ in range(_STEPS):
+        probability = (inputs @ point).softmax(-1)
+        mean = (probability.unsqueeze(-1) * inputs).sum(1)
+        gradient = n_rows @ mean - wanted
+        weighted = (n_rows.unsqueeze(-1) * probability).unsqueeze(-1)
+        second = torch.einsum("nki,nkj->ij", weighted * inputs, inputs)
+        second = second - (n_rows.unsqueeze(-1) * mean).mT @ mean
+        second = second + 1e-9 * second.trace() * torch.eye(2).to(second)
+        move = torch.linalg.solve(second, gradient)
+        size = 1.0
+        while size > 1e-4 and not loss_at(point - size * move) < lowest:
+            size *= 0.5
+        if size <= 1e-4:
+            break
+        point = point - size * move
+        gained, lowest = lowest, loss_at(point)
+        if float(gained - lowest) < 1e-9 * abs(float(lowest)):
+            break
+    scale, share = point.tolist()
+    # Logits that say the opposite of what is so say nothing.
+    return max(_SMALLEST_SCALE, scale), share

@@ -1,0 +1,229 @@
+"""Memberships learned from labels in closed form, each perceptron without a share of the rows."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from skkuranet._adamw import AdamW
+from skkuranet._calibration import most_likely
+from skkuranet._curriculum import ClosedForm
+from skkuranet.coupling import MembershipNetwork
+
+# Rows for each member from which on some are left out; those it is tried on between iterations;
+# and those that scale and offset follow.
+_FEW, _TRIED, _CALIBRATED = 4, 512, 50_000
+# A lower loss counts as progress by this share of itself, or this much.
+_PROGRESS, _PERFECT = 0.01, 5e-4
+_WARM_UP, _LAST_RATE = 10, 0.01
+
+
+class Committee:
+    """Trains the perceptrons of a :class:`MembershipNetwork` by cross-entropy.
+
+    Labelled rows are dealt out among the members, class by class. No member learns from the rows
+    dealt to it: they tell when the rate has to fall, and how sure of itself the committee may be.
+
+    Parameters
+    ----------
+    network : MembershipNetwork
+        Trained in place.
+    features : Tensor of shape (N, n_features)
+        Node features.
+    labels : Tensor of shape (N,), int64
+        Class of each node, or -1.
+    weights : Tensor of shape (N,)
+        What each node counts for.
+    plan : ClosedForm
+        How to proceed.
+    weight_decay : float
+        Of the weights, decoupled.
+    generator : torch.Generator
+        On the CPU; the only source of randomness.
+    """
+
+    def __init__(
+        self,
+        network: MembershipNetwork,
+        features: Tensor,
+        labels: Tensor,
+        weights: Tensor,
+        plan: ClosedForm,
+        weight_decay: float,
+        generator: torch.Generator,
+    ) -> None:
+        self.network, self.plan, self.generator = network, plan, generator
+        known = (labels >= 0).nonzero().flatten()
+        with torch.no_grad():
+            self.seen = network.seen(features[known])
+        self.labels = labels[known]
+        self.weights = weights[known].to(self.seen.dtype)
+        self.weights = self.weights / self.weights.mean()
+        self.turn = self._deal()
+        sizes = torch.bincount(self.turn + 1, minlength=network.n_members + 1)[1:]
+        self.pool_size = len(self.labels) - int(sizes.max())
+        self.batch = min(plan.n_rows, self.pool_size)
+        self.tried = self._tried(min(_TRIED, int(sizes.min())))
+        self.optimizer = AdamW(
+            network.perceptrons,
+            [weight_decay] * len(network.weights) + [0.0] * len(network.biases),
+        )
+        self.order: Tensor | None = None
+        self.place = 0
+        self.n_done, self.lowest, self.since = 0, math.inf, 0
+        #: Iteration from which the rate falls, and the one after the last.
+        self.cooling, self.end = plan.n_iterations, plan.n_iterations
+        if plan.patience is None:
+            self.cooling = math.ceil(plan.n_iterations / (1.0 + plan.cooling))
+        self.scores: list[float] = []
+
+    @property
+    def done(self) -> bool:
+        """Whether all iterations are done."""
+        return self.n_done >= self.end
+
+    def step(self) -> float:
+        """Do one iteration; return its loss."""
+        rows = self._draw()
+        logits = self.network.logits(self.seen[rows])
+        each = nn.functional.cross_entropy(
+            logits.flatten(0, 1), self.labels[rows].flatten(), reduction="none"
+        )
+        # Members have no weights in common: the sum has the gradients of each.
+        loss = (each * self.weights[rows].flatten()).mean()
+        parameters = self.network.perceptrons
+        gradients = torch.autograd.grad(loss * self.network.n_members, parameters)
+        self.optimizer.step(gradients, self._rate())
+        self.n_done += 1
+        if self.n_done <= self.cooling and self.n_done % self.plan.check_every == 0:
+            self._try()
+        return float(loss.detach())
+
+    @torch.no_grad()
+    def finish(self) -> Tensor:
+        """Say how sure the committee may be; return which class it gives each labelled row.
+
+        The scale a and the offset b_c = s log(share of class c) of the logits are of maximum
+        likelihood on the rows that members have not learned from, and one more row in all whose
+        class may be any (Laplace's rule of succession). So are the classes that are returned: by
+        the member that has not learned from the row, unless rows are too few to leave any out.
+        """
+        classes = nn.functional.one_hot(self.labels, self.network.n_classes)
+        shares = classes * self.weights.unsqueeze(-1)
+        self.network.cut(self.seen, shares.to(self.seen.dtype))
+        if bool((self.turn < 0).all()):
+            return self.network.logits(self.seen).mean(0).argmax(-1)
+        out = self._left_out()
+        count = torch.zeros(self.network.n_classes, dtype=torch.float64, device=out.device)
+        count.index_add_(0, self.labels, self.weights.double())
+        prior = (count / count.sum()).log()
+        some = slice(None)
+        if len(out) > _CALIBRATED:
+            drawn = torch.randperm(len(out), generator=self.generator)[:_CALIBRATED]
+            some = drawn.to(out.device)
+        scale, share = most_likely(out[some], prior, self.labels[some], self.weights[some])
+        self.network.scale.fill_(scale)
+        self.network.offset.copy_(share * prior)
+        return (scale * out + share * prior).argmax(-1)
+
+    def recalls(self, found: Tensor) -> list[float]:
+        """Share of each class that ``found``, the class given to each labelled row, has right."""
+        right, total = (
+            torch.zeros(self.network.n_classes, device=found.device, dtype=self.weights.dtype)
+            for _ in range(2)
+        )
+        right.index_add_(0, self.labels, self.weights * (found == self.labels))
+        total.index_add_(0, self.labels, self.weights)
+        return (right / total.clamp_min(1e-12)).tolist()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that the rest of this stage depends on, but for weights and randomness."""
+        return {
+            "optimizer": self.optimizer.state_dict(),
+            "order": self.order,
+            "counts": [self.place, self.n_done, self.lowest, self.since, self.cooling, self.end],
+            "scores": self.scores,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up a state; the weights of the network have been restored before."""
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.order, self.scores = state["order"], state["scores"]
+        self.place, self.n_done, self.lowest, self.since, self.cooling, self.end = state["counts"]
+
+    def _deal(self) -> Tensor:
+        """Which member each row is left out by: classes are dealt out one after the other.
+
+        None, -1, where rows are so few that each is needed.
+        """
+        if len(self.labels) < _FEW * self.network.n_members:
+            return torch.full_like(self.labels, -1)
+        mixed = torch.randperm(len(self.labels), generator=self.generator)
+        by_class = mixed[self.labels.cpu()[mixed].argsort(stable=True)]
+        turn = torch.empty(len(mixed), dtype=torch.int64)
+        turn[by_class] = torch.arange(len(mixed)) % self.network.n_members
+        return turn.to(self.labels.device)
+
+    def _tried(self, n_rows: int) -> Tensor:
+        """Some of the rows left out by each member, (n_members, n_rows)."""
+        rows = [
+            (self.turn == member).nonzero().flatten()[:n_rows]
+            for member in range(self.network.n_members)
+        ]
+        return torch.stack(rows)
+
+    def _draw(self) -> Tensor:
+        """Rows of the next mini-batch of each member, (n_members, batch)."""
+        if self.order is None or self.place + self.batch > self.pool_size:
+            if self.order is None or self.batch < self.pool_size:
+                keys = torch.rand(
+                    self.network.n_members, len(self.labels), generator=self.generator
+                ).to(self.turn.device)
+                member = torch.arange(self.network.n_members, device=self.turn.device)
+                keys += self.turn == member.unsqueeze(-1)
+                self.order = keys.argsort(-1)[:, : self.pool_size]
+            self.place = 0
+        rows = self.order[:, self.place : self.place + self.batch]
+        self.place += self.batch
+        return rows
+
+    def _rate(self) -> float:
+        """Learning rate: a warm-up, the peak, and a cosine from where cooling begins."""
+        rate = self.plan.learning_rate * min(1.0, (self.n_done + 1) / _WARM_UP)
+        if self.n_done < self.cooling:
+            return rate
+        part = (self.n_done - self.cooling) / max(1, self.end - self.cooling)
+        cosine = 0.5 * (1.0 + math.cos(math.pi * part))
+        return rate * (_LAST_RATE + (1.0 - _LAST_RATE) * cosine)
+
+    @torch.no_grad()
+    def _try(self) -> None:
+        """Look whether the loss on rows left out still falls; if not, begin to cool."""
+        if not self.tried.numel():
+            return
+        logits = self.network.logits(self.seen[self.tried]).flatten(0, 1)
+        labels = self.labels[self.tried].flatten()
+        loss = float(nn.functional.cross_entropy(logits, labels))
+        self.scores.append(float((logits.argmax(-1) == labels).double().mean()))
+        if loss < (1.0 - _PROGRESS) * self.lowest:
+            self.lowest, self.since = loss, 0
+        else:
+            self.since += 1
+        patience = self.plan.patience
+        if patience is not None and (self.since >= patience or loss < _PERFECT):
+            self.cooling = self.n_done
+            longest = math.ceil(self.plan.cooling * self.n_done)
+            self.end = min(self.end, self.n_done + max(self.plan.least_cooling, longest))
+
+    def _left_out(self) -> Tensor:
+        """Logits of each row by the member that has not learned from it, in double precision."""
+        found = torch.empty(
+            len(self.labels), self.network.n_classes, dtype=torch.float64, device=self.seen.device
+        )
+        for part in torch.arange(len(self.labels), device=self.seen.device).split(1 << 15):
+            logits = self.network.logits(self.seen[part]).double()
+            found[part] = logits[self.turn[part], torch.arange(len(part), device=part.device)]
+        return found
