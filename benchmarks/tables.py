@@ -10,13 +10,14 @@ timed. A fit that raises leaves its message in ``failed``, and the run goes on.
 RealMLP-TD is optional. It wants an environment of its own, which has this package as well, and
 its figures join those of the others:
 
-    pip install torch==2.13.0 "pytabkit[models]" && pip install -e ".[benchmark]"
+    pip install torch==2.13.0 && pip install pytabkit==1.7.3 && pip install -e ".[benchmark]"
     python benchmarks/tables.py --models realmlp --merge
 """
 
 import argparse
 import dataclasses
 import json
+import logging
 import os
 import time
 import warnings
@@ -54,9 +55,10 @@ def realmlp(seed):
         from pytabkit import RealMLP_TD_Classifier
     except ImportError as error:
         raise SystemExit(
-            'Model "realmlp" needs pytabkit: pip install "pytabkit[models]", in an environment '
-            "of its own."
+            'Model "realmlp" needs pytabkit: pip install pytabkit, in an environment of its own.'
         ) from error
+    # Every fit would tell of its devices.
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     return RealMLP_TD_Classifier(random_state=seed, device="cpu", n_threads=1)
 
 
@@ -82,7 +84,7 @@ def calibration_error(y, labels, probabilities):
 def of_probabilities(model, X, y, labels, classes):
     """Figures of how good probabilities are; a class that no training row had gets 0."""
     given = model.predict_proba(X)
-    probabilities = np.zeros((len(y), len(classes)))
+    probabilities = np.zeros((len(y), len(classes)), dtype=given.dtype)
     probabilities[:, np.searchsorted(classes, model.classes_)] = given
     return {
         "log_loss": float(log_loss(y, probabilities, labels=classes)),
@@ -171,7 +173,7 @@ def latency(seed):
             warnings.simplefilter("ignore")
             model.fit(X, y)
         seconds = []
-        for row in X[:200]:
+        for row in X[:50]:
             start = time.perf_counter()
             model.predict(row[None])
             seconds.append(time.perf_counter() - start)
@@ -201,7 +203,7 @@ def merged(rows, name):
     found = {(row["data_set"], row["seed"]): row for row in rows}
     path = RESULTS / f"{name}.json"
     old = json.loads(path.read_text()) if path.exists() else {"rows": []}
-    for row in old["rows"]:
+    for row in (row for row in old["rows"] if row["data_set"] in TABLES):
         key = row["data_set"], row["seed"]
         models = row["models"] | found.get(key, {"models": {}})["models"]
         found[key] = found.get(key, row) | {"models": models}
@@ -222,9 +224,14 @@ def arguments():
     )
     parser.add_argument("--merge", action="store_true", help="into the rows of the JSON file")
     parser.add_argument("--name", default="tables", help="of the JSON file in benchmarks/results")
-    parser.add_argument("--quick", action="store_true", help="two folds of a few tables")
+    parser.add_argument(
+        "--quick", action="store_true", help="two folds of a few tables, into tables_quick.json"
+    )
     parser.add_argument("--grid-search", action="store_true", help="time a grid search as well")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.quick:
+        options.name += "_quick"
+    return options
 
 
 def main():
@@ -244,12 +251,12 @@ def main():
         return entries
 
     print(f"{'':24s}seed{'':10s} accuracy log loss      ECE    fit s  predict s")
-    for name in names:
-        table = TABLES[name]
+    for table_name in names:
+        table = TABLES[table_name]
         if options.quick:
-            table = dataclasses.replace(table, n_folds=min(2, table.n_folds))
+            table = dataclasses.replace(table, n_folds=min(2, table.n_folds), n_repeats=1)
         for seed in options.seeds:
-            rows.append(run(name, table, seed, options.models))
+            rows.append(run(table_name, table, seed, options.models))
             print(*lines(rows[-1]), sep="\n", flush=True)
         entries = save()
     if "ours" in options.models:
