@@ -251,12 +251,12 @@ def main():
         return entries
 
     print(f"{'':24s}seed{'':10s} accuracy log loss      ECE    fit s  predict s")
-    for table_name in names:
-        table = TABLES[table_name]
+    for name in names:
+        table = TABLES[name]
         if options.quick:
             table = dataclasses.replace(table, n_folds=min(2, table.n_folds), n_repeats=1)
         for seed in options.seeds:
-            rows.append(run(table_name, table, seed, options.models))
+            rows.append(run(name, table, seed, options.models))
             print(*lines(rows[-1]), sep="\n", flush=True)
         entries = save()
     if "ours" in options.models:
