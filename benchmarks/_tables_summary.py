@@ -70,7 +70,7 @@ def compare(ours, mlp, constant):
 
 def bars(entries):
     """What is asked of all tables together: value, the table it comes from, bar and verdict."""
-    own = [entry for entry in entries if "missed" in entry]
+    own = [entry for entry in entries if "difference" in entry]
     if not own:
         return []
 
@@ -84,7 +84,7 @@ def bars(entries):
 
     mean = statistics.mean(e["difference"] for e in own)
     time = statistics.geometric_mean(e["time_ratio"] for e in own)
-    failed = sum(e["models"]["ours"]["failed"] for e in own)
+    failed = sum(e["models"]["ours"]["failed"] for e in entries if "ours" in e["models"])
     return [
         bar("accuracy minus the perceptron's, mean", mean, MEAN_DIFFERENCE, above=True),
         worst("accuracy minus the perceptron's, worst", "difference", WORST_DIFFERENCE, True),
@@ -102,13 +102,15 @@ def bars(entries):
 
 def print_comparison(entries):
     """Print each table, ours beside the perceptron, and the bars; nothing without the two."""
-    own = [entry for entry in entries if "missed" in entry]
-    if not own:
+    if not bars(entries):
         return
     header = f"{'accuracy':>9s}{'MLP':>8s}{'diff':>8s}{'log loss':>10s}{'MLP':>8s}{'ratio':>7s}"
     header += f"{'ECE':>7s}{'MLP':>7s}{'fit s':>8s}{'MLP':>7s}{'ratio':>7s}  misses"
     print(f"\n{'':24s}{header}")
-    for entry in own:
+    for entry in entries:
+        if "difference" not in entry:
+            print(f"{entry['data_set']:24s}  one of the two has no figures")
+            continue
         ours, mlp = entry["models"]["ours"], entry["models"]["mlp"]
         print(
             f"{entry['data_set']:24s}"

@@ -193,7 +193,7 @@ def grid_search(seed):
             warnings.simplefilter("ignore")
             start = time.perf_counter()
             search.fit(X, y)
-        made[name] = {"seconds": time.perf_counter() - start, "accuracy": search.best_score_}
+        made[name] = {"seconds": time.perf_counter() - start, "accuracy": float(search.best_score_)}
         print(f"grid search, {name}: {made[name]['seconds']:.1f} s")
     return made
 

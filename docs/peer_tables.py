@@ -108,7 +108,7 @@ def scatter(axis, entries, value):
         found = [
             (value(entry, entry["models"][model]), -place)
             for place, entry in enumerate(entries)
-            if model in entry["models"]
+            if "accuracy" in entry["models"].get(model, ())
         ]
         found = [(x, y) for x, y in found if x is not None]
         if found:
@@ -117,7 +117,7 @@ def scatter(axis, entries, value):
 
 def picture(content):
     """Accuracy, log loss and time of each table, in three columns of dots."""
-    entries = [entry for entry in content["tables"] if "mlp" in entry["models"]]
+    entries = [entry for entry in content["tables"] if "accuracy" in entry["models"].get("mlp", ())]
     figure = Figure(figsize=(10, 1.2 + 0.22 * len(entries)), layout="constrained")
     difference, loss, time = axes = figure.subplots(1, 3, sharey=True)
     scatter(difference, entries, lambda e, m: m["accuracy"] - e["models"]["mlp"]["accuracy"])
