@@ -1,4 +1,4 @@
-"""Tables of the documentation, from the JSON that the benchmarks write and from nothing else.
+"""Tables and pictures of the documentation, from nothing but the JSON that the benchmarks write.
 
 python docs/tables.py
 """
@@ -7,6 +7,7 @@ import json
 import statistics
 from pathlib import Path
 
+import peer_tables
 import scale_tables
 from scale_tables import csv_table
 
@@ -307,7 +308,15 @@ WHOLE = {
     "synchrony_relation": ("global_synchrony", synchrony_relation),
     "synchrony_limits": ("synchrony_limits", synchrony_limits),
     "scaling": ("distributed_scaling", scale_tables.scaling),
+    "tables_about": ("tables", peer_tables.about),
+    "tables_accuracy": ("tables", peer_tables.accuracy),
+    "tables_probabilities": ("tables", peer_tables.probabilities),
+    "tables_seconds": ("tables", peer_tables.seconds),
+    "tables_bars": ("tables", peer_tables.bars),
+    "tables_single": ("tables", peer_tables.single),
 }
+# The same, of what makes a picture.
+PICTURES = {"tables": ("tables", peer_tables.picture)}
 
 
 HERE = Path(__file__).parent
@@ -330,6 +339,8 @@ def main():
         content = results(source)
         made = table(content if name in WHOLE else content["rows"])
         (folder / f"{name}.inc.rst").write_text(made)
+    for name, (source, picture) in PICTURES.items():
+        picture(results(source)).savefig(folder / f"{name}.svg")
     (HERE.parent / "README.md").write_text(readme())
 
 
