@@ -32,7 +32,7 @@ _ROWS, _LEAST_DECAY = 1000, 0.02
 _NETWORK, _NODES_PER_CLASS = 100, 5
 # Iterations of couplings that learn through trajectories alone, and of those that need them for
 # how classes act on one another; how often the limit is looked at, and in vain.
-_ITERATIONS, _TRAJECTORIES, _CHECK_EVERY, _STALL = 600, 100, 10, 2
+_ITERATIONS, _TRAJECTORIES, _CHECK_EVERY, _STALL = 600, 100, 10, 1
 # Peak learning rate through trajectories, as a share of that in closed form.
 _THROUGH_TRAJECTORIES = 0.3
 # How often closed form goes through the table, and its iterations at least and at most.
@@ -498,6 +498,7 @@ class KuraNetClusterer(
             n_iterations=after,
             check_every=_CHECK_EVERY,
             patience=1,
+            limit_resolution=0.0,
             stall=_STALL if stops else None,
             closed_form=ClosedForm(
                 before,

@@ -93,8 +93,8 @@ class Curriculum:
         What comes before trajectories, for networks that can learn in closed form. Trajectories
         then train only how classes act on one another.
     stall : int, optional
-        Checks in a row without a lower limit loss after which training stops; by default it goes
-        on.
+        Checks in a row whose limit loss is not lower than all before by ``tolerance``, after which
+        training stops; by default it goes on.
     """
 
     n_iterations: int = 600

@@ -511,7 +511,7 @@ class _Run:
             # Processors may round differently, and one that stopped alone would leave the others.
             loss, stuck = self.ranks.from_first((loss, stuck))
         loss = max(0.0, loss) if math.isfinite(loss) else math.inf
-        self.since = 0 if loss < self.lowest - plan.limit_resolution else self.since + 1
+        self.since = 0 if loss < self.lowest - plan.tolerance else self.since + 1
         self.lowest = min(self.lowest, loss)
         if math.isfinite(loss) and loss <= self.lowest + plan.limit_resolution:
             self.best = copy.deepcopy(network.state_dict())
@@ -520,7 +520,7 @@ class _Run:
         for name, value in network.named_buffers():
             value.copy_(annealing[name])
         self.below = self.below + 1 if loss < plan.tolerance else 0
-        stalled = plan.stall is not None and self.since > plan.stall
+        stalled = plan.stall is not None and self.since >= plan.stall
         return self.below >= plan.patience or stalled
 
     def anneal(self, progress: float) -> None:
