@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import StrOptions
 
 from skkuranet._arrays import on_host
 from skkuranet._base import KuraNetBase, Lesson
+from skkuranet._messages import plain
 from skkuranet._readout import PhaseReadout, cluster_phases, phasors
 from skkuranet._recipes import CLUSTERING, CLUSTERING_NORMALIZATIONS
 from skkuranet._simulation import LIMIT_TIME, steps_in
@@ -40,8 +41,8 @@ class ClusteringBase(KuraNetBase):
         going_on = self.warm_start and hasattr(self, "classes_")
         if going_on and not np.array_equal(classes, on_host(self.classes_)):
             raise ValueError(
-                f"warm_start=True goes on with the classes {self.classes_}, but {what} has "
-                f"{classes}. Set warm_start=False to start anew."
+                f"warm_start=True goes on with the classes {plain(on_host(self.classes_))}, but "
+                f"{what} has {plain(classes)}. Set warm_start=False to start anew."
             )
         normalization = self._normalization()
         result = self._learn(
@@ -68,7 +69,8 @@ class ClusteringBase(KuraNetBase):
         whole = isinstance(number, Integral) and not isinstance(number, bool)
         if not whole or not 1 <= number <= n_nodes:
             raise ValueError(
-                f"{name} must lie between 1 and the number of {nodes} {n_nodes}, got {number!r}."
+                f"{name} must lie between 1 and the number of {nodes} {n_nodes}, got "
+                f"{plain(number)}."
             )
 
     def _clusters(self, X, n_clusters, rng, n_steps=None):

@@ -9,6 +9,7 @@ from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from skkuranet._arrays import on_host, validated
+from skkuranet._messages import plain
 
 
 def check_labelled(estimator, X, y, *, reset, **options):
@@ -83,7 +84,7 @@ def check_classes(X, classes, codes, network_size):
     if len(classes) < 2:
         raise ValueError(
             f"KuraNetClusterer needs at least two classes in y, got {len(classes)} class: "
-            f"{list(classes)}."
+            f"{plain(classes)}."
         )
     if len(classes) > network_size:
         raise ValueError(
@@ -93,7 +94,7 @@ def check_classes(X, classes, codes, network_size):
     lone = classes[np.bincount(codes[codes >= 0]) == 1]
     if len(lone):
         warnings.warn(
-            f"These classes in y have a single member: {list(lone)}. One row says little "
+            f"These classes in y have a single member: {plain(lone)}. One row says little "
             "about a class; add rows or drop it.",
             UserWarning,
             stacklevel=3,

@@ -11,6 +11,8 @@ from skimage import metrics as of_skimage
 from sklearn.metrics import rand_score
 from sklearn.metrics.cluster import contingency_matrix
 
+from skkuranet._messages import plain
+
 
 def best_dice(labels_a, labels_b, *, background=None):
     r"""Mean over the segments of a of their best Dice score with a segment of b.
@@ -241,7 +243,7 @@ def _dice(a, b, background):
     elif isinstance(background, (int, np.integer)):
         dropped = (background, background)
     else:
-        raise ValueError(f"background must be a label, 'lowest' or None, got {background!r}.")
+        raise ValueError(f"background must be a label, 'lowest' or None, got {plain(background)}.")
     kept = [found != drop for found, drop in zip(names, dropped, strict=True)]
     (i, j), shared, (of_a, of_b) = _shared(a, b)
     dice = 2.0 * shared / (of_a[i] + of_b[j]) * (kept[0][i] & kept[1][j])
