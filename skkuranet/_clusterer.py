@@ -90,8 +90,10 @@ class KuraNetClusterer(
         and ``rank`` say by now. The schedule of training begins anew, but the old couplings
         stay unless new ones do better at the limit.
     unlabeled : object, default=None
-        Value in y of rows whose class is not known, for instance -1, "" or NaN. They take
-        part in the dynamics and not in the loss.
+        Value in y of rows whose class is not known, for instance -1, "" or NaN, which stands for
+        None and the NA of pandas too. They take part in the dynamics and not in the loss.
+        In a table, every row has a label unless ``unlabeled`` says which value means none; in a
+        mask, -1 means none unless ``unlabeled`` says another value.
     n_reference : int, default=1000
         Number of training rows in the reference network, at most; each class has at
         least one.
