@@ -1,11 +1,19 @@
 """Displays draw what they are given."""
 
+import warnings
+
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 from sklearn.datasets import make_blobs
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from skkuranet import KuraNetClusterer, KuraNetSegmenter
+from skkuranet import KuraNetClusterer, KuraNetSegmenter, KuraNetSynchronizer
 from skkuranet.inspection import (
     CouplingMatrixDisplay,
     FanInDisplay,
@@ -24,6 +32,24 @@ def data():
 def clusterer(data):
     settings = {"max_iter": 60, "hidden_layer_sizes": (32, 32), "random_state": 0}
     return KuraNetClusterer(**settings).fit(*data)
+
+
+def searched(estimator, *data):
+    """A search of one candidate, fitted."""
+    return GridSearchCV(estimator, {}, cv=2).fit(*data)
+
+
+# Ways to fit the same couplings to rows that are scaled first.
+WRAPPED = {
+    "pipeline": lambda model, X, y: make_pipeline(StandardScaler(), model).fit(X, y),
+    "search": lambda model, X, y: searched(make_pipeline(StandardScaler(), model), X, y),
+    "search inside": lambda model, X, y: make_pipeline(
+        StandardScaler(), GridSearchCV(model, {}, cv=2)
+    ).fit(X, y),
+    "two pipelines": lambda model, X, y: make_pipeline(
+        "passthrough", make_pipeline(StandardScaler(), model)
+    ).fit(X, y),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +91,60 @@ def test_landscape_is_where_new_points_lock(clusterer, data):
         PhaseLandscapeDisplay.from_estimator(clusterer, np.ones((4, 3)))
 
 
+@pytest.mark.parametrize("kind", WRAPPED)
+def test_displays_look_into_pipelines_and_searches(kind, data):
+    X, y = data
+    X = X * [1.0, 50.0] + 7.0
+    scaled = StandardScaler().fit_transform(X)
+    settings = {"max_iter": 60, "hidden_layer_sizes": (16,), "random_state": 0}
+    plain = KuraNetClusterer(**settings).fit(scaled, y)
+    wrapped = WRAPPED[kind](KuraNetClusterer(**settings), X, y)
+    shown = PhaseDisplay.from_estimator(wrapped, X, y, random_state=3)
+    expected = PhaseDisplay.from_estimator(plain, scaled, y, random_state=3)
+    np.testing.assert_array_equal(shown.phases, expected.phases)
+    couplings = CouplingMatrixDisplay.from_estimator(wrapped, X, y).coupling
+    np.testing.assert_array_equal(couplings, plain.coupling_matrix(scaled))
+    landscape = PhaseLandscapeDisplay.from_estimator(wrapped, X, y, grid_resolution=5, margin=1.0)
+    # The grid lies around X as it was given, and is answered for as if it were scaled.
+    assert landscape.grid_x.min() == pytest.approx(X[:, 0].min() - 1.0)
+    corner = (np.array([[landscape.grid_x[0, 0], landscape.grid_y[0, 0]]]) - X.mean(0)) / X.std(0)
+    cosine, sine = plain.transform(corner)[0]
+    assert landscape.phases[0, 0] == pytest.approx(np.arctan2(sine, cosine), abs=1e-5)
+
+
+def test_columns_of_a_pipeline_are_those_of_its_input():
+    X = pd.DataFrame({"p": np.linspace(5, 7, 40), "q": np.arange(40) % 7, "r": np.ones(40)})
+    only_p = FunctionTransformer(lambda X: X[["p"]] - 6.0)
+    model = KuraNetSynchronizer(max_iter=5, hidden_layer_sizes=(8,), random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        wrapped = make_pipeline(only_p, StandardScaler(), model).fit(X)
+    display = FanInDisplay.from_estimator(wrapped, X, features=(1, 0), names=("q", "p"), bins=2)
+    assert display.edges_x[[0, -1]] == pytest.approx([0, 6])
+    assert display.edges_y[[0, -1]] == pytest.approx([5, 7])
+
+
+DISPLAYS = {
+    CouplingMatrixDisplay: "coupling_matrix",
+    FanInDisplay: "fan_in",
+    PhaseDisplay: "simulate",
+    PhaseLandscapeDisplay: "transform",
+    SegmentationDisplay: "transform",
+}
+
+
+@pytest.mark.parametrize("display", DISPLAYS)
+def test_what_a_display_cannot_ask_is_named(display, data):
+    other = make_pipeline(StandardScaler(), LogisticRegression()).fit(*data)
+    message = f"{display.__name__}.* needs an estimator with '{DISPLAYS[display]}'"
+    with pytest.raises(TypeError, match=f"{message}.* got Pipeline that ends in Logistic"):
+        display.from_estimator(other, data[0])
+    with pytest.raises(NotFittedError, match=f"{display.__name__}.* GridSearchCV has none yet"):
+        display.from_estimator(GridSearchCV(KuraNetClusterer(), {}), data[0])
+    with pytest.raises(TypeError, match=rf"{message}.* got LinearRegression\."):
+        display.from_estimator(LinearRegression(), data[0])
+
+
 def test_fan_in_is_averaged_over_bins():
     class Sender:
         def fan_in(self, X, *, connectivity=None):
@@ -93,6 +173,9 @@ def test_segmentation_shows_image_phases_and_segments():
     # The same colours for the same labels; what is not labelled stays blank.
     np.testing.assert_array_equal(shown[3][3, [0, -1]], [left, right])
     assert shown[3][0, 0, 3] == 0.0
+    wrapped = make_pipeline(FunctionTransformer(), KuraNetSegmenter(**settings)).fit(image, mask)
+    within = SegmentationDisplay.from_estimator(wrapped, image, mask)
+    np.testing.assert_array_equal(within.phases, display.phases)
     grey = SegmentationDisplay(image[..., 0], shown[1], mask).plot()
     assert len(grey.axes_) == 3
     with pytest.raises(ValueError, match="axes must be 3"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from skkuranet._arrays import on_host
-from skkuranet.inspection._base import axes_of
+from skkuranet.inspection._base import asked, axes_of
 
 
 class CouplingMatrixDisplay:
@@ -47,7 +47,7 @@ class CouplingMatrixDisplay:
         Parameters
         ----------
         estimator : estimator instance
-            A fitted estimator with ``coupling_matrix``.
+            A fitted estimator with ``coupling_matrix``, or a pipeline or search that ends in one.
         X : array-like of shape (n_samples, n_features)
             Node features.
         y : array-like of shape (n_samples,), default=None
@@ -62,7 +62,8 @@ class CouplingMatrixDisplay:
         CouplingMatrixDisplay
             The display, plotted.
         """
-        return cls(estimator.coupling_matrix(X), labels=y).plot(ax=ax, **imshow_kwargs)
+        model, before = asked(cls, estimator, "coupling_matrix")
+        return cls(model.coupling_matrix(before(X)), labels=y).plot(ax=ax, **imshow_kwargs)
 
     def plot(self, *, ax=None, **imshow_kwargs):
         """Plot the couplings.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from skkuranet._arrays import on_host
-from skkuranet.inspection._base import axes_of, colours
+from skkuranet.inspection._base import asked, axes_of, colours
 
 # Oscillators in phase would cover one another; a fixed spread of radii shows them.
 _SPREAD = 0.06
@@ -47,7 +47,7 @@ class PhaseDisplay:
         Parameters
         ----------
         estimator : estimator instance
-            A fitted estimator with ``simulate``.
+            A fitted estimator with ``simulate``, or a pipeline or search that ends in one.
         X : array-like of shape (n_samples, n_features)
             Node features.
         y : array-like of shape (n_samples,), default=None
@@ -64,7 +64,8 @@ class PhaseDisplay:
         PhaseDisplay
             The display, plotted.
         """
-        limit = estimator.simulate(X, random_state=random_state).phases[-1]
+        model, before = asked(cls, estimator, "simulate")
+        limit = model.simulate(before(X), random_state=random_state).phases[-1]
         return cls(limit, labels=y).plot(ax=ax, **scatter_kwargs)
 
     def plot(self, *, ax=None, **scatter_kwargs):
