@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
+from skimage.color import deltaE_ciede2000, rgb2lab
 from sklearn.datasets import make_blobs
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -60,12 +61,65 @@ def _close_figures():
 
 def test_coupling_matrix_is_sorted_by_class(clusterer, data):
     X, y = data
-    display = CouplingMatrixDisplay.from_estimator(clusterer, X, y)
+    display = CouplingMatrixDisplay.from_estimator(clusterer, X, y, robust=False)
     shown, order = display.image_.get_array(), np.argsort(y, kind="stable")
     np.testing.assert_allclose(shown, clusterer.coupling_matrix(X[order]))
     assert display.image_.get_clim() == pytest.approx((-abs(shown).max(), abs(shown).max()))
     plain = CouplingMatrixDisplay.from_estimator(clusterer, X)
     np.testing.assert_allclose(plain.image_.get_array(), clusterer.coupling_matrix(X))
+
+
+def test_weak_couplings_between_many_classes_are_seen():
+    y = np.repeat(np.arange(20), 5)
+    coupling = np.where(y[:, None] == y, 1.0, -0.05)
+    white = np.ones(3)
+
+    def paleness(**options):
+        image = CouplingMatrixDisplay(coupling, labels=y).plot(**options).image_
+        low, high = image.get_clim()
+        assert low == -high
+        return np.abs(image.to_rgba(-0.05)[:3] - white).max()
+
+    assert paleness() > 0.5
+    assert paleness(robust=False) < 0.1
+    assert paleness(vmin=-1.0, vmax=1.0) < 0.1
+    # Pairs that are not coupled do not count as weak ones.
+    alone = CouplingMatrixDisplay(np.diag([2.0, -1.0, 0.0, 0.0])).plot()
+    assert alone.image_.get_clim() == pytest.approx((-1.9, 1.9))
+    assert np.isfinite(CouplingMatrixDisplay(np.zeros((3, 3))).plot().image_.get_clim()).all()
+
+
+@pytest.mark.parametrize("layout", [None, "constrained"])
+def test_few_classes_are_named_in_a_legend(layout):
+    _, ax = plt.subplots(layout=layout)
+    display = PhaseDisplay([0.0, 0.1, 3.1, 3.2], labels=["p", "p", "q", "q"]).plot(ax=ax)
+    assert [text.get_text() for text in display.legend_.get_texts()] == ["p", "q"]
+    assert display.plot(legend=False, ax=ax).legend_ is None
+    assert PhaseDisplay([0.0, 1.0]).plot().legend_ is None
+
+
+def test_many_classes_are_named_along_a_colour_bar():
+    names = np.array([f"class {number:02}" for number in range(20)])
+    display = PhaseDisplay(np.arange(40.0), labels=np.repeat(names, 2)).plot()
+    bar = display.legend_.ax
+    assert [text.get_text() for text in bar.get_yticklabels()] == [*names]
+    at_ticks = display.legend_.mappable.to_rgba(bar.get_yticks())
+    shown = [points.get_facecolor()[0] for points in display.ax_.collections]
+    np.testing.assert_allclose(at_ticks, shown)
+    # More names than there is room for are thinned out, and stay with their colours.
+    crowd = PhaseDisplay(np.arange(300.0), labels=np.arange(300)).plot().legend_.ax
+    ticks = crowd.get_yticks()
+    assert 20 < len(ticks) < 300
+    assert [text.get_text() for text in crowd.get_yticklabels()] == [f"{int(t)}" for t in ticks]
+
+
+@pytest.mark.parametrize("n_classes", [10, 20, 40])
+def test_colours_of_classes_differ(n_classes):
+    points = PhaseDisplay(np.arange(n_classes), labels=np.arange(n_classes)).plot().ax_.collections
+    lab = rgb2lab([one.get_facecolor()[0, :3] for one in points])
+    apart = deltaE_ciede2000(lab[:, None], lab[None])[~np.eye(n_classes, dtype=bool)]
+    # A difference of 2 is just seen, one of 10 at a glance.
+    assert apart.min() > 10.0
 
 
 def test_phases_are_at_their_angles_in_the_axes_given(clusterer, data):
