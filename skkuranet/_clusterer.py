@@ -44,6 +44,8 @@ class KuraNetClusterer(
     depends on that row alone. :meth:`simulate` and :meth:`cluster` run the mutual
     dynamics of new rows among themselves instead.
 
+    To scikit-learn it is a classifier; ``skkuranet.KuraNetClassifier`` is the same class.
+
     Parameters
     ----------
     coupling : {"factorized", "pairwise"} or torch.nn.Module, default="factorized"
