@@ -108,7 +108,7 @@ def main(folder):
         titles = ["phases before", "phases after", "couplings, sorted by class", ""]
         path = clusterer.simulate(X_net, random_state=1)
         figure, axes = plt.subplots(1, 4, figsize=(17, 4.2), layout="constrained")
-        PhaseDisplay(path.phases[0], labels=y_net).plot(ax=axes[0])
+        PhaseDisplay(path.phases[0], labels=y_net).plot(legend=False, ax=axes[0])
         PhaseDisplay(path.phases[-1], labels=y_net).plot(ax=axes[1])
         CouplingMatrixDisplay.from_estimator(clusterer, X_net, y_net, ax=axes[2])
         if X.shape[1] == 2:

@@ -24,7 +24,7 @@ print(f"accuracy on new rows: {clusterer.score(X[1000:], y[1000:]):.4f}")
 # which a new oscillator with these features locks to the training rows.
 path = clusterer.simulate(X[1000:], random_state=1)
 figure, axes = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
-PhaseDisplay(path.phases[0], labels=y[1000:]).plot(ax=axes[0])
+PhaseDisplay(path.phases[0], labels=y[1000:]).plot(legend=False, ax=axes[0])
 PhaseDisplay(path.phases[-1], labels=y[1000:]).plot(ax=axes[1])
 PhaseLandscapeDisplay.from_estimator(clusterer, X[1000:1200], y[1000:1200], ax=axes[2])
 axes[0].set_title("random phases")

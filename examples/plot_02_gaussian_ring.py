@@ -41,7 +41,7 @@ for ax in axes:
     # The in-degree is n b, so steps are smaller and as many as for the trained network.
     path = integrate(DenseCoupling(blocks), start, step_size=0.2, n_steps=1000, save_from=1000)
     limit = path.phases[-1].numpy()
-    PhaseDisplay(limit, labels=y_new).plot(ax=ax)
+    PhaseDisplay(limit, labels=y_new).plot(legend=ax is axes[-1], ax=ax)
     ax.set_title(f"block control, loss {cluster_synchrony_loss(limit, y_new):.3f}")
 plt.show()
 print(f"trained: loss {clusterer.synchrony_loss(X_new, y_new):.5f}")

@@ -8,6 +8,9 @@ from skkuranet._random_batches import BatchedSimulation, simulate_in_batches
 from skkuranet._segmenter import KuraNetSegmenter
 from skkuranet._synchronizer import KuraNetSynchronizer
 
+#: Another name of the clusterer, by what it is to scikit-learn.
+KuraNetClassifier = KuraNetClusterer
+
 try:
     __version__ = version("skkuranet")
 except PackageNotFoundError:  # a source tree that is not installed
@@ -15,6 +18,7 @@ except PackageNotFoundError:  # a source tree that is not installed
 
 __all__ = [
     "BatchedSimulation",
+    "KuraNetClassifier",
     "KuraNetClusterer",
     "KuraNetSegmenter",
     "KuraNetSynchronizer",

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from skkuranet._arrays import Table, as_given, device_for, mean_and_scale
 from skkuranet._checkpoint import Checkpoint
+from skkuranet._messages import plain
 from skkuranet._ranks import working_ranks
 from skkuranet._recipes import CouplingRecipe
 from skkuranet._restarts import train_all
@@ -121,7 +122,7 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
         "memory_budget": [Interval(Integral, 1, None, closed="left")],
         "device": [str, torch.device],
         "random_state": ["random_state"],
-        "verbose": ["verbose"],
+        "verbose": ["verbose", None],
         "checkpoint": [str, os.PathLike, None],
         "checkpoint_every": [Interval(Integral, 1, None, closed="left")],
     }
@@ -139,7 +140,7 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
         if not sizes or not all(isinstance(s, Integral) and s > 0 for s in sizes):
             raise ValueError(
                 "hidden_layer_sizes must hold at least one positive whole number, got "
-                f"{self.hidden_layer_sizes!r}."
+                f"{plain(self.hidden_layer_sizes)}."
             )
         return tuple(int(s) for s in sizes)
 

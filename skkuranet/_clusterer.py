@@ -60,6 +60,8 @@ class KuraNetClusterer(
     depends on that row alone. :meth:`simulate` and :meth:`cluster` run the mutual
     dynamics of new rows among themselves instead.
 
+    To scikit-learn it is a classifier; ``skkuranet.KuraNetClassifier`` is the same class.
+
     Parameters
     ----------
     coupling : {"factorized", "pairwise"} or torch.nn.Module, default="factorized"
@@ -126,8 +128,10 @@ class KuraNetClusterer(
         and ``rank`` say by now. The schedule of training begins anew, but the old couplings
         stay unless new ones do better at the limit.
     unlabeled : object, default=None
-        Value in y of rows whose class is not known, for instance -1, "" or NaN. They take
-        part in the dynamics and not in the loss.
+        Value in y of rows whose class is not known, for instance -1, "" or NaN, which stands for
+        None and the NA of pandas too. They take part in the dynamics and not in the loss.
+        In a table, every row has a label unless ``unlabeled`` says which value means none; in a
+        mask, -1 means none unless ``unlabeled`` says another value.
     n_reference : int, default=1000
         Number of training rows in the reference network, at most; each class has at
         least one.
@@ -210,7 +214,6 @@ class KuraNetClusterer(
         "early_stopping": ["boolean"],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "unlabeled": "no_validation",
-        "verbose": ["verbose", None],
     }
 
     def __init__(
@@ -315,7 +318,7 @@ class KuraNetClusterer(
         size = self._size_of_networks(len(classes))
         check_classes(X[rows], classes, of_row, size)
         train, held_out = self._split(of_row)
-        self._learn_classes(
+        result = self._learn_classes(
             X[rows[train]],
             y[rows[train]],
             of_row[train],
@@ -326,7 +329,14 @@ class KuraNetClusterer(
             held_out=None if held_out is None else (X[rows[held_out]], of_row[held_out]),
             weight_decay=self.weight_decay * self._decay(weights[of_row >= 0]),
         )
-        self.labels_ = as_given(self._labels(X), given)
+        found = self._log_probabilities(X).argmax(axis=1)
+        self.labels_ = as_given(on_host(classes)[found], given)
+        known = of_row >= 0
+        hits = known & (found[rows] == of_row)
+        right, all_rows = (
+            np.bincount(of_row[some], weights[some], len(classes)) for some in (hits, known)
+        )
+        self._warn_of_lost_classes(result, np.flatnonzero(right < 0.5 * all_rows))
         return self
 
     def fit_predict(self, X, y):
@@ -532,7 +542,10 @@ class KuraNetClusterer(
         if self.class_weight is None or not known.any():
             return weights
         of_class = compute_class_weight(
-            self.class_weight, classes=classes, y=classes[codes[known]], sample_weight=weights[known]
+            self.class_weight,
+            classes=classes,
+            y=classes[codes[known]],
+            sample_weight=weights[known],
         )
         return weights * np.where(known, of_class[codes.clip(0)], 1.0)
 

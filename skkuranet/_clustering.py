@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import warnings
 from numbers import Integral
 
 import numpy as np
@@ -15,6 +14,7 @@ from sklearn.utils._param_validation import StrOptions
 
 from skkuranet._arrays import device_for, on_host
 from skkuranet._base import KuraNetBase, Lesson
+from skkuranet._messages import plain, warn_caller
 from skkuranet._readout import PhaseReadout, PullReadout, cluster_phases, merged_classes, phasors
 from skkuranet._recipes import CLUSTERING, CLUSTERING_NORMALIZATIONS
 from skkuranet._simulation import LIMIT_TIME, steps_in
@@ -42,7 +42,7 @@ class ClusteringBase(KuraNetBase):
     def _learn_classes(
         self, X, y, codes, classes, what, *, pools=None, weights=None, held_out=None, **options
     ):
-        """Train on rows with a class each, or -1; warn if the classes merge.
+        """Train on rows with a class each, or -1; return how it went.
 
         ``weights`` are what rows count for, and ``held_out`` are features and classes of rows that
         probabilities are calibrated on.
@@ -50,11 +50,11 @@ class ClusteringBase(KuraNetBase):
         going_on = self.warm_start and hasattr(self, "classes_")
         if going_on and not np.array_equal(classes, on_host(self.classes_)):
             raise ValueError(
-                f"warm_start=True goes on with the classes {self.classes_}, but {what} has "
-                f"{classes}. Set warm_start=False to start anew."
+                f"warm_start=True goes on with the classes {plain(on_host(self.classes_))}, but "
+                f"{what} has {plain(classes)}. Set warm_start=False to start anew."
             )
         normalization = self._normalization()
-        result = self._learn(
+        return self._learn(
             Lesson(
                 X,
                 y,
@@ -68,31 +68,36 @@ class ClusteringBase(KuraNetBase):
                 **options,
             )
         )
-        if not result.interrupted:
-            self._warn_of_lost_classes(result)
 
-    def _warn_of_lost_classes(self, result):
-        """Name the classes that share a phase in the reference network, which holds them all."""
-        groups = merged_classes(on_host(self.reference_phases_), self._reference_members)
-        if result.converged and not groups:
+    def _warn_of_lost_classes(self, result, missed=()):
+        """Name the classes that share a phase in the reference network, which holds them all.
+
+        ``missed`` are those of which predictions name less than half of the training rows right.
+        """
+        if result.interrupted:
             return
-        names = [" and ".join(repr(label) for label in on_host(self.classes_)[group].tolist()) for group in groups]
-        which = f": {'; '.join(names)}" if names else ""
-        warnings.warn(
-            f"Classes are merged at the limit{which} (cluster synchrony loss "
-            f"{result.limit_loss:.3f}). simulate, cluster and transform cannot tell them apart, and "
-            "predict may give one the name of another. Look for labels that are misspelt or say the "
-            "same, and whether these features tell the classes apart; add rows of rare classes, or "
-            "raise max_iter or n_init.",
-            ConvergenceWarning,
-            stacklevel=4,
-        )
+        classes = on_host(self.classes_)
+        groups = merged_classes(on_host(self.reference_phases_), self._reference_members)
+        faults = [f"{plain(classes[group])} share a phase" for group in groups]
+        if len(missed):
+            faults.append(f"most rows of {plain(classes[missed])} are given another name")
+        if not groups and not result.converged:
+            faults.append("their phases are not in splay")
+        if faults:
+            warn_caller(
+                f"Classes are merged at the limit: {'; '.join(faults)} (cluster synchrony loss "
+                f"{result.limit_loss:.3f}). Look for labels that are misspelt or say the same, and "
+                "whether these features tell the classes apart; add rows of rare classes, or raise "
+                "class_weight, max_iter or n_init.",
+                ConvergenceWarning,
+            )
 
     def _check_number(self, name, number, n_nodes, nodes):
         whole = isinstance(number, Integral) and not isinstance(number, bool)
         if not whole or not 1 <= number <= n_nodes:
             raise ValueError(
-                f"{name} must lie between 1 and the number of {nodes} {n_nodes}, got {number!r}."
+                f"{name} must lie between 1 and the number of {nodes} {n_nodes}, got "
+                f"{plain(number)}."
             )
 
     def _clusters(self, X, n_clusters, rng, n_steps=None):

@@ -7,6 +7,7 @@ from numbers import Integral
 import numpy as np
 
 from skkuranet._arrays import on_host
+from skkuranet._messages import plain
 
 
 def resolve_columns(roles, n_features, feature_names=None):
@@ -41,7 +42,7 @@ def resolve_columns(roles, n_features, feature_names=None):
         others = [r for r, c in found.items() if c == column and r != role]
         if others:
             raise ValueError(
-                f"{role} and {others[0]} both name column {roles[role]!r} of X. Give each its "
+                f"{role} and {others[0]} both name column {plain(roles[role])} of X. Give each its "
                 "own column, or None where oscillators have no such parameter."
             )
     return found
@@ -51,20 +52,21 @@ def _index(role, column, n_features, feature_names):
     if isinstance(column, str):
         if feature_names is None:
             raise ValueError(
-                f"{role}={column!r} is a name, but the columns of X have none. Pass a data frame, "
-                "or the index of the column."
+                f"{role}={plain(column)} is a name, but the columns of X have none. Pass a data "
+                "frame, or the index of the column."
             )
         places = np.flatnonzero(np.asarray(feature_names) == column)
         if not len(places):
             raise ValueError(
-                f"{role}={column!r} is not a column of X; its columns are {[*feature_names]}."
+                f"{role}={plain(column)} is not a column of X; its columns are "
+                f"{plain(feature_names)}."
             )
         return int(places[0])
     whole = isinstance(column, Integral) and not isinstance(column, bool)
     if not whole or not -n_features <= column < n_features:
         raise ValueError(
-            f"{role}={column!r} is not a column of X, which has {n_features}; use an index from 0 "
-            f"to {n_features - 1}, a name, or None."
+            f"{role}={plain(column)} is not a column of X, which has {n_features}; use an index "
+            f"from 0 to {n_features - 1}, a name, or None."
         )
     return int(column) % n_features
 

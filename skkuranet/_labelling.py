@@ -46,7 +46,7 @@ class LabellingMixin:
         # Labels that never share an image are only told apart in networks of several.
         everywhere = all(np.isin(classes, mask).all() for mask in masks)
         apart = everywhere and len(images) > 1
-        self._learn_classes(
+        result = self._learn_classes(
             X,
             codes,
             codes,
@@ -73,6 +73,7 @@ class LabellingMixin:
                 "guidance_": (guidance_of(distances) if self.guidance == "auto" else self.guidance),
             },
         )
+        self._warn_of_lost_classes(result)
 
     def _check_classes(self, classes):
         if len(classes) < 2:

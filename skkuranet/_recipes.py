@@ -56,9 +56,7 @@ def _members(estimator: KuraNetBase, lesson: Lesson, generator: torch.Generator)
     # A square of four whole classes is not stable.
     halves = k == 4 if estimator.rank is None else estimator.rank >= 2 * k
     (n_features, sizes), options = _shape(estimator, lesson, generator)
-    return MembershipNetwork(
-        n_features, sizes, n_classes=k, n_parts=2 if halves else 1, **options
-    )
+    return MembershipNetwork(n_features, sizes, n_classes=k, n_parts=2 if halves else 1, **options)
 
 
 def _blocks(estimator: KuraNetBase, lesson: Lesson, generator: torch.Generator) -> nn.Module:

@@ -14,6 +14,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from torch import nn
 
 from skkuranet._checkpoint import Checkpoint
+from skkuranet._progress import Progress
 from skkuranet._ranks import working_ranks
 from skkuranet._tools import one_thread, to_tensor
 from skkuranet.coupling import CouplingNetwork
@@ -125,6 +126,7 @@ def _train_once(
         # A worker on another machine does not see the folder of this one.
         checkpoint = None
     data = {"estimator": estimator, "X": lesson.X, "y": lesson.y}
+    plan = estimator._curriculum(lesson)
     context.call_on_fit_task_begin(**data)
 
     def as_of_now() -> dict:
@@ -133,9 +135,10 @@ def _train_once(
             finished.anneal(1.0)
         return lesson.completed(finished, last_seed)
 
+    progress = Progress(estimator.verbose, type(estimator).__name__, plan.longest)
+
     def on_iteration(iteration: int, loss: float) -> bool:
-        if estimator.verbose and (iteration + 1) % 50 == 0:
-            print(f"[{type(estimator).__name__}] iteration {iteration + 1}, loss {loss:.4f}")
+        progress.tell(iteration + 1, loss)
         step = context.subcontext(task_name="iteration")
         step.call_on_fit_task_begin(**data)
         return step.call_on_fit_task_end(**data, reconstruction_attributes=as_of_now)
@@ -150,7 +153,7 @@ def _train_once(
                 lesson.normalization,
                 to_tensor(lesson.X, network, device),
                 lesson.objective(device),
-                estimator._curriculum(lesson),
+                plan,
                 torch.Generator().manual_seed(seed + 1),
                 graph=lesson.graph,
                 memory_budget=estimator.memory_budget,

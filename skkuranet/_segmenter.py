@@ -118,6 +118,8 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, LabellingMixin, GroupingMixi
         ``rank`` and ``bandwidth`` say by now.
     unlabeled : int, default=-1
         Label in masks of pixels whose segment is not known. They take no part in training.
+        In a table, every row has a label unless ``unlabeled`` says which value means none; in a
+        mask, -1 means none unless ``unlabeled`` says another value.
     n_reference : int, default=1000
         Number of training pixels in the reference network, at most; each class has at
         least one.

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 import torch
 from sklearn import config_context
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.datasets import load_digits, make_blobs, make_moons
 from sklearn.exceptions import ConvergenceWarning
@@ -24,7 +24,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skkuranet import KuraNetClusterer
+from skkuranet import KuraNetClassifier, KuraNetClusterer
 
 QUICK = {"max_iter": 60, "hidden_layer_sizes": (32, 32), "random_state": 0}
 
@@ -52,6 +52,11 @@ def fitted(blobs):
 )
 def test_scikit_learn_contract(estimator, check):
     check(estimator)
+
+
+def test_its_other_name_says_that_it_is_a_classifier():
+    assert KuraNetClassifier is KuraNetClusterer
+    assert is_classifier(KuraNetClassifier())
 
 
 def test_learns_moons_and_carries_over_to_a_network_a_hundred_times_larger():

@@ -45,6 +45,41 @@ def test_feature_correlation_of_known_couplings():
     assert feature_correlation(np.ones((4, 4)), X) == pytest.approx(0.0)
 
 
+def test_masked_oscillators_do_not_count():
+    # What a mask hides may be anything.
+    phases = np.ma.masked_invalid([[0.0, 0.0, np.nan], [0.0, np.pi / 2, np.nan]])
+    assert order_parameter(np.ma.masked_array([0, 0, np.pi], [0, 0, 1])) == pytest.approx(1.0)
+    np.testing.assert_allclose(order_parameter(phases), [1.0, np.sqrt(0.5)])
+    # Each state has what is known of it.
+    phases[1, 1] = np.ma.masked
+    np.testing.assert_allclose(circular_variance(phases), [0.0, 0.0], atol=1e-12)
+    assert splay_loss(np.ma.masked_array([0, np.pi, 1], [0, 0, 1])) == pytest.approx(0.0, abs=1e-12)
+    with pytest.raises(ValueError, match="minimum of 1 is required"):
+        order_parameter(np.ma.masked_all(3))
+
+
+def test_masked_phases_and_labels_leave_clusters_alone():
+    theta, names = np.array([0.0, 0.0, np.pi, np.pi, 1.0]), np.array([*"aabbb"])
+    gone = np.array([0, 0, 0, 0, 1])
+    expected = cluster_synchrony_loss(theta[:4], names[:4])
+    assert cluster_synchrony_loss(np.ma.masked_array(theta, gone), names) == expected
+    assert cluster_synchrony_loss(theta, np.ma.masked_array(names, gone)) == expected
+    two = np.ma.masked_array([theta, theta], [gone, 0 * gone])
+    scores = cluster_synchrony_loss(two, names)
+    np.testing.assert_allclose(scores, [expected, cluster_synchrony_loss(theta, names)])
+
+
+def test_masked_couplings_and_features_are_left_out():
+    X = np.array([[-1.0, 2.0], [-1.0, 2.0], [1.0, -2.0], [1.0, -2.0]])
+    same = np.kron(np.eye(2), np.ones((2, 2)))
+    hidden = np.ma.masked_array(np.where(same, 1.0, np.nan), same == 0)
+    assert feature_correlation(hidden, X) == pytest.approx(1.0)
+    features = np.ma.masked_array(X + np.array([[0.0], [0.0], [0.0], [50.0]]), np.zeros_like(X))
+    features[3, 0] = np.ma.masked
+    expected = feature_correlation(same[:3, :3], X[:3])
+    assert feature_correlation(same, features) == pytest.approx(expected)
+
+
 def test_bad_input_is_named():
     with pytest.raises(ValueError, match="do not fit the 3 oscillators"):
         feature_correlation(np.eye(2), np.ones((3, 1)))

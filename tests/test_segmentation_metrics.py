@@ -127,3 +127,23 @@ def test_bad_segmentations_are_named(score):
     with pytest.raises(ValueError, match="must hold whole numbers"):
         score(TRUE, PRED + 0.5)
     assert score(TRUE, PRED.astype(float)) == score(TRUE, PRED)
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_masked_pixels_do_not_count(score):
+    hidden = np.zeros(TRUE.shape, dtype=bool)
+    hidden[0], hidden[2, 1] = True, True
+    expected = score(TRUE[~hidden], PRED[~hidden])
+    # What a mask hides need not be a label.
+    true = np.ma.masked_array(np.where(hidden, np.nan, TRUE), hidden)
+    assert score(true, PRED) == expected
+    assert score(TRUE, np.ma.masked_array(PRED, hidden)) == expected
+    above = np.arange(3)[:, None] < np.array([[1, 1, 1]])
+    parts = np.ma.masked_array(TRUE, above), np.ma.masked_array(PRED, hidden & ~above)
+    assert score(*parts) == expected
+    with pytest.raises(ValueError, match="no pixels that are not masked"):
+        score(np.ma.masked_array(TRUE, True), PRED)
+
+
+def test_a_masked_pixel_costs_no_dice():
+    assert symmetric_best_dice(np.ma.masked_array([0, 0, 1, 1], [0, 0, 0, 1]), [0, 0, 1, 0]) == 1.0

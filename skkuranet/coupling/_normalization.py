@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from skkuranet._messages import plain
 from skkuranet.coupling._base import CouplingOperator
 from skkuranet.coupling._products import product
 
@@ -91,7 +92,7 @@ class InDegree(Normalization):
 
     def __post_init__(self) -> None:
         if self.order not in (1, 2):
-            raise ValueError(f"order must be 1 or 2, got {self.order!r}.")
+            raise ValueError(f"order must be 1 or 2, got {plain(self.order)}.")
 
     @property
     def factor_copies(self) -> int:
@@ -189,7 +190,7 @@ class MeanDegree(Normalization):
 
     def __post_init__(self) -> None:
         if not self.average_degree > 0.0:
-            raise ValueError(f"average_degree must be positive, got {self.average_degree!r}.")
+            raise ValueError(f"average_degree must be positive, got {plain(self.average_degree)}.")
 
     def __call__(self, raw: CouplingOperator) -> CouplingOperator:
         """Normalise the raw couplings of a network."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils import check_random_state
 
+from skkuranet._messages import plain
+
 # Delays in Case III are counted in steps of this many units of time.
 _STEP = 0.1
 
@@ -46,7 +48,7 @@ def make_disorder(case="I", n_samples=100, *, random_state=None):
     (5, 2)
     """
     if case not in _CASES:
-        raise ValueError(f"case must be one of {[*_CASES]}, got {case!r}.")
+        raise ValueError(f"case must be one of {[*_CASES]}, got {plain(case)}.")
     rng = check_random_state(random_state)
     return np.column_stack([draw(rng, n_samples) for draw in _CASES[case]])
 

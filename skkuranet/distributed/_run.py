@@ -11,6 +11,7 @@ from torch import nn
 
 from skkuranet._arrays import Table
 from skkuranet._checkpoint import fingerprint_of
+from skkuranet._messages import plain
 from skkuranet._ranks import Ranks, sharing
 from skkuranet._tools import random_source, to_tensor
 from skkuranet.coupling import CouplingOperator
@@ -165,7 +166,7 @@ def fit(estimator, *data, group=None):
     if not isinstance(estimator.random_state, Integral):
         raise ValueError(
             "random_state must be a number where processes share a fit, so that all draw alike; "
-            f"got {estimator.random_state!r}."
+            f"got {plain(estimator.random_state)}."
         )
     if estimator.batch_size < ranks.size:
         raise ValueError(

@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from skkuranet._messages import plain
 from skkuranet.coupling import CouplingOperator
 from skkuranet.dynamics._adaptive import Adaptive
 from skkuranet.dynamics._runge_kutta import EULER, RK4
@@ -103,7 +104,7 @@ def integrate(
             raise ValueError(f"solver must be one of {sorted(SOLVERS)}, got {solver!r}.")
         solver = SOLVERS[solver]
     if not 0.0 < step_size < math.inf:
-        raise ValueError(f"step_size must be positive and finite, got {step_size!r}.")
+        raise ValueError(f"step_size must be positive and finite, got {plain(step_size)}.")
     if n_steps < 1 or not 0 <= save_from <= n_steps:
         raise ValueError(
             "n_steps must be at least 1 and save_from lie between 0 and n_steps, got "

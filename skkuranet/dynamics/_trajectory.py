@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -32,6 +33,24 @@ class Trajectory(Generic[Array]):
 
     times: Array
     phases: Array
+
+    def __repr__(self) -> str:
+        n_times, *batch, n = self.phases.shape
+        parts = [_counted("time", n_times), _counted("oscillator", n)]
+        if batch:
+            parts[1] = f"{_counted('network', *batch)} of {parts[1]}"
+        if n_times:
+            first, last = (f"{float(self.times[end]):g}" for end in (0, -1))
+            parts[0] += f" from {first} to {last}" if n_times > 1 else f" at {last}"
+        if n_times and n and 0 not in batch:
+            # Only the last state is looked at, as a trajectory may be large.
+            state = self.phases[-1]
+            if isinstance(state, Tensor):
+                state = state.detach().float()
+            order = Trajectory(self.times[-1], state).order_parameter()
+            low, high = (f"{float(value):.3f}" for value in (order.min(), order.max()))
+            parts.append(f"R={low if low == high else f'{low} to {high}'} at the end")
+        return f"Trajectory({', '.join(parts)})"
 
     def order_parameter(self) -> Array:
         r"""Return the order parameter :math:`R(t) = |\langle e^{i\theta(t)} \rangle|` (eq. 2).
@@ -116,3 +135,7 @@ class Trajectory(Generic[Array]):
             return (a.detach().clone() if a.requires_grad else a).cpu().numpy()
 
         return Trajectory(array(self.times), array(self.phases))
+
+
+def _counted(what: str, *numbers: int) -> str:
+    return f"{' x '.join(map(str, numbers))} {what}{'' if math.prod(numbers) == 1 else 's'}"

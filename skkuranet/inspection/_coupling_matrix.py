@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from skkuranet._arrays import on_host
-from skkuranet.inspection._base import axes_of
+from skkuranet.inspection._base import asked, axes_of
+
+# Percentile of the strengths of couplings at which robust colours end.
+_STRONG = 90
 
 
 class CouplingMatrixDisplay:
@@ -41,17 +44,20 @@ class CouplingMatrixDisplay:
         self.labels = labels
 
     @classmethod
-    def from_estimator(cls, estimator, X, y=None, *, ax=None, **imshow_kwargs):
+    def from_estimator(cls, estimator, X, y=None, *, robust=True, ax=None, **imshow_kwargs):
         """Plot the couplings that a fitted estimator gives to the rows of X.
 
         Parameters
         ----------
         estimator : estimator instance
-            A fitted estimator with ``coupling_matrix``.
+            A fitted estimator with ``coupling_matrix``, or a pipeline or search that ends in one.
         X : array-like of shape (n_samples, n_features)
             Node features.
         y : array-like of shape (n_samples,), default=None
             Classes to sort by; None leaves the rows as they are.
+        robust : bool, default=True
+            Whether the strongest tenth of the couplings has one colour, so that weak ones are seen
+            where there are many classes; False gives all of their range.
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a new figure.
         **imshow_kwargs : dict
@@ -62,13 +68,19 @@ class CouplingMatrixDisplay:
         CouplingMatrixDisplay
             The display, plotted.
         """
-        return cls(estimator.coupling_matrix(X), labels=y).plot(ax=ax, **imshow_kwargs)
+        model, before = asked(cls, estimator, "coupling_matrix")
+        return cls(model.coupling_matrix(before(X)), labels=y).plot(
+            robust=robust, ax=ax, **imshow_kwargs
+        )
 
-    def plot(self, *, ax=None, **imshow_kwargs):
+    def plot(self, *, robust=True, ax=None, **imshow_kwargs):
         """Plot the couplings.
 
         Parameters
         ----------
+        robust : bool, default=True
+            Whether the strongest tenth of the couplings has one colour, so that weak ones are seen
+            where there are many classes; False gives all of their range.
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a new figure.
         **imshow_kwargs : dict
@@ -84,9 +96,13 @@ class CouplingMatrixDisplay:
         if self.labels is not None:
             order = np.argsort(np.asarray(on_host(self.labels)), kind="stable")
             coupling = coupling[np.ix_(order, order)]
-        bound = np.abs(coupling).max()
+        strengths = np.abs(coupling)
+        # Pairs that are not coupled say nothing about those that are.
+        acting = strengths[strengths > 0.0]
+        bound = np.percentile(acting, _STRONG if robust else 100) if acting.size else 1.0
         settings = {"cmap": "RdBu_r", "vmin": -bound, "vmax": bound, **imshow_kwargs}
         self.image_ = ax.imshow(coupling, **settings)
         ax.set(xlabel="source j", ylabel="target i", xticks=[], yticks=[])
-        ax.figure.colorbar(self.image_, ax=ax, label="coupling $K_{ij}$")
+        beyond = "both" if self.image_.norm.vmax < strengths.max() else "neither"
+        ax.figure.colorbar(self.image_, ax=ax, label="coupling $K_{ij}$", extend=beyond)
         return self

@@ -7,7 +7,7 @@ from scipy.stats import binned_statistic_2d
 
 from skkuranet._arrays import on_host
 from skkuranet._columns import resolve_columns
-from skkuranet.inspection._base import axes_of
+from skkuranet.inspection._base import asked, axes_of
 
 
 class FanInDisplay:
@@ -67,7 +67,7 @@ class FanInDisplay:
         Parameters
         ----------
         estimator : KuraNetSynchronizer
-            A fitted estimator.
+            A fitted estimator, or a pipeline or search that ends in one.
         X : array-like of shape (n_samples, n_features)
             Oscillators; one network is made of all rows.
         features : tuple of two int or str, default=(0, 1)
@@ -88,6 +88,7 @@ class FanInDisplay:
         FanInDisplay
             The display, plotted.
         """
+        model, before = asked(cls, estimator, "fan_in")
         known = getattr(estimator, "feature_names_in_", None)
         columns = resolve_columns(
             dict(zip(("features[0]", "features[1]"), features, strict=True)), np.shape(X)[1], known
@@ -95,7 +96,7 @@ class FanInDisplay:
         if names is None:
             names = ("", "") if known is None else tuple(known[c] for c in columns)
         x, y = (np.asarray(on_host(X))[:, column] for column in columns)
-        fan_in = on_host(estimator.fan_in(X, connectivity=connectivity))
+        fan_in = on_host(model.fan_in(before(X), connectivity=connectivity))
         binned = binned_statistic_2d(x, y, fan_in, bins=bins)
         display = cls(binned.statistic.T, binned.x_edge, binned.y_edge, names=names)
         return display.plot(ax=ax, **pcolormesh_kwargs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from skkuranet._arrays import as_given, on_host
-from skkuranet.inspection._base import axes_of, colours
+from skkuranet.inspection._base import asked, axes_of, colours
 
 
 class PhaseLandscapeDisplay:
@@ -61,7 +61,8 @@ class PhaseLandscapeDisplay:
         Parameters
         ----------
         estimator : estimator instance
-            A fitted estimator of two features with ``transform`` to phasors.
+            A fitted estimator with ``transform`` to phasors, or a pipeline or search that ends in
+            one. It takes two features; the grid is one of X as a pipeline is given it.
         X : array-like of shape (n_samples, 2)
             Rows to draw; the grid reaches ``margin`` beyond them.
         y : array-like of shape (n_samples,), default=None
@@ -85,11 +86,12 @@ class PhaseLandscapeDisplay:
         ValueError
             If X does not have two features.
         """
+        model, before = asked(cls, estimator, "transform")
         points = np.asarray(on_host(X))
         if points.ndim != 2 or points.shape[1] != 2:
             raise ValueError(
                 f"A phase landscape needs X with two features, got shape {points.shape}. "
-                "Plot a projection with a pipeline, or PhaseDisplay instead."
+                "Fit to two columns or a projection, or plot a PhaseDisplay instead."
             )
         low, high = points.min(axis=0) - margin, points.max(axis=0) + margin
         sides = [np.linspace(a, b, grid_resolution) for a, b in zip(low, high, strict=True)]
@@ -98,7 +100,7 @@ class PhaseLandscapeDisplay:
         if hasattr(X, "columns"):
             # The same kind of data frame, so that the estimator finds its feature names.
             grid = type(X)(dict(zip(X.columns, grid.T, strict=True)))
-        phasors = np.asarray(on_host(estimator.transform(as_given(grid, X))))
+        phasors = np.asarray(on_host(model.transform(before(as_given(grid, X)))))
         phases = np.arctan2(phasors[:, 1], phasors[:, 0]).reshape(grid_x.shape)
         display = cls(grid_x, grid_y, phases, points=points, labels=on_host(y))
         return display.plot(ax=ax, **pcolormesh_kwargs)

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from skkuranet._images import intensities, read_image, read_mask
-from skkuranet.inspection._base import colours
+from skkuranet.inspection._base import asked, colours
 
 # Of a picture and of its title, in inches.
 _WIDTH, _TITLE = 3.2, 0.4
@@ -59,7 +59,7 @@ class SegmentationDisplay:
         Parameters
         ----------
         estimator : KuraNetSegmenter
-            A fitted estimator.
+            A fitted estimator, or a pipeline or search that ends in one.
         image : array of shape (h, w) or (h, w, n_channels), PIL image, or path
             The image.
         mask : array of shape (h, w), PIL image, or path, default=None
@@ -72,12 +72,13 @@ class SegmentationDisplay:
         SegmentationDisplay
             The display, plotted.
         """
-        pixels = read_image(image)
-        unlabeled = estimator.unlabeled
+        model, before = asked(cls, estimator, "transform")
+        pixels, unlabeled = read_image(image), model.unlabeled
+        seen = before(pixels)
         display = cls(
             pixels,
-            estimator.transform(pixels),
-            estimator.predict(pixels),
+            model.transform(seen),
+            model.predict(seen),
             mask=None if mask is None else read_mask(mask, pixels.shape[:2], unlabeled),
             unlabeled=unlabeled,
         )

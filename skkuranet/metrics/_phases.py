@@ -1,4 +1,7 @@
-"""Scores of phases, in NumPy: the losses of the paper for arrays and any labels."""
+"""Scores of phases, in NumPy: the losses of the paper for arrays and any labels.
+
+What is masked in an array of :mod:`numpy.ma` does not count: oscillators, clusters, couplings.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ def order_parameter(phases):
     Parameters
     ----------
     phases : array-like of shape (..., n)
-        Phases in radians.
+        Phases in radians; masked ones do not count.
 
     Returns
     -------
@@ -45,7 +48,7 @@ def circular_variance(phases):
     Parameters
     ----------
     phases : array-like of shape (..., n)
-        Phases in radians.
+        Phases in radians; masked ones do not count.
 
     Returns
     -------
@@ -64,7 +67,7 @@ def circular_variance(phases):
     >>> circular_variance([[0.0, 0.0], [0.0, np.pi]])
     array([0., 1.])
     """
-    return _value(losses.circular_variance(_phases(phases)))
+    return _score(losses.circular_variance, phases)
 
 
 def splay_loss(cluster_phases):
@@ -98,7 +101,7 @@ def splay_loss(cluster_phases):
     >>> splay_loss([0.0, 0.0])
     1.0
     """
-    return _value(losses.splay_loss(_phases(cluster_phases)))
+    return _score(losses.splay_loss, cluster_phases)
 
 
 def cluster_synchrony_loss(phases, labels):
@@ -110,7 +113,7 @@ def cluster_synchrony_loss(phases, labels):
     Parameters
     ----------
     phases : array-like of shape (..., n)
-        Phases in radians.
+        Phases in radians; masked ones do not count.
     labels : array-like of shape (n,)
         Cluster of each oscillator.
 
@@ -133,10 +136,12 @@ def cluster_synchrony_loss(phases, labels):
     >>> cluster_synchrony_loss([0.0, 0.0, 0.0, 0.0], ["a", "a", "b", "b"])
     0.5
     """
-    theta, labels = _phases(phases), column_or_1d(on_host(labels))
-    check_consistent_length(theta.movedim(-1, 0), labels)
-    member = torch.from_numpy(labels[:, None] == np.unique(labels)).to(theta.dtype)
-    return _value(losses.cluster_synchrony_loss(theta, member))
+
+    def loss(theta, labels):
+        member = torch.from_numpy(labels[:, None] == np.unique(labels)).to(theta.dtype)
+        return losses.cluster_synchrony_loss(theta, member)
+
+    return _score(loss, phases, on_host(labels))
 
 
 def feature_correlation(couplings, X):
@@ -169,18 +174,47 @@ def feature_correlation(couplings, X):
     >>> feature_correlation([[0.0, 1.0], [1.0, 0.0]], [[-1.0], [1.0]])
     -1.0
     """
-    couplings = check_array(on_host(couplings), dtype=np.float64, input_name="couplings")
-    X = check_array(on_host(X), dtype=np.float64, input_name="X")
+    couplings, X = on_host(couplings), on_host(X)
+    absent = _masked(X)
+    couplings = check_array(_filled(couplings), dtype=np.float64, input_name="couplings")
+    X = check_array(_filled(X), dtype=np.float64, input_name="X")
     if couplings.shape != (len(X), len(X)):
         raise ValueError(
             f"couplings of shape {couplings.shape} do not fit the {len(X)} oscillators in X."
         )
-    coupling = DenseCoupling(torch.tensor(couplings))
-    return float(losses.feature_correlation(coupling, torch.tensor(X)))
+    known = ~absent.any(axis=1)
+    coupling = DenseCoupling(torch.tensor(couplings[np.ix_(known, known)]))
+    return float(losses.feature_correlation(coupling, torch.tensor(X[known])))
+
+
+def _score(loss, phases, labels=None):
+    """Loss of each state, of the oscillators that are not masked in it."""
+    phases = np.atleast_1d(on_host(phases))
+    known, given = ~_masked(phases), ()
+    if labels is not None:
+        given = (column_or_1d(labels),)
+        check_consistent_length(np.moveaxis(phases, -1, 0), *given)
+        known = known & ~_masked(labels).ravel()
+    phases = np.asarray(phases)
+    if known.all():
+        return _value(loss(_phases(phases), *given))
+    scores = [
+        _value(loss(_phases(phases[at][known[at]]), *(one[known[at]] for one in given)))
+        for at in np.ndindex(phases.shape[:-1])
+    ]
+    return scores[0] if phases.ndim == 1 else np.reshape(scores, phases.shape[:-1])
+
+
+def _masked(array):
+    masks = isinstance(array, np.ma.MaskedArray)
+    return np.ma.getmaskarray(array) if masks else np.zeros(np.shape(array), dtype=bool)
+
+
+def _filled(array):
+    return array.filled(0) if isinstance(array, np.ma.MaskedArray) else array
 
 
 def _phases(phases):
-    phases = np.atleast_1d(on_host(phases))
     checked = check_array(
         phases, dtype=np.float64, ensure_2d=False, allow_nd=True, input_name="phases"
     )

@@ -1,7 +1,7 @@
 """Scores of segmentations against those of people.
 
 Segmentations are arrays of labels of one shape. All scores compare segments, whatever their
-labels are.
+labels are. Pixels that are masked, in an array of :mod:`numpy.ma`, do not count.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import numpy as np
 from skimage import metrics as of_skimage
 from sklearn.metrics import rand_score
 from sklearn.metrics.cluster import contingency_matrix
+
+from skkuranet._messages import plain
 
 
 def best_dice(labels_a, labels_b, *, background=None):
@@ -209,17 +211,24 @@ def probabilistic_rand_index(labels_true, labels_pred):
 
 
 def _pair(a, b, name_a, name_b):
+    masks = [np.ma.getmask(labels) for labels in (a, b) if np.ma.is_masked(labels)]
     a, b = _labels(a, name_a), _labels(b, name_b)
     if a.shape != b.shape:
         raise ValueError(
             f"{name_a} and {name_b} must be segmentations of one image, got the shapes {a.shape} "
             f"and {b.shape}."
         )
+    if masks:
+        known = ~np.any(masks, axis=0)
+        if not known.any():
+            raise ValueError(f"{name_a} and {name_b} have no pixels that are not masked in either.")
+        a, b = a[known], b[known]
     return a.ravel(), b.ravel()
 
 
 def _labels(labels, name):
-    labels = np.asarray(labels)
+    # What a mask hides need not be a label.
+    labels = np.asarray(labels.filled(0) if np.ma.is_masked(labels) else labels)
     if not labels.size:
         raise ValueError(f"{name} has no pixels.")
     if labels.dtype.kind not in "iub":
@@ -241,7 +250,7 @@ def _dice(a, b, background):
     elif isinstance(background, (int, np.integer)):
         dropped = (background, background)
     else:
-        raise ValueError(f"background must be a label, 'lowest' or None, got {background!r}.")
+        raise ValueError(f"background must be a label, 'lowest' or None, got {plain(background)}.")
     kept = [found != drop for found, drop in zip(names, dropped, strict=True)]
     (i, j), shared, (of_a, of_b) = _shared(a, b)
     dice = 2.0 * shared / (of_a[i] + of_b[j]) * (kept[0][i] & kept[1][j])

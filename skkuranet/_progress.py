@@ -1,0 +1,50 @@
+"""What a fit says of itself while it goes on."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+# Iterations between lines where they are asked for; seconds between them where they are not.
+_EVERY, _SECONDS = 50, 10.0
+
+
+class Progress:
+    """Prints how far a fit is.
+
+    Parameters
+    ----------
+    verbose : bool, int or None
+        Whether to print the loss every 50 iterations. None prints how far the fit is every ten
+        seconds, to standard error; a fit of less than ten says nothing.
+    name : str
+        Of the estimator.
+    longest : int
+        Iterations at most.
+    """
+
+    def __init__(self, verbose: bool | int | None, name: str, longest: int) -> None:
+        self.verbose, self.name, self.longest = verbose, name, longest
+        self.began = self.last = time.monotonic()
+
+    def tell(self, n_done: int, loss: float) -> None:
+        """Take note of an iteration, and print what is due.
+
+        Parameters
+        ----------
+        n_done : int
+            Iterations done.
+        loss : float
+            Of the last.
+        """
+        if self.verbose:
+            if n_done % _EVERY == 0:
+                print(f"[{self.name}] iteration {n_done}, loss {loss:.4f}")
+        elif self.verbose is None and time.monotonic() >= self.last + _SECONDS:
+            self.last = time.monotonic()
+            left = (self.last - self.began) * (self.longest / n_done - 1.0)
+            print(
+                f"[{self.name}] iteration {n_done} of {self.longest} at most, loss {loss:.4f}, "
+                f"{left:.0f} s left at most. verbose=0 is silent.",
+                file=sys.stderr,
+            )
