@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import pairwise
 from numbers import Integral
 
 import numpy as np
@@ -532,7 +533,7 @@ class KuraNetClusterer(
         counts = np.bincount(codes[codes >= 0])
         # Rows are in an order that says nothing; of each class, the last tenth.
         first = np.concatenate(([0], np.cumsum(counts)))
-        last = [np.arange(b - (b - a) // 10, b) for a, b in zip(first, first[1:])]
+        last = [np.arange(b - (b - a) // 10, b) for a, b in pairwise(first)]
         held_out = np.flatnonzero(codes >= 0)[np.concatenate(last)]
         return np.setdiff1d(every, held_out), held_out
 

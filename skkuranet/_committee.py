@@ -16,8 +16,8 @@ from skkuranet.coupling import MembershipNetwork
 # Rows for each member from which on some are left out; those it is tried on between iterations;
 # and those that scale and offset follow.
 _FEW, _TRIED, _CALIBRATED = 4, 512, 50_000
-# A lower loss counts as progress by this share of itself, or this much.
-_PROGRESS, _PERFECT = 0.01, 5e-4
+# A loss that is lower by this share of itself, and this much, is progress; one that is enough.
+_SHARE, _MUCH, _PERFECT = 0.01, 2e-4, 5e-4
 _WARM_UP, _LAST_RATE = 10, 0.01
 
 
@@ -208,7 +208,7 @@ class Committee:
         labels = self.labels[self.tried].flatten()
         loss = float(nn.functional.cross_entropy(logits, labels))
         self.scores.append(float((logits.argmax(-1) == labels).double().mean()))
-        if loss < (1.0 - _PROGRESS) * self.lowest:
+        if loss < min((1.0 - _SHARE) * self.lowest, self.lowest - _MUCH):
             self.lowest, self.since = loss, 0
         else:
             self.since += 1

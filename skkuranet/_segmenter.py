@@ -129,8 +129,9 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, LabellingMixin, GroupingMixi
         "auto" uses a CUDA device where there is one. Fitted attributes stay on the CPU.
     random_state : int, RandomState instance or None, default=None
         Source of initial weights, networks and phases.
-    verbose : bool or int, default=0
-        Print the loss every 50 iterations, and how far predictions are.
+    verbose : bool, int or None, default=None
+        Print the loss every 50 iterations, and how far predictions are. None says how far a fit is, every ten
+        seconds from the tenth on; 0 is silent.
     checkpoint : str or path-like, default=None
         File, by the number of its restart, in which fit keeps the state of training. A fit that
         was killed and is called again with the same data, parameters and ``random_state``, a
@@ -228,7 +229,7 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, LabellingMixin, GroupingMixi
         memory_budget=2**30,
         device="auto",
         random_state=None,
-        verbose=0,
+        verbose=None,
         checkpoint=None,
         checkpoint_every=100,
     ):

@@ -126,8 +126,9 @@ class KuraNetSynchronizer(
         network is on the CPU.
     random_state : int, RandomState instance or None, default=None
         Source of initial weights, networks and phases.
-    verbose : bool or int, default=0
-        Print the loss every 50 iterations.
+    verbose : bool, int or None, default=None
+        Print the loss every 50 iterations. None says how far a fit is, every ten
+        seconds from the tenth on; 0 is silent.
     checkpoint : str or path-like, default=None
         File, by the number of its restart, in which fit keeps the state of training. A fit that
         was killed and is called again with the same data, parameters and ``random_state``, a
@@ -225,7 +226,7 @@ class KuraNetSynchronizer(
         memory_budget=2**30,
         device="auto",
         random_state=None,
-        verbose=0,
+        verbose=None,
         checkpoint=None,
         checkpoint_every=100,
     ):
