@@ -56,6 +56,18 @@ class AdamW:
         self.square.mul_(_SECOND).addcmul_(gradient, gradient, value=1.0 - _SECOND)
         spread = self.square.sqrt().mul_(1.0 / math.sqrt(1.0 - _SECOND**self.n_steps)).add_(_TINY)
         self.values.addcdiv_(self.mean, spread, value=-rate / (1.0 - _FIRST**self.n_steps))
+        self.move_to(self.values)
+
+    @torch.no_grad()
+    def move_to(self, values: Tensor) -> None:
+        """Set all parameters.
+
+        Parameters
+        ----------
+        values : Tensor of shape (n_values,)
+            Such as ``values`` has been before.
+        """
+        self.values.copy_(values)
         for parameter, value in zip(self.parameters, self.values.split(self.sizes)):
             parameter.copy_(value.view_as(parameter))
 

@@ -27,8 +27,8 @@ from skkuranet._targets import check_classes, check_labelled
 from skkuranet._tools import random_source
 from skkuranet.coupling import MembershipNetwork
 
-# Labelled rows for which regularisation is what weight_decay says, and the least share of that.
-_ROWS, _LEAST_DECAY = 1000, 0.02
+# Labelled rows for which regularisation is what weight_decay says, and how far it may go.
+_ROWS, _LEAST_DECAY, _MOST_DECAY = 1000, 0.02, 5.0
 # Nodes of networks drawn for training, at least and for each class.
 _NETWORK, _NODES_PER_CLASS = 100, 5
 # Iterations of couplings that learn through trajectories alone, and of those that need them for
@@ -102,9 +102,8 @@ class KuraNetClusterer(
         Peak learning rate of Adam in closed form; through trajectories it is three tenths of it.
     weight_decay : float, default=1.0
         Decoupled weight decay, the regularisation, for 1,000 labelled rows. It is divided by their
-        number in thousands, and so is ten times as large for 100: a prior counts for more where
-        there is less data. Never more than tenfold; nor less than a fiftieth for factorised
-        couplings, and than once for others.
+        number in thousands, as a prior counts for more where there is less data: down to a
+        fiftieth and up to fivefold for factorised couplings, and up to tenfold for others.
     step_size : float, default=1.0
         Euler step, in units of time.
     n_steps : int, default=100
@@ -554,7 +553,8 @@ class KuraNetClusterer(
         """Factor of ``weight_decay``: few rows cannot outweigh a prior as many do."""
         # Kish's number of rows that would say as much if all counted alike.
         n_rows = weights.sum() ** 2 / np.sum(weights**2)
-        return float(np.clip(_ROWS / n_rows, _LEAST_DECAY if self._in_closed_form else 1.0, 10.0))
+        limits = (_LEAST_DECAY, _MOST_DECAY) if self._in_closed_form else (1.0, 10.0)
+        return float(np.clip(_ROWS / n_rows, *limits))
 
     def _loss_at_limit(self, X, seed):
         codes = self._codes_of(self._labels(X))

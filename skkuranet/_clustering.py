@@ -77,7 +77,7 @@ class ClusteringBase(KuraNetBase):
         if result.interrupted:
             return
         classes = on_host(self.classes_)
-        groups = merged_classes(on_host(self.reference_phases_), self._reference_members)
+        groups = merged_classes(on_host(self.reference_phases_), on_host(self._reference_members))
         faults = [f"{plain(classes[group])} share a phase" for group in groups]
         if len(missed):
             faults.append(f"most rows of {plain(classes[missed])} are given another name")
@@ -182,7 +182,7 @@ class ClusteringBase(KuraNetBase):
 
     def _pulls_of_classes(self, X):
         """Pull of the labelled reference rows of each class on the rows of X, (n, n_classes)."""
-        members = torch.from_numpy(self._reference_members)
+        members = torch.as_tensor(on_host(self._reference_members))
 
         def exerted(coupling, rows):
             return coupling.matvec(members.to(coupling.device)).mT

@@ -79,6 +79,8 @@ class Committee:
         if plan.patience is None:
             self.cooling = math.ceil(plan.n_iterations / (1.0 + plan.cooling))
         self.scores: list[float] = []
+        #: Weights at the lowest loss on rows left out.
+        self.best = self.optimizer.values.clone()
 
     @property
     def done(self) -> bool:
@@ -144,6 +146,7 @@ class Committee:
         return {
             "optimizer": self.optimizer.state_dict(),
             "order": self.order,
+            "best": self.best,
             "counts": [self.place, self.n_done, self.lowest, self.since, self.cooling, self.end],
             "scores": self.scores,
         }
@@ -151,7 +154,7 @@ class Committee:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up a state; the weights of the network have been restored before."""
         self.optimizer.load_state_dict(state["optimizer"])
-        self.order, self.scores = state["order"], state["scores"]
+        self.order, self.best, self.scores = state["order"], state["best"], state["scores"]
         self.place, self.n_done, self.lowest, self.since, self.cooling, self.end = state["counts"]
 
     def _deal(self) -> Tensor:
@@ -210,11 +213,14 @@ class Committee:
         self.scores.append(float((logits.argmax(-1) == labels).double().mean()))
         if loss < min((1.0 - _SHARE) * self.lowest, self.lowest - _MUCH):
             self.lowest, self.since = loss, 0
+            self.best = self.optimizer.values.clone()
         else:
             self.since += 1
         patience = self.plan.patience
         if patience is not None and (self.since >= patience or loss < _PERFECT):
             self.cooling = self.n_done
+            # What has been learned since was learned by heart.
+            self.optimizer.move_to(self.best)
             longest = math.ceil(self.plan.cooling * self.n_done)
             self.end = min(self.end, self.n_done + max(self.plan.least_cooling, longest))
 
