@@ -305,18 +305,20 @@ class KuraNetClusterer(
         """
         given = X
         X, y, classes, codes = check_labelled(self, X, y, reset=True, ensure_min_samples=2)
+        everything = X
         if sample_weight is not None:
             sample_weight = _check_sample_weight(
                 on_host(sample_weight), on_host(X), dtype=float, ensure_non_negative=True
             )
+            some = np.flatnonzero(sample_weight > 0.0)
+            X, y, codes, sample_weight = X[some], y[some], codes[some], sample_weight[some]
+            present, codes = np.unique(codes, return_inverse=True)
+            # Unlabelled rows are still -1.
+            codes = codes - np.sum(present < 0)
+            classes = classes[present[present >= 0]]
+        check_classes(X, classes, codes, self._size_of_networks(len(classes)))
         rows, weights = distinct_rows(X, codes, sample_weight)
-        seen, of_row = np.unique(codes[rows], return_inverse=True)
-        if not (codes[rows] < 0).all():
-            # Classes all of whose rows weigh nothing are none.
-            labelled = seen[seen >= 0]
-            classes, of_row = classes[labelled], of_row - (len(seen) - len(labelled))
-        size = self._size_of_networks(len(classes))
-        check_classes(X[rows], classes, of_row, size)
+        of_row = codes[rows]
         train, held_out = self._split(of_row)
         result = self._learn_classes(
             X[rows[train]],
@@ -329,10 +331,10 @@ class KuraNetClusterer(
             held_out=None if held_out is None else (X[rows[held_out]], of_row[held_out]),
             weight_decay=self.weight_decay * self._decay(weights[of_row >= 0]),
         )
-        found = self._log_probabilities(X).argmax(axis=1)
-        self.labels_ = as_given(on_host(classes)[found], given)
+        found = self._log_probabilities(X[rows]).argmax(axis=1)
+        self.labels_ = as_given(self._labels(everything), given)
         known = of_row >= 0
-        hits = known & (found[rows] == of_row)
+        hits = known & (found == of_row)
         right, all_rows = (
             np.bincount(of_row[some], weights[some], len(classes)) for some in (hits, known)
         )

@@ -12,7 +12,7 @@ _ROWS_AT_ONCE = 1 << 16
 
 
 def distinct_rows(X: Table, codes: np.ndarray, weights: np.ndarray | None):
-    """Merge equal rows of the same class, and drop those of no weight.
+    """Merge equal rows of the same class.
 
     What is learned from the rows that are left depends neither on the order of the table nor on
     whether rows are repeated or count more.
@@ -34,8 +34,6 @@ def distinct_rows(X: Table, codes: np.ndarray, weights: np.ndarray | None):
     """
     keys = _hashes(X)
     order = np.lexsort((keys, codes))
-    if weights is not None:
-        order = order[weights[order] > 0.0]
     alike = np.zeros(len(order), dtype=bool)
     alike[1:] = (keys[order][1:] == keys[order][:-1]) & (codes[order][1:] == codes[order][:-1])
     # Two rows of one hash are equal but for an accident.
@@ -44,7 +42,7 @@ def distinct_rows(X: Table, codes: np.ndarray, weights: np.ndarray | None):
     alike[second] = np.asarray(pairs.all(-1).cpu() if hasattr(pairs, "cpu") else pairs.all(-1))
     first = np.flatnonzero(~alike)
     counted = np.ones(len(order)) if weights is None else weights[order]
-    return order[first], np.add.reduceat(counted, first) if len(first) else counted
+    return order[first], np.add.reduceat(counted, first)
 
 
 def _hashes(X: Table) -> np.ndarray:

@@ -134,7 +134,7 @@ def test_global_random_states_are_left_alone(blobs):
 @pytest.mark.parametrize(("max_iter", "first_stop"), [(250, 200), (1200, 400)])
 def test_a_longer_schedule_stops_later(blobs, max_iter, first_stop):
     settings = {**QUICK, "batch_size": 1, "network_size": 10, "n_steps": 10, "tol": 1.0}
-    clusterer = KuraNetClusterer(**settings | {"max_iter": max_iter}).fit(*blobs)
+    clusterer = KuraNetClusterer("pairwise", **settings | {"max_iter": max_iter}).fit(*blobs)
     assert clusterer.n_iter_ == first_stop
 
 
@@ -190,22 +190,26 @@ def test_callbacks_and_progress_bar(blobs, capsys):
     assert search.best_params_["step_size"] in (0.5, 1.0)
 
 
-def test_metadata_is_routed_past_it_in_a_pipeline(blobs):
+def test_metadata_is_routed_in_a_pipeline(blobs):
     X, y = blobs
     with config_context(enable_metadata_routing=True):
         pipeline = make_pipeline(StandardScaler(), KuraNetClusterer(**QUICK))
         groups = np.arange(len(y)) % 4
         scores = cross_val_score(pipeline, X, y, cv=GroupKFold(4), params={"groups": groups})
-        with pytest.raises(TypeError, match="sample_weight"):
-            make_pipeline(KuraNetClusterer()).fit(X, y, sample_weight=np.ones(len(y)))
+        weighted = KuraNetClusterer(**QUICK).set_fit_request(sample_weight=True)
+        make_pipeline(weighted).fit(X, y, sample_weight=(y < 2).astype(float))
     assert scores.min() > 0.9
+    assert list(weighted.classes_) == [0, 1]
 
 
 def test_early_stopping_and_how_to_switch_it_off(blobs):
     settings = {**QUICK, "max_iter": 400}
-    assert KuraNetClusterer(**settings, tol=0.5).fit(*blobs).n_iter_ == 200
-    full = KuraNetClusterer(**settings, tol=0).fit(*blobs)
-    assert full.n_iter_ == len(full.loss_curve_) == 400
+    short = KuraNetClusterer(**settings).fit(*blobs)
+    assert short.n_iter_ == len(short.loss_curve_) < 400
+    assert short.validation_scores_[-1] > 0.95
+    for off in ({"tol": 0}, {"early_stopping": False, "tol": 1e-12}):
+        full = KuraNetClusterer(**settings, **off).fit(*blobs)
+        assert full.n_iter_ == len(full.loss_curve_) == 400
 
 
 def test_an_interrupted_fit_keeps_what_it_has_learned(blobs, monkeypatch):
