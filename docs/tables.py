@@ -92,6 +92,12 @@ def prediction(rows):
     return csv_table("Time and memory", ["", "rows", "seconds", "GB above the input"], body)
 
 
+def latency(rows):
+    names = list(rows[0]["milliseconds"])
+    body = [[r["what"], *(f"{r['milliseconds'][name]:.2f}" for name in names)] for r in rows]
+    return csv_table("Milliseconds of a call, median of 1,000", ["", *names], body)
+
+
 CASES = ("I", "II", "III")
 
 
@@ -289,6 +295,7 @@ TABLES = {
     "controls": ("controls", controls),
     "unseen": ("unseen", unseen),
     "prediction": ("prediction", prediction),
+    "latency": ("latency", latency),
     "synchrony_controls": ("global_synchrony", synchrony_controls),
     "synchrony_scale": ("synchrony_scale", synchrony_scale),
     "segmentation": ("segmentation", segmentation),

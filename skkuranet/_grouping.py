@@ -23,6 +23,7 @@ _OF_LABELS = (
     "smoothing_",
     "guidance_",
     "_readout",
+    "_reference",
 )
 # Pixels that are kept of all images together, and of each at least.
 _PIXELS, _LEAST = 500_000, 500

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 import warnings
 
 import numpy as np
-import torch
 from scipy.ndimage import gaussian_filter
 from sklearn.utils.validation import check_is_fitted
 
@@ -103,14 +101,13 @@ class PixelMixin:
         field = self._pulls(phasors(self.reference_phases_).T, image)
         return np.arctan2(field[..., 1], field[..., 0])
 
-    def _pulls(self, weights, image):
-        """What the reference network exerts on each pixel, (h, w, n), for weights of its phases."""
-        weights = torch.from_numpy(np.asarray(weights, dtype=float))
+    def _pulls(self, sources, image):
+        """What the reference network exerts on each pixel, (h, w, k), for k things it sends."""
 
-        def exerted(coupling, X):
-            return coupling.matvec(weights.to(coupling.device)).mT.float()
+        def exerted(X):
+            return self._reference_network(X).drive(X, sources).astype(np.float32)
 
-        pulls = self._by_pixel(functools.partial(self._driven, answer=exerted), image)
+        pulls = self._by_pixel(exerted, image)
         pulls = gaussian_filter(pulls, self.smoothing_, axes=(0, 1))
         if not self.guidance_:
             return pulls

@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
 import torch
-from sklearn.utils import check_scalar, gen_batches
+from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skkuranet._arrays import (
     Table,
     as_given,
-    as_table,
     check_library,
     device_for,
     on_host,
     validated,
 )
+from skkuranet._reference_network import ReferenceNetwork
 from skkuranet._tools import random_source, resolve_storage, to_tensor
 from skkuranet.coupling import CouplingOperator, couple, couple_driven
 from skkuranet.dynamics import Trajectory, integrate, lock
 
 LIMIT_TIME = 500.0
-
-# Pairs of a new row and a reference oscillator that are coupled at once.
-_PAIRS_PER_BATCH = 1 << 22
 
 
 def steps_in(time: float, step_size: float) -> int:
@@ -257,27 +253,26 @@ class SimulationMixin:
 
     def _lock(self, X) -> np.ndarray:
         """Phases at which the rows of X lock to the reference network, (n,)."""
-        return self._driven(X, self._rest)
+        return self._reference_network(X).answers(X, self._rest)
 
-    def _driven(
-        self, X: Table, answer: Callable[[CouplingOperator, Table], torch.Tensor]
-    ) -> np.ndarray:
-        """What ``answer`` says of the couplings of the rows of X to the reference network.
+    def _reference_network(self, X: Table) -> ReferenceNetwork:
+        """The reference network where X is; made anew if this estimator has changed."""
+        made_from = (
+            self.coupling_,
+            self.normalization_,
+            self.reference_features_,
+            self.memory_budget,
+            device_for(self.device, X),
+        )
+        reference = vars(self).get("_reference")
+        if reference is None or not reference.is_made_from(*made_from):
+            reference = self._reference = ReferenceNetwork(*made_from)
+        return reference
 
-        In double precision, so that how rows are batched does not show.
-        """
-        device = device_for(self.device, X)
-        reference = as_table(self.reference_features_)
-        # A pair takes a few double-precision numbers where couplings are stored.
-        pairs = min(_PAIRS_PER_BATCH, self.memory_budget // 64)
-        rows = max(1, pairs // len(reference))
-        answers = []
-        with torch.no_grad():
-            network = self._network_on(device, torch.float64)
-            for batch in gen_batches(len(X), rows):
-                coupling = self._couple_driven(X[batch], reference, network, device)
-                answers.append(answer(coupling, X[batch]).cpu().numpy())
-        return np.concatenate(answers)
+    def __getstate__(self):
+        # The reference network follows from the rest; pickles and copies stay small without.
+        state = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_reference"}
 
     def _rest(self, coupling: CouplingOperator, X: Table) -> torch.Tensor:
         """Phases at which the rows of X come to rest under their couplings to the reference."""

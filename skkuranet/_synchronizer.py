@@ -337,6 +337,10 @@ class KuraNetSynchronizer(
                 ConvergenceWarning,
                 stacklevel=2,
             )
+        if edges is None:
+            # Once, for all predictions. That of a graph has all its nodes, of which there may be
+            # too many to couple them in pairs where none are asked for.
+            self._reference_network(X)
         return self
 
     def predict(self, X):

@@ -1,7 +1,7 @@
 """Node features to coupling operators (torch only)."""
 
 from skkuranet.coupling._base import CouplingOperator
-from skkuranet.coupling._build import DEFAULT_MEMORY_BUDGET, couple, couple_driven
+from skkuranet.coupling._build import DEFAULT_MEMORY_BUDGET, couple, couple_driven, driven_by
 from skkuranet.coupling._dense import DenseCoupling
 from skkuranet.coupling._encoding import FourierFeatures
 from skkuranet.coupling._factorized import FactorizedCoupling
@@ -45,6 +45,7 @@ __all__ = [
     "TiledCoupling",
     "couple",
     "couple_driven",
+    "driven_by",
     "product",
     "tile_side",
 ]

@@ -7,16 +7,19 @@ from torch import Tensor, nn
 
 from skkuranet.coupling._base import CouplingOperator
 from skkuranet.coupling._dense import DenseCoupling
+from skkuranet.coupling._factorized import FactorizedCoupling
 from skkuranet.coupling._half import HALF_TYPES, HalfCoupling
 from skkuranet.coupling._low_rank import LowRankNetwork
 from skkuranet.coupling._networks import CouplingNetwork
-from skkuranet.coupling._normalization import Identity, Normalization
+from skkuranet.coupling._normalization import Driven, Identity, Normalization, prepared_at
 from skkuranet.coupling._sparse import NonnegativeSparseCoupling, SparseCoupling
 from skkuranet.coupling._tiled import TiledCoupling, tile_side
 
 DEFAULT_MEMORY_BUDGET = 1 << 30
 
 _EDGES_AT_ONCE = 1 << 16
+# A subclass may make its operator in a way of its own.
+_BY_FACTORS = LowRankNetwork.operator
 
 
 def couple(
@@ -105,16 +108,87 @@ def couple_driven(
     CouplingOperator of shape (m, n)
     """
     normalization = normalization or Identity()
-
-    def between(a: Tensor, b: Tensor) -> CouplingOperator:
-        pairs = reference_edges if a is reference else edges
-        if a is reference and b is not reference and edges is not None:
-            pairs = edges.flip(0)
-        if pairs is None:
-            return raw_coupling(network, a, b, memory_budget, normalization)
-        return _along(network, a, b, pairs)
-
+    between = _Between(
+        network, reference, normalization, memory_budget, edges=edges, among=reference_edges
+    )
     return normalization.driven(between, x, reference)
+
+
+def driven_by(
+    network: nn.Module,
+    reference: Tensor,
+    normalization: Normalization | None = None,
+    *,
+    memory_budget: int = DEFAULT_MEMORY_BUDGET,
+) -> Driven:
+    """Prepare to couple test oscillators to a reference network, as :func:`couple_driven` does.
+
+    What the reference network alone decides is computed once, for all test oscillators.
+
+    Parameters
+    ----------
+    network : CouplingNetwork or Module
+        Maps node features to raw couplings. Its weights must stay as they are.
+    reference : Tensor of shape (n, n_features)
+        Features of the reference network.
+    normalization : Normalization, optional
+        By default the raw couplings act.
+    memory_budget : int, default=2**30
+        Bytes that two copies of a matrix of couplings may take; larger ones are tiled.
+
+    Returns
+    -------
+    callable
+        From features of test oscillators, a Tensor of shape (m, n_features), to their
+        couplings, a CouplingOperator of shape (m, n).
+    """
+    normalization = normalization or Identity()
+    between = _Between(network, reference, normalization, memory_budget)
+    return prepared_at(normalization, between, reference)
+
+
+class _Between:
+    """Raw couplings of test oscillators and a reference network, whose factors are kept."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        reference: Tensor,
+        normalization: Normalization,
+        memory_budget: int,
+        *,
+        edges: Tensor | None = None,
+        among: Tensor | None = None,
+    ) -> None:
+        self._network, self._reference = network, reference
+        self._normalization, self._memory_budget = normalization, memory_budget
+        self._edges, self._among = edges, among
+        self._kept: tuple[Tensor, Tensor] | None = None
+
+    def __call__(self, a: Tensor, b: Tensor) -> CouplingOperator:
+        """Return the raw couplings of targets ``a`` to sources ``b``."""
+        network, pairs = self._network, self._pairs(a, b)
+        if pairs is not None:
+            return _along(network, a, b, pairs)
+        if isinstance(network, LowRankNetwork) and type(network).operator is _BY_FACTORS:
+            _check_factors(network, a, b, self._memory_budget, self._normalization)
+            left, right = self._factors(network, a)[0], self._factors(network, b)[1]
+            return FactorizedCoupling(left, right)
+        return raw_coupling(network, a, b, self._memory_budget, self._normalization)
+
+    def _pairs(self, a: Tensor, b: Tensor) -> Tensor | None:
+        if a is not self._reference:
+            return self._edges
+        if b is self._reference or self._edges is None:
+            return self._among
+        return self._edges.flip(0)
+
+    def _factors(self, network: LowRankNetwork, x: Tensor) -> tuple[Tensor, Tensor]:
+        if x is not self._reference:
+            return network.factors(x)
+        if self._kept is None:
+            self._kept = network.factors(x)
+        return self._kept
 
 
 def _half(
@@ -164,19 +238,11 @@ def raw_coupling(
     normalization: Normalization,
 ) -> CouplingOperator:
     """Couplings of targets to sources as the network says, which are to be normalised."""
+    if isinstance(network, LowRankNetwork):
+        _check_factors(network, x, y, memory_budget, normalization)
     n, p = x.shape[-2], y.shape[-2]
     stored = getattr(network, "stores_pairs", True)
-    size = next((w.element_size() for w in network.parameters()), x.element_size())
-    n_networks = x.shape[:-2].numel()
-    if isinstance(network, LowRankNetwork):
-        copies = getattr(normalization, "factor_copies", 3)
-        needed = copies * n_networks * (n + p) * network.n_factors * size
-        if needed > memory_budget:
-            raise ValueError(
-                f"Factors of {n} x {p} couplings need {needed} bytes, more than memory_budget="
-                f"{memory_budget}. Raise memory_budget, or share the network out among processes "
-                "(skkuranet.distributed)."
-            )
+    size, n_networks = _number_size(network, x), x.shape[:-2].numel()
     if not stored or 2 * n_networks * n * p * size <= memory_budget:
         return _operator(network, x, y)
     widest = max([p.shape[0] for p in network.parameters() if p.ndim], default=1)
@@ -191,6 +257,30 @@ def raw_coupling(
     features = {id(f): f for f in (x, y) if f.requires_grad}
     leaves = (*network.parameters(), *features.values())
     return TiledCoupling(block, leaves, (*x.shape[:-2], n, p), side)
+
+
+def _check_factors(
+    network: LowRankNetwork,
+    x: Tensor,
+    y: Tensor,
+    memory_budget: int,
+    normalization: Normalization,
+) -> None:
+    """Raise ValueError if the factors of two sets of nodes are too large to be normalised."""
+    n, p, n_networks = x.shape[-2], y.shape[-2], x.shape[:-2].numel()
+    copies = getattr(normalization, "factor_copies", 3)
+    needed = copies * n_networks * (n + p) * network.n_factors * _number_size(network, x)
+    if needed > memory_budget:
+        raise ValueError(
+            f"Factors of {n} x {p} couplings need {needed} bytes, more than memory_budget="
+            f"{memory_budget}. Raise memory_budget, or share the network out among processes "
+            "(skkuranet.distributed)."
+        )
+
+
+def _number_size(network: nn.Module, x: Tensor) -> int:
+    """Bytes of a number that a network computes with."""
+    return next((w.element_size() for w in network.parameters()), x.element_size())
 
 
 def _along(network: nn.Module, x: Tensor, y: Tensor, edges: Tensor) -> SparseCoupling:

@@ -18,6 +18,7 @@ from skkuranet.coupling._base import CouplingOperator
 from skkuranet.coupling._products import product
 
 Between = Callable[[Tensor, Tensor], CouplingOperator]
+Driven = Callable[[Tensor], CouplingOperator]
 
 _TINY = 1e-12
 
@@ -45,18 +46,44 @@ class Normalization(ABC):
             What acts.
         """
 
-    @abstractmethod
-    def driven(self, between: Between, x: Tensor, reference: Tensor) -> CouplingOperator:
-        """Normalise the couplings of test oscillators to a reference network.
+    def at(self, between: Between, reference: Tensor) -> Driven:
+        """Prepare to normalise the couplings of test oscillators to a reference network.
 
         Test oscillators are driven by the network and do not act back on it, so each
-        row depends on its own features alone.
+        row depends on its own features alone. What the network alone decides is computed here,
+        once for all test oscillators. A subclass defines this method, or :meth:`driven`.
 
         Parameters
         ----------
         between : callable
             ``between(a, b)`` returns the raw couplings of targets with features ``a`` to
             sources with features ``b``.
+        reference : Tensor of shape (n, n_features)
+            Features of the reference network.
+
+        Returns
+        -------
+        callable
+            From features of test oscillators, a Tensor of shape (m, n_features), to their
+            couplings, a CouplingOperator of shape (m, n).
+
+        Raises
+        ------
+        NotImplementedError
+            If the subclass defines neither.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} does not say how a reference network drives others; define "
+            "at(between, reference) or driven(between, x, reference)."
+        )
+
+    def driven(self, between: Between, x: Tensor, reference: Tensor) -> CouplingOperator:
+        """Normalise the couplings of test oscillators to a reference network.
+
+        Parameters
+        ----------
+        between : callable
+            As in :meth:`at`.
         x : Tensor of shape (m, n_features)
             Features of the test oscillators.
         reference : Tensor of shape (n, n_features)
@@ -66,6 +93,7 @@ class Normalization(ABC):
         -------
         CouplingOperator of shape (m, n)
         """
+        return self.at(between, reference)(x)
 
 
 @dataclass(frozen=True)
@@ -109,19 +137,28 @@ class InDegree(Normalization):
         raw = raw.scale(self._inverse_degree(raw) * self._share, None)
         return raw.add(raw.transpose()) if self.symmetrize else raw
 
-    def driven(self, between: Between, x: Tensor, reference: Tensor) -> CouplingOperator:
-        """Normalise the couplings of test oscillators to a reference network."""
-        raw = between(x, reference)
+    def at(self, between: Between, reference: Tensor) -> Driven:
+        """Prepare to normalise the couplings of test oscillators to a reference network."""
         network = between(reference, reference).without_self_coupling()
-        scale, own = self._density_scale(network), self._density_scale(raw)
+        scale = self._density_scale(network)
         if scale is not None:
-            raw, network = raw.scale(own, scale), network.scale(scale, scale)
-        coupling = raw.scale(self._inverse_degree(raw) * self._share, None)
-        if not self.symmetrize:
-            return coupling
-        reverse = between(reference, x).scale(scale, own)
-        back = reverse.scale(self._inverse_degree(network) * self._share, None)
-        return coupling.add(back.transpose())
+            network = network.scale(scale, scale)
+        back = self._inverse_degree(network) * self._share
+        # The couplings among the reference oscillators themselves are not needed any more.
+        del network
+
+        def driven(x: Tensor) -> CouplingOperator:
+            raw = between(x, reference)
+            own = self._density_scale(raw)
+            if own is not None:
+                raw = raw.scale(own, scale)
+            coupling = raw.scale(self._inverse_degree(raw) * self._share, None)
+            if not self.symmetrize:
+                return coupling
+            reverse = between(reference, x).scale(scale, own).scale(back, None)
+            return coupling.add(reverse.transpose())
+
+        return driven
 
     @property
     def _share(self) -> float:
@@ -160,10 +197,10 @@ class Balanced(Normalization):
         raw = raw.scale(None, raw.source_density().reciprocal())
         return _unit_rows(raw)
 
-    def driven(self, between: Between, x: Tensor, reference: Tensor) -> CouplingOperator:
-        """Normalise the couplings of test oscillators to a reference network."""
-        density = between(reference[:0], reference).source_density()
-        return _unit_rows(between(x, reference).scale(None, density.reciprocal()))
+    def at(self, between: Between, reference: Tensor) -> Driven:
+        """Prepare to normalise the couplings of test oscillators to a reference network."""
+        weight = between(reference[:0], reference).source_density().reciprocal()
+        return lambda x: _unit_rows(between(x, reference).scale(None, weight))
 
 
 @dataclass(frozen=True)
@@ -207,16 +244,20 @@ class MeanDegree(Normalization):
         evened, factor = self._evened(raw)
         return raw.scale(evened * factor, evened)
 
-    def driven(self, between: Between, x: Tensor, reference: Tensor) -> CouplingOperator:
-        """Normalise the couplings of test oscillators to a reference network."""
-        raw, network = between(x, reference), between(reference, reference)
+    def at(self, between: Between, reference: Tensor) -> Driven:
+        """Prepare to normalise the couplings of test oscillators to a reference network."""
+        network = between(reference, reference)
         log_mass = network.log_mass() - math.log(network.population * self.average_degree)
-        raw = raw.positive(log_mass)
         if self.density_exponent == 0.0:
-            return raw
+            return lambda x: between(x, reference).positive(log_mass)
         evened, factor = self._evened(network.positive(log_mass).without_self_coupling())
-        own = _sum_of_rows(raw).clamp_min(_TINY) ** -self.density_exponent
-        return raw.scale(own * factor, evened)
+
+        def driven(x: Tensor) -> CouplingOperator:
+            raw = between(x, reference).positive(log_mass)
+            own = _sum_of_rows(raw).clamp_min(_TINY) ** -self.density_exponent
+            return raw.scale(own * factor, evened)
+
+        return driven
 
     def _evened(self, coupling: CouplingOperator) -> tuple[Tensor, Tensor]:
         """Factors of the nodes, and of all couplings to restore their mean degree."""
@@ -234,9 +275,9 @@ class Identity(Normalization):
         """Return the raw couplings."""
         return raw
 
-    def driven(self, between: Between, x: Tensor, reference: Tensor) -> CouplingOperator:
-        """Return the raw couplings of test oscillators to a reference network."""
-        return between(x, reference)
+    def at(self, between: Between, reference: Tensor) -> Driven:
+        """Return what makes the raw couplings of test oscillators to a reference network."""
+        return lambda x: between(x, reference)
 
 
 @dataclass(frozen=True)
@@ -252,9 +293,36 @@ class PerSource(Normalization):
         share = torch.full(raw.shape[:-1], 1.0 / raw.population, dtype=raw.dtype, device=raw.device)
         return raw.scale(share, None)
 
-    def driven(self, between: Between, x: Tensor, reference: Tensor) -> CouplingOperator:
-        """Normalise the couplings of test oscillators to a reference network."""
-        return self(between(x, reference))
+    def at(self, between: Between, reference: Tensor) -> Driven:
+        """Prepare to normalise the couplings of test oscillators to a reference network."""
+        return lambda x: self(between(x, reference))
+
+
+def prepared_at(normalization: Normalization, between: Between, reference: Tensor) -> Driven:
+    """What :meth:`Normalization.at` returns, or the same by :meth:`Normalization.driven`.
+
+    Whichever the class nearest to that of ``normalization`` defines, as it may differ from what
+    it inherits.
+
+    Parameters
+    ----------
+    normalization : Normalization
+    between : callable
+        As in :meth:`Normalization.at`.
+    reference : Tensor of shape (n, n_features)
+        Features of the reference network.
+
+    Returns
+    -------
+    callable
+        From features of test oscillators to their couplings.
+    """
+    for kind in type(normalization).__mro__:
+        if "at" in vars(kind):
+            return normalization.at(between, reference)
+        if "driven" in vars(kind):
+            break
+    return lambda x: normalization.driven(between, x, reference)
 
 
 def _sum_of_rows(coupling: CouplingOperator) -> Tensor:

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from skkuranet.coupling._build import couple_driven
+from skkuranet.coupling._build import driven_by
 from skkuranet.coupling._low_rank import LowRankNetwork
 from skkuranet.coupling._networks import CouplingNetwork
-from skkuranet.coupling._normalization import Normalization
+from skkuranet.coupling._normalization import Driven, Normalization
 
 
 class NystromNetwork(LowRankNetwork):
@@ -61,11 +61,13 @@ class NystromNetwork(LowRankNetwork):
                 f"rank must lie between 1 and the number of landmarks {len(landmarks)}, got {rank}."
             )
         self.network, self.normalization = copy.deepcopy(network).eval(), normalization
+        # What the landmarks alone decide, once it is needed.
+        self._to_landmarks: Driven | None = None
         self.register_buffer("landmarks", landmarks.clone())
         self.requires_grad_(False)
         with torch.no_grad():
             exact = copy.deepcopy(self.network).double()
-            among = _to_landmarks(exact, normalization, landmarks, landmarks)
+            among = len(landmarks) * _driven(exact, normalization, landmarks)(landmarks).dense()
         # Landmarks couple to themselves here, which shifts their degrees a little.
         if (among - among.mT).norm() > (0.02 + 2.0 / len(landmarks)) * among.norm():
             raise ValueError(
@@ -87,24 +89,32 @@ class NystromNetwork(LowRankNetwork):
 
     def embed(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the left and right factors of nodes, through their couplings to landmarks."""
-        felt = _to_landmarks(self.network, self.normalization, x, self.landmarks)
-        felt = felt.to(self.left.dtype)
+        if self._to_landmarks is None:
+            self._to_landmarks = _driven(self.network, self.normalization, self.landmarks)
+        felt = (len(self.landmarks) * self._to_landmarks(x).dense()).to(self.left.dtype)
         return felt @ self.left, felt @ self.right
+
+    def __getstate__(self) -> dict[str, object]:
+        # A copy has weights of its own.
+        return {**vars(self), "_to_landmarks": None}
+
+    def _load_from_state_dict(self, *args: object, **options: object) -> None:
+        super()._load_from_state_dict(*args, **options)
+        self._to_landmarks = None
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> NystromNetwork:
         exact = self.landmarks
         super()._apply(fn, recurse)
+        self._to_landmarks = None
         self.landmarks = exact.to(self.landmarks.device)
         return self
 
 
-def _to_landmarks(
-    network: nn.Module, normalization: Normalization, x: Tensor, landmarks: Tensor
-) -> Tensor:
-    """Couplings of nodes to landmarks that drive them, times the number of landmarks."""
-    if not isinstance(network, CouplingNetwork):
-        # Ours see features in double precision, others in that of their weights.
-        dtype = next((p.dtype for p in network.parameters()), torch.float32)
-        x, landmarks = x.to(dtype), landmarks.to(dtype)
-    felt = couple_driven(network, x, landmarks, normalization).dense()
-    return len(landmarks) * felt
+def _driven(network: nn.Module, normalization: Normalization, landmarks: Tensor) -> Driven:
+    """From nodes to their couplings to landmarks that drive them."""
+    if isinstance(network, CouplingNetwork):
+        return driven_by(network, landmarks, normalization)
+    # Ours see features in double precision, others in that of their weights.
+    dtype = next((p.dtype for p in network.parameters()), torch.float32)
+    driven = driven_by(network, landmarks.to(dtype), normalization)
+    return lambda x: driven(x.to(dtype))
