@@ -567,7 +567,7 @@ class KuraNetClusterer(
 
     def _by_pulls(self, X):
         if self._pull_readout is None:
-            return self._of_network(X, MembershipNetwork.log_probabilities)
+            return self._reference_network(X).says(X, MembershipNetwork.log_probabilities)
         return self._pull_readout.log_probabilities(self._pulls_of_classes(X))
 
     def _by_kmeans(self, X):

@@ -9,22 +9,18 @@ from numbers import Integral
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import StrOptions
 
-from skkuranet._arrays import device_for, on_host
+from skkuranet._arrays import on_host
 from skkuranet._base import KuraNetBase, Lesson
 from skkuranet._messages import plain, warn_caller
 from skkuranet._readout import PhaseReadout, PullReadout, cluster_phases, merged_classes, phasors
 from skkuranet._recipes import CLUSTERING, CLUSTERING_NORMALIZATIONS
 from skkuranet._simulation import LIMIT_TIME, steps_in
-from skkuranet._tools import to_tensor
 from skkuranet.coupling import MembershipNetwork, Normalization
 from skkuranet.losses import cluster_synchrony_loss
 from skkuranet.objectives import ClusterObjective
 
-# Rows that a coupling network is asked of at once.
-_ROWS_AT_ONCE = 1 << 15
 # Initial phases that are tried, and the loss at which no others are.
 _STARTS, _IN_SPLAY = 3, 0.01
 
@@ -169,25 +165,9 @@ class ClusteringBase(KuraNetBase):
             made["_pull_readout"] = PullReadout(trained._pulls_of_classes(rows), true, shares)
         return made
 
-    def _of_network(self, X, answer):
-        """What the coupling network says of the rows of X, in double precision."""
-        device = device_for(self.device, X)
-        with torch.no_grad():
-            network = self._network_on(device, torch.float64)
-            parts = [
-                answer(network, to_tensor(X[rows], network, device)).cpu().numpy()
-                for rows in gen_batches(len(X), _ROWS_AT_ONCE)
-            ]
-        return np.concatenate(parts)
-
     def _pulls_of_classes(self, X):
         """Pull of the labelled reference rows of each class on the rows of X, (n, n_classes)."""
-        members = torch.as_tensor(on_host(self._reference_members))
-
-        def exerted(coupling, rows):
-            return coupling.matvec(members.to(coupling.device)).mT
-
-        return self._driven(X, exerted)
+        return self._reference_network(X).drive(X, on_host(self._reference_members))
 
 
 def _reference_rows(codes, n_classes, n_reference, rng):

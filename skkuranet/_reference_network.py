@@ -17,6 +17,8 @@ Answer = Callable[[CouplingOperator, Table], Tensor]
 
 # Pairs of a new row and a reference oscillator that are coupled at once.
 _PAIRS_PER_BATCH = 1 << 22
+# Rows that the coupling network is asked about at once.
+_ROWS = 1 << 15
 # What may be made anew and still be the same.
 _PLAIN = (int, float, str, torch.device)
 
@@ -100,6 +102,29 @@ class ReferenceNetwork:
                 coupling = self._couplings(to_tensor(rows, self._network, self._device))
                 found.append(answer(coupling, rows).cpu().numpy())
         return np.concatenate(found)
+
+    def says(self, X: Table, answer: Callable[[nn.Module, Tensor], Tensor]) -> np.ndarray:
+        """Ask something of the coupling network about rows, a bounded number of rows at once.
+
+        Parameters
+        ----------
+        X : ndarray or Tensor of shape (m, n_features)
+            Any rows.
+        answer : callable
+            ``answer(network, rows)`` returns a tensor with an entry for each row.
+
+        Returns
+        -------
+        ndarray of shape (m, ...)
+        """
+        with torch.no_grad():
+            parts = [
+                answer(
+                    self._network, to_tensor(X[first : first + _ROWS], self._network, self._device)
+                )
+                for first in range(0, len(X), _ROWS)
+            ]
+        return torch.cat(parts).cpu().numpy()
 
     def drive(self, X: Table, sources: np.ndarray | Tensor) -> np.ndarray:
         r"""Return what the network exerts on rows, :math:`\sum_j K(x, x_j)\, s_{kj}`.

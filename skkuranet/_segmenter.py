@@ -130,8 +130,8 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, LabellingMixin, GroupingMixi
     random_state : int, RandomState instance or None, default=None
         Source of initial weights, networks and phases.
     verbose : bool, int or None, default=None
-        Print the loss every 50 iterations, and how far predictions are. None says how far a fit is, every ten
-        seconds from the tenth on; 0 is silent.
+        Print the loss every 50 iterations, and how far predictions are. None says how far a fit
+        is, every ten seconds from the tenth on; 0 is silent.
     checkpoint : str or path-like, default=None
         File, by the number of its restart, in which fit keeps the state of training. A fit that
         was killed and is called again with the same data, parameters and ``random_state``, a
