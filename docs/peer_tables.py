@@ -70,6 +70,26 @@ def probabilities(content):
     return csv_table(word, header, body)
 
 
+def brier(content):
+    models = [m for m in present(content["tables"]) if m != "svc"]
+    body = [[e["data_set"], *(cell(e, m, "brier", 4) for m in models)] for e in content["tables"]]
+    return csv_table("Brier score on test rows", ["", *(NAMES[m] for m in models)], body)
+
+
+def tuning(content):
+    body = [
+        [
+            f"``{row['change']}``",
+            f"{row['accuracy']:+.4f}",
+            f"× {row['log_loss']:.2f}",
+            f"× {row['time']:.1f}",
+        ]
+        for row in content["rows"]
+    ]
+    header = ["", "accuracy", "log loss", "time of a fit"]
+    return csv_table("What a parameter does, beside the defaults", header, body)
+
+
 def seconds(content):
     models = present(content["tables"])
     body = [

@@ -315,6 +315,8 @@ WHOLE = {
     "synchrony_relation": ("global_synchrony", synchrony_relation),
     "synchrony_limits": ("synchrony_limits", synchrony_limits),
     "scaling": ("distributed_scaling", scale_tables.scaling),
+    "tables_brier": ("tables", peer_tables.brier),
+    "tuning": ("tuning", peer_tables.tuning),
     "tables_about": ("tables", peer_tables.about),
     "tables_accuracy": ("tables", peer_tables.accuracy),
     "tables_probabilities": ("tables", peer_tables.probabilities),
