@@ -1,6 +1,6 @@
-"""What the parameters of the clusterer do to tables: accuracy, log loss and time beside its defaults.
+"""What the parameters of the clusterer do to tables: accuracy, log loss and time.
 
-Ten tables of ``benchmarks/tables.py``, on one thread.
+Beside its defaults, on ten tables of ``benchmarks/tables.py`` and one thread.
 
     python benchmarks/tuning.py
 """
