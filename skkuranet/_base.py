@@ -136,6 +136,8 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
         return hasattr(self, "reference_phases_")
 
     def _sizes(self) -> tuple[int, ...]:
+        if self.hidden_layer_sizes is None:
+            return self._recipes[self.coupling].sizes
         sizes = tuple(self.hidden_layer_sizes)
         if not sizes or not all(isinstance(s, Integral) and s > 0 for s in sizes):
             raise ValueError(

@@ -20,22 +20,18 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from skkuranet._arrays import as_given, check_library, empty_like, on_host
 from skkuranet._base import Lesson
 from skkuranet._clustering import ClusteringBase
-from skkuranet._curriculum import ClosedForm, Curriculum
+from skkuranet._curriculum import Curriculum
 from skkuranet._distinct import distinct_rows
 from skkuranet._readout import phasors
 from skkuranet._targets import check_classes, check_labelled
 from skkuranet._tools import random_source
 from skkuranet.coupling import MembershipNetwork
 
-# Labelled rows for which regularisation is what weight_decay says, and how far it may go.
-_ROWS, _LEAST_DECAY, _MOST_DECAY = 1000, 0.02, 5.0
 # Nodes of networks drawn for training, at least and for each class.
 _NETWORK, _NODES_PER_CLASS = 100, 5
 # Iterations of couplings that learn through trajectories alone, and of those that need them for
-# how classes act on one another; how often the limit is looked at, and in vain.
-_ITERATIONS, _TRAJECTORIES, _CHECK_EVERY, _STALL = 600, 100, 10, 1
-# Peak learning rate through trajectories, as a share of that in closed form.
-_THROUGH_TRAJECTORIES = 0.3
+# how classes act on one another; looks at the limit that may be in vain.
+_ITERATIONS, _TRAJECTORIES, _STALL = 600, 100, 1
 # How often closed form goes through the table, and its iterations at least and at most.
 _EPOCHS, _CLOSED = 80, (150, 3000)
 # Labelled rows from which on a tenth is held out to calibrate probabilities.
@@ -70,9 +66,9 @@ class KuraNetClusterer(
         them, linear in the number of oscillators. ``"pairwise"``: the paper's
         perceptron on both rows, quadratic. Or a module; see
         :class:`skkuranet.coupling.CouplingNetwork` for what it must provide.
-    hidden_layer_sizes : array-like of int, default=(64, 64)
-        Widths of the hidden layers, of each of the four perceptrons where couplings are
-        factorised.
+    hidden_layer_sizes : array-like of int, default=None
+        Widths of the hidden layers. None is (64, 64) for each of the four perceptrons of factorised
+        couplings, and (128, 128) for pairwise ones.
     rank : int, default=None
         Number of blocks of the factorised network, at most: twice the number of classes or more
         for two blocks in each class, else one. None makes two for four classes, where one does not
@@ -116,8 +112,8 @@ class KuraNetClusterer(
         Whether closed form ends when the loss on rows that were left out no longer falls, and
         trajectories when that at the limit no longer does.
     n_iter_no_change : int, default=4
-        Looks at the rows left out, 25 iterations apart, without progress before the learning rate
-        falls.
+        Looks at the rows left out, 25 iterations or all rows apart, without progress before the
+        learning rate falls.
     n_init : int, default=1
         Number of networks trained; the best is kept. A module passed as ``coupling``
         starts every one of them with its own weights.
@@ -220,7 +216,7 @@ class KuraNetClusterer(
         self,
         coupling="factorized",
         *,
-        hidden_layer_sizes=(64, 64),
+        hidden_layer_sizes=None,
         rank=None,
         normalization="auto",
         readout="pulls",
@@ -474,13 +470,6 @@ class KuraNetClusterer(
         seed = self.random_state if random_state is None else random_state
         return self._limit_loss(X, codes, len(classes), random_source(seed))
 
-    @property
-    def _in_closed_form(self):
-        """Whether classes are learned before trajectories."""
-        if self.warm_start and hasattr(self, "coupling_"):
-            return isinstance(self.coupling_, MembershipNetwork)
-        return isinstance(self.coupling, str) and self._recipes[self.coupling].in_closed_form
-
     def _size_of_networks(self, n_classes):
         if self.network_size == "auto":
             return max(_NETWORK, _NODES_PER_CLASS * n_classes)
@@ -492,32 +481,24 @@ class KuraNetClusterer(
             super()._curriculum(lesson),
             network_size=size,
             n_iterations=_ITERATIONS if self.max_iter is None else self.max_iter,
-            learning_rate=_THROUGH_TRAJECTORIES * self.learning_rate_init,
         )
         if not self._in_closed_form:
             # Stopping waits for a third of the schedule, however long that is.
             return dataclasses.replace(plan, check_every=max(25, plan.n_iterations // 24))
         stops = self.early_stopping and self.tol > 0
-        n_rows = self.batch_size * size
         if self.max_iter is None:
-            n_batches = np.ceil(lesson.n_labelled / n_rows)
+            n_batches = np.ceil(lesson.n_labelled / (self.batch_size * size))
             before, after = int(np.clip(_EPOCHS * n_batches, *_CLOSED)), _TRAJECTORIES
         else:
             before = max(1, 2 * self.max_iter // 3)
             after = self.max_iter - before
-        return dataclasses.replace(
+        return self._after_closed_form(
             plan,
-            n_iterations=after,
-            check_every=_CHECK_EVERY,
-            patience=1,
-            limit_resolution=0.0,
+            after,
+            before,
+            lesson.n_labelled,
+            patience=self.n_iter_no_change if stops else None,
             stall=_STALL if stops else None,
-            closed_form=ClosedForm(
-                before,
-                n_rows,
-                self.learning_rate_init,
-                patience=self.n_iter_no_change if stops else None,
-            ),
         )
 
     def _of_training(self, result):
@@ -554,9 +535,7 @@ class KuraNetClusterer(
     def _decay(self, weights):
         """Factor of ``weight_decay``: few rows cannot outweigh a prior as many do."""
         # Kish's number of rows that would say as much if all counted alike.
-        n_rows = weights.sum() ** 2 / np.sum(weights**2)
-        limits = (_LEAST_DECAY, _MOST_DECAY) if self._in_closed_form else (1.0, 10.0)
-        return float(np.clip(_ROWS / n_rows, *limits))
+        return self._share_of_decay(weights.sum() ** 2 / np.sum(weights**2))
 
     def _loss_at_limit(self, X, seed):
         codes = self._codes_of(self._labels(X))

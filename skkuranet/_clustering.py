@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import functools
 from numbers import Integral
 
@@ -13,6 +14,7 @@ from sklearn.utils._param_validation import StrOptions
 
 from skkuranet._arrays import on_host
 from skkuranet._base import KuraNetBase, Lesson
+from skkuranet._curriculum import ClosedForm
 from skkuranet._messages import plain, warn_caller
 from skkuranet._readout import PhaseReadout, PullReadout, cluster_phases, merged_classes, phasors
 from skkuranet._recipes import CLUSTERING, CLUSTERING_NORMALIZATIONS
@@ -21,6 +23,12 @@ from skkuranet.coupling import MembershipNetwork, Normalization
 from skkuranet.losses import cluster_synchrony_loss
 from skkuranet.objectives import ClusterObjective
 
+# Peak learning rate through trajectories, as a share of that in closed form.
+_THROUGH_TRAJECTORIES = 0.3
+# Iterations between looks at the limit, and at rows left out, at least.
+_CHECK_EVERY, _LOOK_EVERY = 10, 25
+# Labelled rows for which regularisation is what weight_decay says, and how far it may go.
+_ROWS, _DECAY, _DECAY_IN_CLOSED_FORM = 1000, (1.0, 10.0), (0.02, 5.0)
 # Initial phases that are tried, and the loss at which no others are.
 _STARTS, _IN_SPLAY = 3, 0.01
 
@@ -32,6 +40,7 @@ class ClusteringBase(KuraNetBase):
 
     _parameter_constraints: dict = {
         **KuraNetBase._parameter_constraints,
+        "hidden_layer_sizes": ["array-like", None],
         "normalization": [StrOptions({"auto", "balanced", "in_degree", "none"}), Normalization],
     }
 
@@ -63,6 +72,44 @@ class ClusteringBase(KuraNetBase):
                 n_labelled=int(np.sum(codes >= 0)),
                 **options,
             )
+        )
+
+    @property
+    def _in_closed_form(self):
+        """Whether classes are learned before trajectories."""
+        if self.warm_start and hasattr(self, "coupling_"):
+            return isinstance(self.coupling_, MembershipNetwork)
+        return isinstance(self.coupling, str) and self._recipes[self.coupling].in_closed_form
+
+    def _share_of_decay(self, n_rows):
+        """Factor of ``weight_decay``: few rows cannot outweigh a prior as many do."""
+        limits = _DECAY_IN_CLOSED_FORM if self._in_closed_form else _DECAY
+        return float(np.clip(_ROWS / n_rows, *limits))
+
+    def _curriculum(self, lesson):
+        plan = super()._curriculum(lesson)
+        # Gradients of trajectories vary more than those of labels.
+        rate = _THROUGH_TRAJECTORIES * self.learning_rate_init
+        return dataclasses.replace(plan, learning_rate=rate)
+
+    def _after_closed_form(self, plan, after, before, n_labelled, *, patience, stall):
+        """The plan of training with ``before`` iterations in closed form, and ``after`` others."""
+        n_rows = plan.batch_size * plan.network_size
+        return dataclasses.replace(
+            plan,
+            n_iterations=after,
+            check_every=_CHECK_EVERY,
+            patience=1,
+            limit_resolution=0.0,
+            stall=stall,
+            closed_form=ClosedForm(
+                before,
+                n_rows,
+                self.learning_rate_init,
+                # A look before all rows have been gone through says little.
+                check_every=max(_LOOK_EVERY, n_labelled // n_rows),
+                patience=patience,
+            ),
         )
 
     def _warn_of_lost_classes(self, result, missed=()):

@@ -43,6 +43,8 @@ class Committee:
         Of the weights, decoupled.
     generator : torch.Generator
         On the CPU; the only source of randomness.
+    feature_noise : float, default=0.0
+        On the features of each mini-batch, in standard deviations.
     """
 
     def __init__(
@@ -54,11 +56,13 @@ class Committee:
         plan: ClosedForm,
         weight_decay: float,
         generator: torch.Generator,
+        feature_noise: float = 0.0,
     ) -> None:
         self.network, self.plan, self.generator = network, plan, generator
         known = (labels >= 0).nonzero().flatten()
         with torch.no_grad():
             self.seen = network.seen(features[known])
+        self.features, self.noise = features[known], feature_noise * features.std(0, correction=0)
         self.labels = labels[known]
         self.weights = weights[known].to(self.seen.dtype)
         self.weights = self.weights / self.weights.mean()
@@ -90,7 +94,7 @@ class Committee:
     def step(self) -> float:
         """Do one iteration; return its loss."""
         rows = self._draw()
-        logits = self.network.logits(self.seen[rows])
+        logits = self.network.logits(self._noisy(rows))
         each = nn.functional.cross_entropy(
             logits.flatten(0, 1), self.labels[rows].flatten(), reduction="none"
         )
@@ -192,6 +196,15 @@ class Committee:
         rows = self.order[:, self.place : self.place + self.batch]
         self.place += self.batch
         return rows
+
+    @torch.no_grad()
+    def _noisy(self, rows: Tensor) -> Tensor:
+        """What the members see of rows, with noise on the features where it is wanted."""
+        if not bool(self.noise.any()):
+            return self.seen[rows]
+        features = self.features[rows]
+        drawn = torch.randn(features.shape, generator=self.generator, dtype=features.dtype)
+        return self.network.seen(features + self.noise * drawn.to(features.device))
 
     def _rate(self) -> float:
         """Learning rate: a warm-up, the peak, and a cosine from where cooling begins."""

@@ -52,7 +52,8 @@ class LabellingMixin:
             codes,
             classes,
             "mask",
-            weight_decay=self.weight_decay,
+            weight_decay=self.weight_decay
+            * (self._share_of_decay(spread) if self._in_closed_form else 1.0),
             sharpness=final_sharpness(spread),
             feature_noise=(
                 feature_noise(spread) if self.feature_noise == "auto" else self.feature_noise

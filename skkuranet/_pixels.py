@@ -21,6 +21,7 @@ from skkuranet._images import (
 )
 from skkuranet._readout import phasors
 from skkuranet._smoothing import guided_filter
+from skkuranet.coupling import MembershipNetwork
 
 # Pixels that are answered for at once.
 _PIXELS_AT_ONCE = 1 << 18
@@ -95,7 +96,16 @@ class PixelMixin:
         return X, image.shape[:2]
 
     def _segments(self, image):
-        return self.classes_[self._pulls(self._reference_members, image).argmax(axis=-1)]
+        """The label of the segment that pulls each pixel most, of what its neighbours say."""
+        if self._pull_readout is None:
+            found = self._smoothed(self._by_pixel(self._probabilities, image), image)
+        else:
+            found = self._pulls(self._reference_members, image)
+        return self.classes_[found.argmax(axis=-1)]
+
+    def _probabilities(self, X):
+        found = self._reference_network(X).says(X, MembershipNetwork.log_probabilities)
+        return np.exp(found).astype(np.float32)
 
     def _phases(self, image):
         field = self._pulls(phasors(self.reference_phases_).T, image)
@@ -107,7 +117,10 @@ class PixelMixin:
         def exerted(X):
             return self._reference_network(X).drive(X, sources).astype(np.float32)
 
-        pulls = self._by_pixel(exerted, image)
+        return self._smoothed(self._by_pixel(exerted, image), image)
+
+    def _smoothed(self, pulls, image):
+        """What is said of each pixel, with what is said of those near it and like it."""
         pulls = gaussian_filter(pulls, self.smoothing_, axes=(0, 1))
         if not self.guidance_:
             return pulls

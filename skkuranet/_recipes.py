@@ -35,11 +35,14 @@ class CouplingRecipe:
         Where the user has a choice.
     in_closed_form : bool, default=False
         Whether the network learns classes before any trajectory.
+    sizes : tuple of int, default=(128, 128)
+        Widths of its hidden layers, where the user says nothing.
     """
 
     build: Callable[[KuraNetBase, Lesson, torch.Generator], nn.Module]
     normalizations: Mapping[str, Normalization] = field(default_factory=dict)
     in_closed_form: bool = False
+    sizes: tuple[int, ...] = (128, 128)
 
 
 def _shape(
@@ -57,12 +60,6 @@ def _members(estimator: KuraNetBase, lesson: Lesson, generator: torch.Generator)
     halves = k == 4 if estimator.rank is None else estimator.rank >= 2 * k
     (n_features, sizes), options = _shape(estimator, lesson, generator)
     return MembershipNetwork(n_features, sizes, n_classes=k, n_parts=2 if halves else 1, **options)
-
-
-def _blocks(estimator: KuraNetBase, lesson: Lesson, generator: torch.Generator) -> nn.Module:
-    rank = max(16, 2 * lesson.n_groups) if estimator.rank is None else estimator.rank
-    shape, options = _shape(estimator, lesson, generator)
-    return FactorizedNetwork(*shape, rank=rank, sharpness=float(lesson.sharpness), **options)
 
 
 def _likeness(estimator: KuraNetBase, lesson: Lesson, generator: torch.Generator) -> nn.Module:
@@ -97,15 +94,19 @@ _LOW_RANK = {
     "in_degree": InDegree(order=2),
     "none": Identity(),
 }
+_COMMITTEE = CouplingRecipe(_members, _LOW_RANK, in_closed_form=True, sizes=(64, 64))
 _PAIRS = CouplingRecipe(_pairwise, {"auto": InDegree(density_exponent=0.5), **_IN_DEGREE})
 
 CLUSTERING = {
-    "factorized": CouplingRecipe(_members, _LOW_RANK, in_closed_form=True),
+    "factorized": _COMMITTEE,
     "pairwise": _PAIRS,
 }
 
 # Classes of the pixels of images.
-LABELLING = {"factorized": CouplingRecipe(_blocks, _LOW_RANK), "pairwise": _PAIRS}
+LABELLING = {
+    "factorized": _COMMITTEE,
+    "pairwise": _PAIRS,
+}
 
 # Whether two nodes belong together, whatever they belong to.
 GROUPING = {

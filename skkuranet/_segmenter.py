@@ -26,6 +26,9 @@ from skkuranet.metrics import symmetric_best_dice
 # Steps before the trajectory that gradients see, and the share of networks that start near the
 # splay state to the end.
 _BURN_IN, _FINAL_SEEDING = 300, 0.3
+# Labelled pixels from which on closed form ends when those left out say so, and how many looks in
+# vain it takes.
+_DENSE, _LOOKS = 20_000, 4
 # Pixels of the networks that the best weights are chosen by.
 _HELD_OUT = 4000
 
@@ -84,10 +87,12 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, LabellingMixin, GroupingMixi
     coupling : {"factorized", "pairwise"} or torch.nn.Module, default="factorized"
         The coupling network; see :class:`KuraNetClusterer`. Whole images need
         ``"factorized"``, which is linear in the number of pixels.
-    hidden_layer_sizes : array-like of int, default=(128, 128)
-        Widths of the hidden layers.
+    hidden_layer_sizes : array-like of int, default=None
+        Widths of the hidden layers. None is (64, 64) for each of the four perceptrons of factorised
+        couplings, and (128, 128) for pairwise ones and with ``n_segments``.
     rank : int, default=None
-        Number of blocks of the factorised network; None for max(16, 2 n_classes).
+        See :class:`KuraNetClusterer`; with ``n_segments`` the length of the vectors whose likeness
+        couples pixels, 16 by default.
     normalization : {"auto", "balanced", "in_degree", "none"} or Normalization, default="auto"
         How couplings are made independent of the number of oscillators; see
         :class:`KuraNetClusterer`.
@@ -96,19 +101,22 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, LabellingMixin, GroupingMixi
     batch_size : int, default=4
         Networks drawn for each iteration.
     max_iter : int, default=800
-        Iterations of training; its whole schedule scales with it.
-    learning_rate_init : float, default=3e-3
-        Peak learning rate of Adam.
+        Iterations of training at most; its whole schedule scales with it. Where couplings are
+        factorised, an eighth of them at the end goes through trajectories.
+    learning_rate_init : float, default=1e-2
+        Peak learning rate of Adam in closed form; through trajectories it is three tenths of it.
     weight_decay : float, default=0.3
-        Decoupled weight decay of the coupling network.
+        Decoupled weight decay of the coupling network. Factorised couplings have it for labels that
+        say as much as 1,000 pixels here and there; for more it falls in proportion, down to a
+        fiftieth, and for fewer it grows, up to fivefold.
     step_size : float, default=1.0
         Euler step, in units of time.
     n_steps : int, default=60
         Steps of the longest trajectories of training.
     tol : float, default=1e-4
-        Training stops early when the loss at the limit stays below it for eight checks,
-        ``max(25, max_iter // 16)`` iterations apart (25 with ``n_segments``); 0 never stops
-        early.
+        Trajectories stop early when the loss at the limit is below it. Couplings that do not learn
+        in closed form must be so in eight checks, ``max(25, max_iter // 16)`` iterations apart (25
+        with ``n_segments``). 0 never stops early.
     n_init : int, default=1
         Number of networks trained; the best is kept.
     n_jobs : int, default=None
@@ -210,13 +218,13 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, LabellingMixin, GroupingMixi
         smoothing="auto",
         guidance="auto",
         coupling="factorized",
-        hidden_layer_sizes=(128, 128),
+        hidden_layer_sizes=None,
         rank=None,
         normalization="auto",
         network_size=250,
         batch_size=4,
         max_iter=800,
-        learning_rate_init=3e-3,
+        learning_rate_init=1e-2,
         weight_decay=0.3,
         step_size=1.0,
         n_steps=60,
@@ -413,12 +421,24 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, LabellingMixin, GroupingMixi
         if self.n_segments is not None:
             # How well networks of different images are grouped differs more than weights do.
             return dataclasses.replace(plan, limit_resolution=math.inf)
+        plan = dataclasses.replace(plan, n_held_out=max(1, _HELD_OUT // self.network_size))
+        if self._in_closed_form:
+            after = max(1, self.max_iter // 8)
+            dense = lesson.n_labelled >= _DENSE
+            return self._after_closed_form(
+                plan,
+                after,
+                max(1, self.max_iter - after),
+                lesson.n_labelled,
+                # Of few pixels, those left out are too few to tell when to stop.
+                patience=_LOOKS if self.tol > 0 and dense else None,
+                stall=1 if self.tol > 0 else None,
+            )
         return dataclasses.replace(
             plan,
             # Four segments are held apart so weakly that only late states show whether they are.
             burn_in=_BURN_IN,
             final_seeding=_FINAL_SEEDING,
             limit_time=LIMIT_TIME,
-            n_held_out=max(1, _HELD_OUT // self.network_size),
             check_every=max(25, self.max_iter // 16),
         )

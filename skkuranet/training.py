@@ -254,6 +254,7 @@ class _Run:
             plan,
             self.curriculum.weight_decay,
             self.generator,
+            self.curriculum.feature_noise,
         )
 
     def _optimizer(self) -> AdamW:

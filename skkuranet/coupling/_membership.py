@@ -48,7 +48,7 @@ class MembershipNetwork(LowRankNetwork):
         Number of perceptrons.
     n_parts : {1, 2}, default=1
         Blocks of each class.
-    sharpness : float, default=5.0
+    sharpness : float, default=10.0
         Exponent β of the memberships. The larger, the less do nodes near the border between two
         classes lie between their phases.
     activation : {"leaky_relu", "relu", "silu", "tanh"}, default="leaky_relu"
@@ -73,7 +73,7 @@ class MembershipNetwork(LowRankNetwork):
         n_classes: int,
         n_members: int = 4,
         n_parts: int = 1,
-        sharpness: float = 5.0,
+        sharpness: float = 10.0,
         activation: str = "leaky_relu",
         encoding: FourierFeatures | None = None,
         generator: torch.Generator | None = None,
