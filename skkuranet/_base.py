@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import os
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from numbers import Integral, Real
@@ -19,7 +18,7 @@ from torch import Tensor, nn
 
 from skkuranet._arrays import Table, as_given, device_for, mean_and_scale
 from skkuranet._checkpoint import Checkpoint
-from skkuranet._messages import plain
+from skkuranet._messages import plain, warn_caller
 from skkuranet._ranks import working_ranks
 from skkuranet._recipes import CouplingRecipe
 from skkuranet._restarts import train_all
@@ -88,9 +87,9 @@ class Lesson:
     like: object = None
     outdated: tuple[str, ...] = ()
 
-    def completed(self, network: nn.Module, seed: int) -> dict:
-        """All fitted attributes, with those that follow from a trained network."""
-        made = {**self.attributes, **self.complete(network, seed)}
+    def completed(self, network: nn.Module, seed: int, **others: object) -> dict:
+        """All fitted attributes, with those that follow from a trained network, and others."""
+        made = {**self.attributes, **self.complete(network, seed), **others}
         return {
             name: as_given(value, self.like) if isinstance(value, np.ndarray) else value
             for name, value in made.items()
@@ -210,8 +209,9 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
             raise runs[0]
         network, best = min(finite, key=lambda run: (not run[1].converged, run[1].limit_loss))
         # All at once: an interruption leaves the estimator as it was.
-        learned = dict(
-            lesson.completed(network, int(last_seed)),
+        learned = lesson.completed(
+            network,
+            int(last_seed),
             **self._of_training(best),
             loss_curve_=best.loss_curve,
             n_iter_=best.n_iterations,
@@ -230,10 +230,9 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
                 # What is learned is in the estimator now.
                 checkpoint.discard()
         if interrupted:
-            warnings.warn(
+            warn_caller(
                 f"Training was interrupted; the best couplings so far, of {best.n_iterations} "
                 "iterations, are kept. Fit again with warm_start=True to go on.",
                 ConvergenceWarning,
-                stacklevel=3,
             )
         return best

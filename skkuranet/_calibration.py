@@ -33,7 +33,9 @@ def most_likely(
     tuple of float
         a and s.
     """
-    inputs = torch.stack((logits, prior.expand_as(logits)), -1)
+    # In units in which they say something without saying all.
+    spread = float((logits - logits.mean(-1, keepdim=True)).square().mean().sqrt()) or 1.0
+    inputs = torch.stack((logits / spread, prior.expand_as(logits)), -1)
     own = inputs[torch.arange(len(labels), device=labels.device), labels]
     weights = weights.double()
     # One more row, of any class: its inputs are the mean of all.
@@ -43,7 +45,8 @@ def most_likely(
     def loss_at(point: Tensor) -> Tensor:
         return (n_rows * (inputs @ point).logsumexp(-1)).sum() - wanted @ point
 
-    point = torch.tensor([1.0, 0.0], dtype=torch.float64, device=logits.device)
+    # Shares alone: there the loss curves, whatever the logits say.
+    point = torch.tensor([0.0, 1.0], dtype=torch.float64, device=logits.device)
     lowest = loss_at(point)
     for _ in range(_STEPS):
         probability = (inputs @ point).softmax(-1)
@@ -65,4 +68,5 @@ def most_likely(
             break
     scale, share = point.tolist()
     # Logits that say the opposite of what is so say nothing.
-    return max(_SMALLEST_SCALE, scale), share
+    scale, share = (scale, share) if scale > _SMALLEST_SCALE else (_SMALLEST_SCALE, 1.0)
+    return scale / spread, share

@@ -22,6 +22,7 @@ from skkuranet._base import Lesson
 from skkuranet._clustering import ClusteringBase
 from skkuranet._curriculum import Curriculum
 from skkuranet._distinct import distinct_rows
+from skkuranet._messages import plain
 from skkuranet._readout import phasors
 from skkuranet._targets import check_classes, check_labelled
 from skkuranet._tools import random_source
@@ -313,9 +314,11 @@ class KuraNetClusterer(
             codes = codes - np.sum(present < 0)
             classes = classes[present[present >= 0]]
         check_classes(X, classes, codes, self._size_of_networks(len(classes)))
-        rows, weights = distinct_rows(X, codes, sample_weight)
+        rows, counts = distinct_rows(X, codes, sample_weight)
         of_row = codes[rows]
-        train, held_out = self._split(of_row)
+        weights = self._weights(counts, of_row, classes)
+        train, others = self._split(of_row)
+        held_out = None if others is None else (X[rows[others]], of_row[others], weights[others])
         result = self._learn_classes(
             X[rows[train]],
             y[rows[train]],
@@ -323,16 +326,16 @@ class KuraNetClusterer(
             classes,
             "y",
             like=empty_like(given),
-            weights=self._weights(weights, of_row, classes)[train],
-            held_out=None if held_out is None else (X[rows[held_out]], of_row[held_out]),
-            weight_decay=self.weight_decay * self._decay(weights[of_row >= 0]),
+            weights=weights[train],
+            held_out=held_out,
+            weight_decay=self.weight_decay * self._decay(counts[of_row >= 0]),
         )
         found = self._log_probabilities(X[rows]).argmax(axis=1)
         self.labels_ = as_given(self._labels(everything), given)
         known = of_row >= 0
         hits = known & (found == of_row)
         right, all_rows = (
-            np.bincount(of_row[some], weights[some], len(classes)) for some in (hits, known)
+            np.bincount(of_row[some], counts[some], len(classes)) for some in (hits, known)
         )
         self._warn_of_lost_classes(result, np.flatnonzero(right < 0.5 * all_rows))
         return self
@@ -375,7 +378,8 @@ class KuraNetClusterer(
         With ``readout="pulls"``, they follow from the coupling of a row to each class, and are
         calibrated on rows that were left out of training. With ``readout="kmeans"``, the
         probability of class l is proportional to :math:`e^{-\beta d_l^2}`, with d the distance of
-        the phasor to the centre and β of maximum likelihood on the reference network.
+        the phasor to the centre and β of maximum likelihood on the reference network; classes that
+        have one centre in common share it out as they share its rows.
 
         Parameters
         ----------
@@ -530,6 +534,12 @@ class KuraNetClusterer(
             y=classes[codes[known]],
             sample_weight=weights[known],
         )
+        bad = np.flatnonzero(~(np.isfinite(of_class) & (of_class > 0.0)))
+        if len(bad):
+            raise ValueError(
+                f"class_weight must be positive for each class in y, got {plain(of_class[bad[0]])} "
+                f"for {plain(classes[bad[0]])}. Set sample_weight=0 for rows that do not count."
+            )
         return weights * np.where(known, of_class[codes.clip(0)], 1.0)
 
     def _decay(self, weights):

@@ -49,8 +49,8 @@ class ClusteringBase(KuraNetBase):
     ):
         """Train on rows with a class each, or -1; return how it went.
 
-        ``weights`` are what rows count for, and ``held_out`` are features and classes of rows that
-        probabilities are calibrated on.
+        ``weights`` are what rows count for, and ``held_out`` are features, classes and weights of
+        rows that probabilities are calibrated on.
         """
         going_on = self.warm_start and hasattr(self, "classes_")
         if going_on and not np.array_equal(classes, on_host(self.classes_)):
@@ -66,7 +66,7 @@ class ClusteringBase(KuraNetBase):
                 len(classes),
                 objective=functools.partial(_objective, codes, len(classes), pools, weights),
                 complete=functools.partial(
-                    self._complete, normalization, X, codes, classes, held_out
+                    self._complete, normalization, X, codes, classes, weights, held_out
                 ),
                 normalization=normalization,
                 n_labelled=int(np.sum(codes >= 0)),
@@ -177,7 +177,7 @@ class ClusteringBase(KuraNetBase):
             )
         return known[self.normalization]
 
-    def _complete(self, normalization, X, codes, classes, held_out, network, seed):
+    def _complete(self, normalization, X, codes, classes, weights, held_out, network, seed):
         """Let a network of training rows come to rest, and make what reads it out."""
         made = {
             "coupling_": network,
@@ -187,8 +187,9 @@ class ClusteringBase(KuraNetBase):
         }
         rng = np.random.RandomState(seed)
         chosen = _reference_rows(codes, len(classes), self.n_reference, rng)
-        shares = np.bincount(codes[codes >= 0], minlength=len(classes)) / np.sum(codes >= 0)
-        codes = codes[chosen]
+        weights = np.ones(len(codes)) if weights is None else weights
+        count = np.bincount(codes[codes >= 0], weights[codes >= 0], len(classes))
+        codes, weights = codes[chosen], weights[chosen]
         # The wanted state is known here; a little noise keeps it from resting on a saddle.
         start = 2.0 * np.pi * codes / len(classes) + 0.1 * rng.standard_normal(len(codes))
         start[codes < 0] = rng.uniform(0.0, 2.0 * np.pi, np.count_nonzero(codes < 0))
@@ -203,13 +204,16 @@ class ClusteringBase(KuraNetBase):
             "reference_phases_": phases,
             "cluster_centers_": readout.centers,
             "_readout": readout,
-            "_reference_members": (codes == np.arange(len(classes))[:, None]).astype(float),
+            "_reference_members": weights * (codes == np.arange(len(classes))[:, None]),
             "_pull_readout": None,
         }
         if not isinstance(network, MembershipNetwork):
             vars(trained).update(made)
-            rows, true = held_out or (X[chosen][codes >= 0], codes[codes >= 0])
-            made["_pull_readout"] = PullReadout(trained._pulls_of_classes(rows), true, shares)
+            known = codes >= 0
+            rows, true, counted = held_out or (X[chosen][known], codes[known], weights[known])
+            made["_pull_readout"] = PullReadout(
+                trained._pulls_of_classes(rows), true, counted, count / count.sum()
+            )
         return made
 
     def _pulls_of_classes(self, X):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -11,10 +12,11 @@ from torch import Tensor, nn
 from skkuranet._adamw import AdamW
 from skkuranet._calibration import most_likely
 from skkuranet._curriculum import ClosedForm
+from skkuranet._distinct import row_hashes
 from skkuranet.coupling import MembershipNetwork
 
-# Rows for each member from which on some are left out; those it is tried on between iterations;
-# and those that scale and offset follow.
+# Different rows for each member from which on some are left out; those it is tried on between
+# iterations; and those that scale and offset follow.
 _FEW, _TRIED, _CALIBRATED = 4, 512, 50_000
 # A loss that is lower by this share of itself, and this much, is progress; one that is enough.
 _SHARE, _MUCH, _PERFECT = 0.01, 2e-4, 5e-4
@@ -24,8 +26,9 @@ _WARM_UP, _LAST_RATE = 10, 0.01
 class Committee:
     """Trains the perceptrons of a :class:`MembershipNetwork` by cross-entropy.
 
-    Labelled rows are dealt out among the members, class by class. No member learns from the rows
-    dealt to it: they tell when the rate has to fall, and how sure of itself the committee may be.
+    Labelled rows are dealt out among the members, class by class, and rows with the same features
+    to the same. No member learns from the rows dealt to it: they tell when the rate has to fall,
+    and how sure of itself the committee may be.
 
     Parameters
     ----------
@@ -66,11 +69,11 @@ class Committee:
         self.labels = labels[known]
         self.weights = weights[known].to(self.seen.dtype)
         self.weights = self.weights / self.weights.mean()
-        self.turn = self._deal()
+        self.turn, order = self._deal()
         sizes = torch.bincount(self.turn + 1, minlength=network.n_members + 1)[1:]
         self.pool_size = len(self.labels) - int(sizes.max())
         self.batch = min(plan.n_rows, self.pool_size)
-        self.tried = self._tried(min(_TRIED, int(sizes.min())))
+        self.tried, self.tried_share = self._tried(order)
         self.optimizer = AdamW(
             network.perceptrons,
             [weight_decay] * len(network.weights) + [0.0] * len(network.biases),
@@ -80,7 +83,7 @@ class Committee:
         self.n_done, self.lowest, self.since = 0, math.inf, 0
         #: Iteration from which the rate falls, and the one after the last.
         self.cooling, self.end = plan.n_iterations, plan.n_iterations
-        if plan.patience is None:
+        if plan.patience is None or not self.tried.numel():
             self.cooling = math.ceil(plan.n_iterations / (1.0 + plan.cooling))
         self.scores: list[float] = []
         #: Weights at the lowest loss on rows left out.
@@ -161,26 +164,40 @@ class Committee:
         self.order, self.best, self.scores = state["order"], state["best"], state["scores"]
         self.place, self.n_done, self.lowest, self.since, self.cooling, self.end = state["counts"]
 
-    def _deal(self) -> Tensor:
-        """Which member each row is left out by: classes are dealt out one after the other.
+    def _deal(self) -> tuple[Tensor, Tensor]:
+        """Which member each row is left out by, and all rows in random order, class by class.
 
         None, -1, where rows are so few that each is needed.
         """
-        if len(self.labels) < _FEW * self.network.n_members:
-            return torch.full_like(self.labels, -1)
         mixed = torch.randperm(len(self.labels), generator=self.generator)
-        by_class = mixed[self.labels.cpu()[mixed].argsort(stable=True)]
-        turn = torch.empty(len(mixed), dtype=torch.int64)
-        turn[by_class] = torch.arange(len(mixed)) % self.network.n_members
-        return turn.to(self.labels.device)
+        order = mixed[self.labels.cpu()[mixed].argsort(stable=True)]
+        # A member that knows the features of a row by another label expects just that one.
+        _, alike = torch.from_numpy(row_hashes(self.seen)).unique(return_inverse=True)
+        alike, place = alike[order], torch.arange(len(order))
+        first = torch.full_like(place, len(order)).scatter_reduce(0, alike, place, "amin")[alike]
+        number = (first == place).cumsum(0) - 1
+        turn = torch.full_like(place, -1)
+        if number[-1] + 1 >= _FEW * self.network.n_members:
+            turn[order] = number[first] % self.network.n_members
+        return turn.to(self.labels.device), order.to(self.labels.device)
 
-    def _tried(self, n_rows: int) -> Tensor:
-        """Some of the rows left out by each member, (n_members, n_rows)."""
-        rows = [
-            (self.turn == member).nonzero().flatten()[:n_rows]
-            for member in range(self.network.n_members)
-        ]
-        return torch.stack(rows)
+    def _tried(self, order: Tensor) -> tuple[Tensor, Tensor]:
+        """Some rows left out by each member, and what each says of all; (n_members, n_rows).
+
+        Of each class alike many at most, so that rare ones are among them.
+        """
+        n_members, n_classes = self.network.n_members, self.network.n_classes
+        order = order[self.turn[order] >= 0]
+        count = torch.bincount(self.labels[order], minlength=n_classes)
+        rank = torch.arange(len(order)).to(count) - (count.cumsum(0) - count)[self.labels[order]]
+        chosen = order[rank < n_members * max(1, _TRIED // n_classes)]
+        whole, part = torch.zeros(2, n_classes).to(self.weights).unbind()
+        whole.index_add_(0, self.labels[order], self.weights[order])
+        part.index_add_(0, self.labels[chosen], self.weights[chosen])
+        share = self.weights[chosen] * (whole / part / whole.sum())[self.labels[chosen]]
+        by_member = [self.turn[chosen] == member for member in range(n_members)]
+        pad = functools.partial(nn.utils.rnn.pad_sequence, batch_first=True)
+        return pad([chosen[own] for own in by_member]), pad([share[own] for own in by_member])
 
     def _draw(self) -> Tensor:
         """Rows of the next mini-batch of each member, (n_members, batch)."""
@@ -221,9 +238,9 @@ class Committee:
         if not self.tried.numel():
             return
         logits = self.network.logits(self.seen[self.tried]).flatten(0, 1)
-        labels = self.labels[self.tried].flatten()
-        loss = float(nn.functional.cross_entropy(logits, labels))
-        self.scores.append(float((logits.argmax(-1) == labels).double().mean()))
+        labels, share = self.labels[self.tried].flatten(), self.tried_share.flatten()
+        loss = float(nn.functional.cross_entropy(logits, labels, reduction="none") @ share)
+        self.scores.append(float((logits.argmax(-1) == labels).to(share) @ share))
         if loss < min((1.0 - _SHARE) * self.lowest, self.lowest - _MUCH):
             self.lowest, self.since = loss, 0
             self.best = self.optimizer.values.clone()

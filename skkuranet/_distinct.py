@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 
-from skkuranet._arrays import Table
+if TYPE_CHECKING:
+    from skkuranet._arrays import Table
 
 # Rows that are hashed at once.
 _ROWS_AT_ONCE = 1 << 16
@@ -32,7 +35,7 @@ def distinct_rows(X: Table, codes: np.ndarray, weights: np.ndarray | None):
     weights : ndarray of shape (n_distinct,), float
         Sums of their weights.
     """
-    keys = _hashes(X)
+    keys = row_hashes(X)
     order = np.lexsort((keys, codes))
     alike = np.zeros(len(order), dtype=bool)
     alike[1:] = (keys[order][1:] == keys[order][:-1]) & (codes[order][1:] == codes[order][:-1])
@@ -45,8 +48,18 @@ def distinct_rows(X: Table, codes: np.ndarray, weights: np.ndarray | None):
     return order[first], np.add.reduceat(counted, first)
 
 
-def _hashes(X: Table) -> np.ndarray:
-    """A number of 64 bits for each row, on the host."""
+def row_hashes(X: Table) -> np.ndarray:
+    """Numbers that are equal for equal rows and, but for an accident, for no others.
+
+    Parameters
+    ----------
+    X : ndarray or Tensor of shape (n, n_features)
+
+    Returns
+    -------
+    ndarray of shape (n,), int64
+        On the host.
+    """
     generator = torch.Generator().manual_seed(0)
     bound = torch.iinfo(torch.int64)
     factors = torch.randint(bound.min, bound.max, (X.shape[1],), generator=generator) | 1

@@ -97,7 +97,8 @@ def merged_classes(phases: np.ndarray, members: np.ndarray) -> list[np.ndarray]:
 class PhaseReadout:
     r"""Discretise phases by k-means whose centres start at the class mean phasors.
 
-    Random starts would split the largest cluster where one class is rare.
+    Random starts would split the largest cluster where one class is rare. Classes that share a
+    phase have one centre in common, and what is near it is most likely of the most frequent one.
 
     Parameters
     ----------
@@ -112,19 +113,32 @@ class PhaseReadout:
     centers : ndarray of shape (n_classes, 2)
         k-means centres, in the order of the classes.
     precision : float
-        β of the class probabilities :math:`\propto e^{-\beta d^2}`, of maximum likelihood.
+        β of the probabilities of centres :math:`\propto e^{-\beta d^2}`, of maximum likelihood.
     """
 
     def __init__(self, points: np.ndarray, codes: np.ndarray, n_classes: int) -> None:
-        means = np.stack([points[codes == c].mean(axis=0) for c in range(n_classes)])
+        known, every = codes >= 0, np.arange(n_classes)
+        members = codes == every[:, None]
+        start = every.copy()
+        for group in merged_classes(np.arctan2(points[:, 1], points[:, 0]), members):
+            start[group] = group[0]
+        begun = np.where(known, start[codes], -1)
+        means = np.stack([points[begun == c].mean(axis=0) for c in np.unique(start)])
         with warnings.catch_warnings():
             # Merged clusters are reported by fit, in terms of the oscillators.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            kmeans = KMeans(n_classes, init=means, n_init=1).fit(points)
-        self.centers = kmeans.cluster_centers_
-        known = codes >= 0
-        squared = self.squared_distances(points[known])
-        own = np.arange(len(squared)), codes[known]
+            kmeans = KMeans(len(means), init=means, n_init=1).fit(points)
+        # A class is where most of it is: k-means puts a centre without points anywhere.
+        found = np.stack(
+            [np.bincount(kmeans.labels_[own], minlength=len(means)) for own in members]
+        )
+        place = found.argmax(axis=1)
+        self.centers = kmeans.cluster_centers_[place]
+        _, self._first, self._place = np.unique(place, return_index=True, return_inverse=True)
+        count = members.sum(axis=1)
+        self._log_shares = np.log(count / np.bincount(self._place, count)[self._place])
+        squared = self._squared_distances(points[known])
+        own = np.arange(len(squared)), self._place[codes[known]]
 
         def negative_log_likelihood(log_precision: float) -> float:
             return -float(log_softmax(-np.exp(log_precision) * squared, axis=1)[own].mean())
@@ -132,17 +146,18 @@ class PhaseReadout:
         best = minimize_scalar(negative_log_likelihood, bounds=(-5.0, 5.0), method="bounded")
         self.precision = float(np.exp(best.x))
 
-    def squared_distances(self, points: np.ndarray) -> np.ndarray:
-        """Squared distance of each point to each centre, (n, n_classes)."""
-        return ((points[:, None, :] - self.centers) ** 2).sum(axis=2)
-
     def codes(self, points: np.ndarray) -> np.ndarray:
-        """Nearest centre of each point, (n,)."""
-        return self.squared_distances(points).argmin(axis=1)
+        """Most probable class of each point, (n,): that of the nearest centre."""
+        return self.log_probabilities(points).argmax(axis=1)
 
     def log_probabilities(self, points: np.ndarray) -> np.ndarray:
         """Logarithms of the class probabilities of each point, (n, n_classes)."""
-        return log_softmax(-self.precision * self.squared_distances(points), axis=1)
+        of_place = log_softmax(-self.precision * self._squared_distances(points), axis=1)
+        return of_place[:, self._place] + self._log_shares
+
+    def _squared_distances(self, points: np.ndarray) -> np.ndarray:
+        """Squared distance of each point to each place, (n, n_places)."""
+        return ((points[:, None, :] - self.centers[self._first]) ** 2).sum(axis=2)
 
 
 class PullReadout:
@@ -157,17 +172,21 @@ class PullReadout:
         On rows of known class that the couplings were not trained on.
     codes : ndarray of shape (n,), int
         Class of each.
+    weights : ndarray of shape (n,)
+        What each counts for.
     shares : ndarray of shape (n_classes,)
         Share of each class in all rows of known class.
     """
 
-    def __init__(self, pulls: np.ndarray, codes: np.ndarray, shares: np.ndarray) -> None:
+    def __init__(
+        self, pulls: np.ndarray, codes: np.ndarray, weights: np.ndarray, shares: np.ndarray
+    ) -> None:
         prior = np.log(shares)
         scale, share = most_likely(
             torch.from_numpy(pulls),
             torch.from_numpy(prior),
             torch.from_numpy(codes),
-            torch.ones(len(codes)),
+            torch.from_numpy(weights / weights.mean()),
         )
         self.scale, self.offset = scale, share * prior
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-import warnings
 
 import numpy as np
 from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from skkuranet._arrays import on_host, validated
-from skkuranet._messages import plain
+from skkuranet._messages import plain, warn_caller
 
 
 def check_labelled(estimator, X, y, *, reset, **options):
@@ -129,13 +128,12 @@ def _warn_of_a_twin(unlabeled, classes):
     """Warn of a class that is written like ``unlabeled`` and is not equal to it."""
     twins = [label for label in classes if str(label) == str(unlabeled)]
     if twins:
-        warnings.warn(
+        warn_caller(
             f"unlabeled={plain(unlabeled)} does not occur in y, whose classes are "
             f"{plain(classes)}: {plain(twins[0])} is of another type, and counts as a class. Set "
             f"unlabeled={plain(twins[0])} if its rows have none; NumPy makes strings of all labels "
             "if one is a string.",
             UserWarning,
-            stacklevel=4,
         )
 
 
@@ -165,16 +163,14 @@ def check_classes(X, classes, codes, network_size):
         )
     lone = classes[np.bincount(codes[codes >= 0]) == 1]
     if len(lone):
-        warnings.warn(
+        warn_caller(
             f"These classes in y have a single member: {plain(lone)}. One row says little "
             "about a class; add rows or drop it.",
             UserWarning,
-            stacklevel=3,
         )
     if bool((X[0] == X).all()):
-        warnings.warn(
+        warn_caller(
             "All features in X are constant: all oscillators are alike, and no coupling "
             "can tell their classes apart.",
             UserWarning,
-            stacklevel=3,
         )

@@ -105,7 +105,8 @@ def cluster_synchrony_loss(phases: Tensor, membership: Tensor) -> Tensor:
     phases : Tensor of shape (..., n)
         Phases in radians.
     membership : Tensor of shape (n, k) or (..., n, k)
-        One-hot cluster of each oscillator; a row of zeros leaves its oscillator out.
+        One-hot cluster of each oscillator, times what it counts for; a row of zeros leaves its
+        oscillator out.
 
     Returns
     -------
@@ -114,7 +115,7 @@ def cluster_synchrony_loss(phases: Tensor, membership: Tensor) -> Tensor:
     """
     count = membership.sum(-2)
     present = (count > 0).to(phases.dtype)
-    weight = membership / count.clamp_min(1.0).unsqueeze(-2)
+    weight = membership / count.masked_fill(count == 0.0, 1.0).unsqueeze(-2)
     real = (phases.cos().unsqueeze(-2) @ weight).squeeze(-2)
     imaginary = (phases.sin().unsqueeze(-2) @ weight).squeeze(-2)
     modulus = _modulus(real, imaginary)

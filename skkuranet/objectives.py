@@ -137,7 +137,7 @@ class ClusterObjective(Objective):
         Sets of nodes, all labelled, for instance the pixels of one image each; every network
         is drawn from one of them. By default from all nodes.
     weights : Tensor of shape (N,), optional
-        What each node counts for. By default all count alike.
+        What each node counts for, beside others. By default all count alike.
     """
 
     #: Logit by which the wanted phase leads its neighbours on the circle.
@@ -157,6 +157,8 @@ class ClusterObjective(Objective):
         dtype: torch.dtype = torch.float32,
     ) -> None:
         known = labels >= 0
+        if weights is not None:
+            weights = weights.double() / weights[known].double().mean()
         self.classes, self.weights = labels, weights
         # Where few nodes are labelled, networks of any nodes would hardly hold one.
         self.anchors = None if bool(known.all()) else known.nonzero().flatten().cpu()
@@ -345,4 +347,5 @@ class SynchronyObjective(Objective):
 def _cross_entropy(logits: Tensor, membership: Tensor) -> Tensor:
     """Mean over the labelled nodes; logits (B, k, n), membership (B, n, k)."""
     log_likelihood = (logits.log_softmax(-2).mT * membership).sum()
-    return -log_likelihood / membership.sum().clamp_min(1.0)
+    total = membership.sum()
+    return -log_likelihood / total.masked_fill(total == 0.0, 1.0)
