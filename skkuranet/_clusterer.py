@@ -172,7 +172,8 @@ class KuraNetClusterer(
     limit_loss_ : float
         Cluster synchrony loss, from 0 to 1, of training networks at the limit.
     validation_scores_ : list of float
-        Accuracy on rows that were left out, each time that closed form looked at them.
+        Accuracy on rows that were left out, which count for what they do in training, each time
+        that closed form looked at them.
     class_recall_ : ndarray of shape (n_classes,)
         Share of each class that is named right, of rows that were left out; empty where couplings
         do not learn in closed form.

@@ -73,6 +73,39 @@ def test_a_killed_fit_ends_as_if_it_had_not_been(name, tmp_path, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    ("steps", "stops"),
+    [(7, False), (30, False), (59, False), (60, False), (61, False), (75, False), (53, True)],
+)
+def test_a_fit_is_killed_in_closed_form_or_in_trajectories(steps, stops, tmp_path, monkeypatch):
+    # Four classes in halves, rows left out, and some epochs of mini-batches in a fit.
+    data = make_blobs(600, centers=4, cluster_std=2.0, random_state=1)
+    settings = {**QUICK, "max_iter": 90, "batch_size": 1, "n_steps": 20, "tol": 1e-9}
+    settings |= {"early_stopping": stops, "n_iter_no_change": 1, "class_weight": "balanced"}
+    if stops:
+        settings |= {"max_iter": 300, "weight_decay": 0.0}
+    whole = KuraNetClusterer(**settings).fit(*data)
+    path = tmp_path / "state"
+    kept = KuraNetClusterer(**settings, checkpoint=path, checkpoint_every=5)
+    with monkeypatch.context() as patch:
+        killed_after(steps, patch)
+        with pytest.raises(Killed):
+            kept.fit(*data)
+    with monkeypatch.context() as patch:
+        done = killed_after(1000, patch)
+        kept.fit(*data)
+    assert done == list(range(steps // 5 * 5, whole.n_iter_))
+    assert (whole.n_iter_ < settings["max_iter"]) == stops
+    assert kept.loss_curve_ == whole.loss_curve_
+    assert kept.validation_scores_ == whole.validation_scores_
+    assert kept.limit_loss_ == whole.limit_loss_
+    for method in ("predict_proba", "transform"):
+        found, expected = (getattr(model, method)(data[0]) for model in (kept, whole))
+        np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(kept.class_recall_, whole.class_recall_)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_a_kill_while_the_state_is_written_leaves_the_one_before(tmp_path, monkeypatch):
     model = KuraNetClusterer(
         network_size=40, checkpoint=tmp_path / "state", checkpoint_every=20, **QUICK
