@@ -338,6 +338,7 @@ def results(name):
 def readme():
     """The README with the figures of today."""
     table = scale_tables.readme_table(results("speed")["rows"], results("sizes")["rows"])
+    table += f"\n{peer_tables.readme_row(results('tables'))}"
     return scale_tables.fill_readme((HERE.parent / "README.md").read_text(), table)
 
 
