@@ -77,7 +77,7 @@ def brier(content):
 
 
 def readme_row(content):
-    """A Markdown row: accuracy, log loss and time of fit beside the perceptron's, over all tables."""
+    """A Markdown row: accuracy, log loss and time of fit beside the perceptron's, means."""
     entries = [e for e in content["tables"] if {"ours", "mlp"} <= set(e["models"])]
 
     def mean(model, figure):
