@@ -52,8 +52,6 @@ class Lesson:
         Number of rows whose class is known.
     weight_decay : float, default=0.0
         Of the coupling network.
-    sharpness : float, default=10.0
-        Of the memberships of factorised couplings, at the end of training.
     feature_noise : float, default=0.0
         On the features of the nodes drawn for training, in standard deviations.
     edges : ndarray of shape (2, n_edges), optional
@@ -78,7 +76,6 @@ class Lesson:
     normalization: Normalization
     n_labelled: int = 0
     weight_decay: float = 0.0
-    sharpness: float = 10.0
     feature_noise: float = 0.0
     edges: np.ndarray | None = None
     graph: Callable[[Tensor], Tensor] | None = None

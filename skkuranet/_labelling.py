@@ -8,7 +8,6 @@ import torch
 from skkuranet._images import check_number
 from skkuranet._priors import (
     feature_noise,
-    final_sharpness,
     guidance_of,
     mean_distances,
     n_scattered,
@@ -54,7 +53,6 @@ class LabellingMixin:
             "mask",
             weight_decay=self.weight_decay
             * (self._share_of_decay(spread) if self._in_closed_form else 1.0),
-            sharpness=final_sharpness(spread),
             feature_noise=(
                 feature_noise(spread) if self.feature_noise == "auto" else self.feature_noise
             ),

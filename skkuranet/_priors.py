@@ -18,8 +18,6 @@ _SMOOTHING, _LEAST_SMOOTHING = 0.1, 1.0
 _GUIDANCE = 0.6
 # Largest noise on features.
 _NOISE = 0.2
-# Labelled pixels for each unit of the sharpness of memberships, and its limits.
-_PIXELS, _SHARPNESS = 1000, (1.0, 10.0)
 
 
 def mean_distances(labelled):
@@ -56,21 +54,6 @@ def n_scattered(sizes, distances):
     """
     # Points of density ρ in a plane are 1 / (2 √ρ) away, on average.
     return float(np.sum(np.asarray(sizes) / (2.0 * distances) ** 2))
-
-
-def final_sharpness(n_scattered):
-    """Return how sharp memberships become: few labels leave open where boundaries are.
-
-    Parameters
-    ----------
-    n_scattered : float
-        See :func:`n_scattered`.
-
-    Returns
-    -------
-    float
-    """
-    return float(np.clip(n_scattered / _PIXELS, *_SHARPNESS))
 
 
 def feature_noise(n_scattered):
