@@ -18,8 +18,8 @@ from skkuranet import KuraNetClusterer
 from skkuranet.coupling import (
     Balanced,
     FactorizedCoupling,
-    FactorizedNetwork,
     InDegree,
+    MembershipNetwork,
     PairwiseNetwork,
     couple,
 )
@@ -69,7 +69,8 @@ def row(name, seed):
     mean, scale = train[0].mean(axis=0), train[0].std(axis=0)
     generator = torch.Generator().manual_seed(seed)
     n_clusters = len(np.unique(train[1]))
-    factorized = FactorizedNetwork(2, rank=max(16, 2 * n_clusters), generator=generator)
+    halves = 2 if n_clusters == 4 else 1
+    factorized = MembershipNetwork(2, n_classes=n_clusters, n_parts=halves, generator=generator)
     pairwise = PairwiseNetwork(2, generator=generator)
     of_paper = untrained(pairwise, InDegree(), mean, scale, generator)
     trained = KuraNetClusterer(random_state=seed).fit(*train)

@@ -12,7 +12,7 @@ from skkuranet.metrics import order_parameter
 
 dist.init_process_group("gloo")
 X, y = make_gaussian_ring(5, 200_000, random_state=0)
-clusterer = KuraNetClusterer(max_iter=300, random_state=0)
+clusterer = KuraNetClusterer(random_state=0)
 distributed.fit(clusterer, X[:5000], y[:5000])
 
 own = distributed.local_rows(len(X))

@@ -15,7 +15,7 @@ from skkuranet.inspection import PhaseDisplay, PhaseLandscapeDisplay
 # Every row is an oscillator. Fitting learns how strongly any two of them act on each other, so that
 # each moon ends up in phase and the moons in opposite phases.
 X, y = make_moons(2000, noise=0.05, random_state=0)
-clusterer = KuraNetClusterer(max_iter=300, random_state=0).fit(X[:1000], y[:1000])
+clusterer = KuraNetClusterer(random_state=0).fit(X[:1000], y[:1000])
 print(f"accuracy on new rows: {clusterer.score(X[1000:], y[1000:]):.4f}")
 
 # %%

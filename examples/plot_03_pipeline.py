@@ -19,7 +19,7 @@ X, y = load_wine(return_X_y=True)
 
 # %%
 # Features are standardised inside, so a scaler is not needed; other steps go before it as usual.
-pipeline = make_pipeline(StandardScaler(), KuraNetClusterer(max_iter=150, random_state=0))
+pipeline = make_pipeline(StandardScaler(), KuraNetClusterer(random_state=0))
 print("accuracy in five folds:", np.round(cross_val_score(pipeline, X, y), 3))
 
 # %%

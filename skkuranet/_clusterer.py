@@ -501,7 +501,7 @@ class KuraNetClusterer(
             plan,
             after,
             before,
-            lesson.n_labelled,
+            lesson,
             patience=self.n_iter_no_change if stops else None,
             stall=_STALL if stops else None,
         )

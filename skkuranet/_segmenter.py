@@ -429,7 +429,7 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, LabellingMixin, GroupingMixi
                 plan,
                 after,
                 max(1, self.max_iter - after),
-                lesson.n_labelled,
+                lesson,
                 # Of few pixels, those left out are too few to tell when to stop.
                 patience=_LOOKS if self.tol > 0 and dense else None,
                 stall=1 if self.tol > 0 else None,
