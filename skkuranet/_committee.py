@@ -112,31 +112,40 @@ class Committee:
         return float(loss.detach())
 
     @torch.no_grad()
-    def finish(self) -> Tensor:
-        """Say how sure the committee may be; return which class it gives each labelled row.
+    def calibrate(self) -> None:
+        """Say how sure the committee may be as it is now; learning does not notice.
 
         The scale a and the offset b_c = s log(share of class c) of the logits are of maximum
         likelihood on the rows that members have not learned from, and one more row in all whose
-        class may be any (Laplace's rule of succession). So are the classes that are returned: by
-        the member that has not learned from the row, unless rows are too few to leave any out.
+        class may be any (Laplace's rule of succession).
         """
         classes = nn.functional.one_hot(self.labels, self.network.n_classes)
         shares = classes * self.weights.unsqueeze(-1)
         self.network.cut(self.seen, shares.to(self.seen.dtype))
         if bool((self.turn < 0).all()):
-            return self.network.logits(self.seen).mean(0).argmax(-1)
-        out = self._left_out()
-        count = torch.zeros(self.network.n_classes, dtype=torch.float64, device=out.device)
-        count.index_add_(0, self.labels, self.weights.double())
-        prior = (count / count.sum()).log()
-        some = slice(None)
-        if len(out) > _CALIBRATED:
-            drawn = torch.randperm(len(out), generator=self.generator)[:_CALIBRATED]
-            some = drawn.to(out.device)
-        scale, share = most_likely(out[some], prior, self.labels[some], self.weights[some])
+            return
+        prior = shares.double().sum(0)
+        prior = (prior / prior.sum()).log()
+        n_rows = min(len(self.labels), _CALIBRATED)
+        # Of every stretch of the table alike many.
+        some = torch.arange(n_rows, device=prior.device) * len(self.labels) // n_rows
+        scale, share = most_likely(
+            self._left_out(some), prior, self.labels[some], self.weights[some]
+        )
         self.network.scale.fill_(scale)
         self.network.offset.copy_(share * prior)
-        return (scale * out + share * prior).argmax(-1)
+
+    @torch.no_grad()
+    def finish(self) -> Tensor:
+        """Calibrate; return which class each labelled row is given.
+
+        By the member that has not learned from it, unless rows are too few to leave any out.
+        """
+        self.calibrate()
+        if bool((self.turn < 0).all()):
+            return self.network.logits(self.seen).mean(0).argmax(-1)
+        out = self._left_out(torch.arange(len(self.labels), device=self.labels.device))
+        return (self.network.scale * out + self.network.offset).argmax(-1)
 
     def recalls(self, found: Tensor) -> list[float]:
         """Share of each class that ``found``, the class given to each labelled row, has right."""
@@ -254,12 +263,10 @@ class Committee:
             longest = math.ceil(self.plan.cooling * self.n_done)
             self.end = min(self.end, self.n_done + max(self.plan.least_cooling, longest))
 
-    def _left_out(self) -> Tensor:
-        """Logits of each row by the member that has not learned from it, in double precision."""
-        found = torch.empty(
-            len(self.labels), self.network.n_classes, dtype=torch.float64, device=self.seen.device
-        )
-        for part in torch.arange(len(self.labels), device=self.seen.device).split(1 << 15):
+    def _left_out(self, rows: Tensor) -> Tensor:
+        """Logits of rows by the member that has not learned from them, in double precision."""
+        found = []
+        for part in rows.split(1 << 15):
             logits = self.network.logits(self.seen[part]).double()
-            found[part] = logits[self.turn[part], torch.arange(len(part), device=part.device)]
-        return found
+            found.append(logits[self.turn[part], torch.arange(len(part), device=part.device)])
+        return torch.cat(found)

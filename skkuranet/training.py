@@ -321,6 +321,9 @@ class _Run:
 
     def state(self, n_iterations: int) -> dict[str, Any]:
         """All that the rest of the run depends on, after so many iterations."""
+        if self.committee is not None and self.began is None:
+            # If nothing follows, the network has to do as it is.
+            self.committee.calibrate()
         return {
             "fingerprint": self.started_as,
             "iteration": n_iterations,

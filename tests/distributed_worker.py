@@ -12,6 +12,7 @@ import torch.distributed as dist
 from sklearn.base import clone
 
 from skkuranet import distributed
+from skkuranet._adamw import AdamW
 from skkuranet._ranks import Ranks
 from skkuranet.coupling import Balanced, FactorizedNetwork, InDegree, MeanDegree, PairwiseNetwork
 from skkuranet.dynamics import integrate
@@ -85,7 +86,7 @@ def main(task, folder, dies_at):
     else:
         estimator, data = joblib.load(folder / "task.joblib")
         if ranks.rank == 1 and dies_at:
-            draws, step = [], torch.optim.AdamW.step
+            draws, step = [], AdamW.step
 
             def dying(self, *args, **kwargs):
                 draws.append(0)
@@ -93,7 +94,7 @@ def main(task, folder, dies_at):
                     os._exit(1)
                 return step(self, *args, **kwargs)
 
-            torch.optim.AdamW.step = dying
+            AdamW.step = dying
         fitted = distributed.fit(clone(estimator), *data)
         found = {"loss_curve": fitted.loss_curve_, "phases": fitted.reference_phases_}
     if ranks.rank == 0:

@@ -106,6 +106,29 @@ def test_a_fit_is_killed_in_closed_form_or_in_trajectories(steps, stops, tmp_pat
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_state_in_closed_form_is_as_sure_as_an_interrupted_fit(tmp_path, monkeypatch):
+    """What processes have learned is taken from their last states, if an interruption ends them."""
+    rng = np.random.RandomState(0)
+    noise, labels = rng.standard_normal((300, 5)), rng.randint(4, size=300)
+    model = KuraNetClusterer(checkpoint=tmp_path / "state", checkpoint_every=20, **QUICK)
+    with monkeypatch.context() as patch:
+        step = training._Run.step
+
+        def interrupted(run, iteration):
+            if iteration == 20:
+                raise KeyboardInterrupt
+            return step(run, iteration)
+
+        patch.setattr(training._Run, "step", interrupted)
+        model.fit(noise, labels)
+    state = torch.load(tmp_path / "state.0", weights_only=True)
+    assert state["iteration"] == 20
+    for name, value in model.coupling_.state_dict().items():
+        assert torch.equal(state["network"][name], value)
+    assert model.coupling_.scale < 0.9
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_a_kill_while_the_state_is_written_leaves_the_one_before(tmp_path, monkeypatch):
     model = KuraNetClusterer(
         network_size=40, checkpoint=tmp_path / "state", checkpoint_every=20, **QUICK

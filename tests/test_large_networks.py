@@ -183,9 +183,9 @@ def test_what_would_not_fit_into_memory_is_refused_with_the_figure(clusterer):
     with pytest.raises(ValueError, match=r"100 steps of 100 phases take 40000 bytes.*save_from"):
         model.simulate(X, **run)
     assert model.simulate(X, save_from=99, **run).phases.shape == (1, 100)
-    # Three copies of two factors of 16 numbers.
-    model.set_params(memory_budget=38_399)
-    with pytest.raises(ValueError, match=r"100 x 100 couplings need 38400 bytes"):
+    # Three copies of two factors of a number for each of three classes.
+    model.set_params(memory_budget=7_199)
+    with pytest.raises(ValueError, match=r"100 x 100 couplings need 7200 bytes"):
         model.simulate(X, n_steps=1)
     # All pairs are computed block by block instead.
     trained.set_params(memory_budget=25_599)

@@ -312,17 +312,13 @@ def test_predictions_leave_pickles_and_attributes_as_they_are(fitted, ring):
         assert len(pickle.dumps(same)) == size
 
 
-def _layer(model):
-    return next(m for m in model.coupling_.modules() if isinstance(m, torch.nn.Linear))
-
-
 def _weights_in_place(model):
     with torch.no_grad():
-        _layer(model).weight[0].mul_(0.5)
+        next(model.coupling_.parameters())[0].mul_(0.5)
 
 
 def _weights_unnoticed_by_autograd(model):
-    _layer(model).weight.data[0] *= 0.5
+    next(model.coupling_.parameters()).data[0] *= 0.5
 
 
 def _state_loaded(model):
@@ -332,9 +328,11 @@ def _state_loaded(model):
 
 
 def _another_parameter(model):
-    halved = _layer(model).weight.detach().clone()
+    path, weight = next(model.coupling_.named_parameters())
+    halved = weight.detach().clone()
     halved[0] *= 0.5
-    _layer(model).weight = torch.nn.Parameter(halved)
+    owner, _, name = path.rpartition(".")
+    setattr(model.coupling_.get_submodule(owner), name, torch.nn.Parameter(halved))
 
 
 def _another_network(model):
@@ -342,12 +340,15 @@ def _another_network(model):
     _weights_in_place(model)
 
 
-def _first_halved(module, args, out):
-    return torch.cat((0.5 * out[..., :1], out[..., 1:]), -1)
+def _half_silenced(module, args, out):
+    n_silent = out.shape[-1] // 2
+    return torch.cat((0.0 * out[..., :n_silent], out[..., n_silent:]), -1)
 
 
 def _a_hook(model):
-    _layer(model).register_forward_hook(_first_halved)
+    called = torch.nn.Linear, torch.nn.LeakyReLU
+    layer = next(m for m in model.coupling_.modules() if isinstance(m, called))
+    layer.register_forward_hook(_half_silenced)
 
 
 def _another_normalization(model):
@@ -359,7 +360,8 @@ def _other_features(model):
 
 
 def _features_in_place(model):
-    model.reference_features_[:10] += 1.0
+    # To the other side of the ring.
+    model.reference_features_[:10] *= -1.0
 
 
 def _other_phases(model):

@@ -110,7 +110,18 @@ class MembershipNetwork(LowRankNetwork):
         return [*self.weights, *self.biases]
 
     def seen(self, x: Tensor) -> Tensor:
-        """Return what the perceptrons see of features, (..., n_inputs)."""
+        """Return what the perceptrons see of features.
+
+        Parameters
+        ----------
+        x : Tensor of shape (..., n_features)
+            Node features.
+
+        Returns
+        -------
+        Tensor of shape (..., n_inputs)
+            Standardised, and encoded where there is an encoding.
+        """
         return self._seen(x)
 
     def logits(self, seen: Tensor) -> Tensor:
