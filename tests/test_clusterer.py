@@ -47,7 +47,14 @@ def fitted(blobs):
 @parametrize_with_checks(
     [
         KuraNetClusterer(),
-        KuraNetClusterer("pairwise", hidden_layer_sizes=(32, 32), batch_size=2, max_iter=200),
+        KuraNetClusterer(
+            "pairwise",
+            hidden_layer_sizes=(32,),
+            network_size=30,
+            batch_size=2,
+            n_steps=10,
+            max_iter=100,
+        ),
     ]
 )
 def test_scikit_learn_contract(estimator, check):
