@@ -34,7 +34,7 @@ _NETWORK, _NODES_PER_CLASS = 100, 5
 # how classes act on one another; looks at the limit that may be in vain.
 _ITERATIONS, _TRAJECTORIES, _STALL = 600, 100, 1
 # How often closed form goes through the table, and its iterations at least and at most.
-_EPOCHS, _CLOSED = 80, (150, 3000)
+_EPOCHS, _CLOSED = 120, (150, 4000)
 # Labelled rows from which on a tenth is held out to calibrate probabilities.
 _CALIBRATED = 40
 
@@ -112,7 +112,7 @@ class KuraNetClusterer(
     early_stopping : bool, default=True
         Whether closed form ends when the loss on rows that were left out no longer falls, and
         trajectories when that at the limit no longer does.
-    n_iter_no_change : int, default=4
+    n_iter_no_change : int, default=6
         Looks at the rows left out, 25 iterations or all rows apart, without progress before the
         learning rate falls.
     n_init : int, default=1
@@ -232,7 +232,7 @@ class KuraNetClusterer(
         n_steps=100,
         tol=1e-4,
         early_stopping=True,
-        n_iter_no_change=4,
+        n_iter_no_change=6,
         n_init=1,
         n_jobs=None,
         warm_start=False,
@@ -310,6 +310,8 @@ class KuraNetClusterer(
             )
             some = np.flatnonzero(sample_weight > 0.0)
             X, y, codes, sample_weight = X[some], y[some], codes[some], sample_weight[some]
+            # In units in which sums of them and of their squares are numbers.
+            sample_weight = sample_weight / sample_weight.max(initial=0.0)
             present, codes = np.unique(codes, return_inverse=True)
             # Unlabelled rows are still -1.
             codes = codes - np.sum(present < 0)

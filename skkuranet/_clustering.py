@@ -117,19 +117,22 @@ class ClusteringBase(KuraNetBase):
             ),
         )
 
-    def _warn_of_lost_classes(self, result, missed=()):
+    def _warn_of_lost_classes(self, result, missed=None):
         """Name the classes that share a phase in the reference network, which holds them all.
 
-        ``missed`` are those of which predictions name less than half of the training rows right.
+        ``missed`` are those of which predictions name less than half of the training rows right;
+        None where that is not known. Classes that overlap may come near one another without being
+        lost.
         """
         if result.interrupted:
             return
         classes = on_host(self.classes_)
         groups = merged_classes(on_host(self.reference_phases_), on_host(self._reference_members))
-        faults = [f"{plain(classes[group])} share a phase" for group in groups]
-        if len(missed):
+        lost = [g for g in groups if missed is None or np.isin(g, missed).any()]
+        faults = [f"{plain(classes[group])} share a phase" for group in lost]
+        if missed is not None and len(missed):
             faults.append(f"most rows of {plain(classes[missed])} are given another name")
-        if not groups and not result.converged:
+        if not result.converged and not self._in_closed_form and not lost:
             faults.append("their phases are not in splay")
         if faults:
             warn_caller(

@@ -17,10 +17,12 @@ from skkuranet.coupling import MembershipNetwork
 
 # Different rows for each member from which on some are left out; those it is tried on between
 # iterations; and those that scale and offset follow.
-_FEW, _TRIED, _CALIBRATED = 4, 512, 50_000
+_FEW, _TRIED, _CALIBRATED = 2, 512, 50_000
 # A loss that is lower by this share of itself, and this much, is progress; one that is enough.
 _SHARE, _MUCH, _PERFECT = 0.01, 2e-4, 5e-4
 _WARM_UP, _LAST_RATE = 10, 0.01
+# Share of a weight that decay takes in one step, at most.
+_MOST_LOST = 0.2
 
 
 class Committee:
@@ -74,6 +76,8 @@ class Committee:
         self.pool_size = len(self.labels) - int(sizes.max())
         self.batch = min(plan.n_rows, self.pool_size)
         self.tried, self.tried_share = self._tried(order)
+        # A step must not take more from a weight than there is.
+        weight_decay = min(weight_decay, _MOST_LOST / plan.learning_rate)
         self.optimizer = AdamW(
             network.perceptrons,
             [weight_decay] * len(network.weights) + [0.0] * len(network.biases),
