@@ -310,8 +310,9 @@ class KuraNetClusterer(
             )
             some = np.flatnonzero(sample_weight > 0.0)
             X, y, codes, sample_weight = X[some], y[some], codes[some], sample_weight[some]
-            # In units in which sums of them and of their squares are numbers.
-            sample_weight = sample_weight / sample_weight.max(initial=0.0)
+            # In units in which sums of them and of their squares are numbers; by a power of two,
+            # which rounds nothing.
+            sample_weight = np.ldexp(sample_weight, -np.frexp(sample_weight.max(initial=0.0))[1])
             present, codes = np.unique(codes, return_inverse=True)
             # Unlabelled rows are still -1.
             codes = codes - np.sum(present < 0)

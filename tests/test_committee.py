@@ -220,7 +220,7 @@ def test_rows_that_it_is_tried_on_stand_for_all():
 
 
 def test_few_rows_are_all_learned_from():
-    X, y = blobs([4, 4])
+    X, y = blobs([3, 4])
     made = committee(X, y, patience=4)
     assert torch.equal(made.turn, torch.full_like(y, -1))
     assert torch.equal(trained(made), y)
