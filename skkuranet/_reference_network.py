@@ -17,8 +17,9 @@ Answer = Callable[[CouplingOperator, Table], Tensor]
 
 # Pairs of a new row and a reference oscillator that are coupled at once.
 _PAIRS_PER_BATCH = 1 << 22
-# Rows that the coupling network is asked about at once.
-_ROWS = 1 << 15
+# Rows that the coupling network is asked about at once: what a core's cache holds of their hidden
+# activations, and what fills a card.
+_ROWS, _ROWS_OF_A_CARD = 1 << 11, 1 << 18
 # What may be made anew and still be the same.
 _PLAIN = (int, float, str, torch.device)
 
@@ -117,13 +118,12 @@ class ReferenceNetwork:
         -------
         ndarray of shape (m, ...)
         """
+        n_at_once = _ROWS if self._device.type == "cpu" else _ROWS_OF_A_CARD
+        parts = []
         with torch.no_grad():
-            parts = [
-                answer(
-                    self._network, to_tensor(X[first : first + _ROWS], self._network, self._device)
-                )
-                for first in range(0, len(X), _ROWS)
-            ]
+            for first in range(0, len(X), n_at_once):
+                rows = to_tensor(X[first : first + n_at_once], self._network, self._device)
+                parts.append(answer(self._network, rows))
         return torch.cat(parts).cpu().numpy()
 
     def drive(self, X: Table, sources: np.ndarray | Tensor) -> np.ndarray:
