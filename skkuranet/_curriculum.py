@@ -81,6 +81,9 @@ class Curriculum:
     final_seeding : float, default=0.0
         Probability, at the end of training, that a network starts near the wanted state;
         it falls to this from 1.
+    unseeded_when_stuck : bool, default=False
+        Whether no network starts near it while the last check found the limit stuck in a trap,
+        which only other starts lead to.
     burn_in : int, default=0
         Steps, at most and once the horizon is whole, that a network is integrated before
         the trajectory that gradients see; their number is drawn anew each time. Without
@@ -112,6 +115,7 @@ class Curriculum:
     limit_resolution: float = 1e-3
     n_held_out: int | None = None
     final_seeding: float = 0.0
+    unseeded_when_stuck: bool = False
     burn_in: int = 0
     feature_noise: float = 0.0
     closed_form: ClosedForm | None = None

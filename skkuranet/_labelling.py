@@ -73,6 +73,8 @@ class LabellingMixin:
             },
         )
         self._warn_of_lost_classes(result)
+        # Once, for all predictions.
+        self._reference_network(X)
 
     def _check_classes(self, classes):
         if len(classes) < 2:

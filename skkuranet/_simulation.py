@@ -23,6 +23,7 @@ from skkuranet._arrays import (
 from skkuranet._reference_network import ReferenceNetwork
 from skkuranet._tools import random_source, resolve_storage, to_tensor
 from skkuranet.coupling import CouplingOperator, couple, couple_driven
+from skkuranet.coupling._build import compact
 from skkuranet.dynamics import Trajectory, integrate, lock
 
 LIMIT_TIME = 500.0
@@ -239,7 +240,7 @@ class SimulationMixin:
                 name: node_tensor(name, value, phases.dtype, device)
                 for name, value in self._nodes(X).items()
             }
-            coupling = (couple or self._couple)(X, network, device, edges)
+            coupling = compact((couple or self._couple)(X, network, device, edges))
             self._check_step(coupling, step_size)
             return integrate(
                 coupling,

@@ -23,7 +23,7 @@ from skkuranet._oscillators import OscillatorMixin
 from skkuranet._readout import phasors
 from skkuranet._recipes import SYNCHRONY
 from skkuranet._reference import WATCHED_TIME, settled
-from skkuranet._regimes import DELAYED, PROMPT, Regime
+from skkuranet._regimes import DELAYED, FEW, PROMPT, Regime
 from skkuranet._simulation import LIMIT_TIME, node_tensor, steps_in
 from skkuranet.coupling import MeanDegree
 from skkuranet.dynamics import HISTORIES, delay_in_steps, follow, lock, wrap
@@ -32,6 +32,8 @@ from skkuranet.objectives import SynchronyObjective
 
 # Spread of the initial phases of the reference network, which starts close to synchrony.
 _NOISE = 0.1
+# Rows that so many networks would hold are few.
+_FEW_NETWORKS = 2
 
 
 class KuraNetSynchronizer(
@@ -89,10 +91,12 @@ class KuraNetSynchronizer(
         Oscillators in each network drawn for training.
     batch_size : int, default=16
         Networks drawn for each iteration.
-    max_iter : int, default=1000
-        Iterations of training; its whole schedule scales with it.
-    learning_rate_init : float, default=3e-3
-        Peak learning rate of Adam.
+    max_iter : int, default=None
+        Iterations of training; its whole schedule scales with it. None for 1000. Few rows, up to
+        twice ``network_size`` without delays and ``connectivity``, take 4 for each, 200 at least
+        and 400 at most.
+    learning_rate_init : float, default=None
+        Peak learning rate of Adam; None for 3e-3, or 1e-2 for few rows.
     weight_decay : float, default=0.0
         Decoupled weight decay.
     step_size : float, default=0.1
@@ -103,7 +107,7 @@ class KuraNetSynchronizer(
         with them.
     tol : float, default=0.0
         Training stops early when the circular variance at the limit stays below it for eight
-        checks, ``max(25, max_iter // 20)`` iterations apart; 0 never stops early.
+        checks, 25 iterations apart or a twentieth of all; 0 never stops early.
     n_init : int, default=1
         Number of networks trained; the best is kept. A module passed as ``coupling``
         starts every one of them with its own weights.
@@ -196,7 +200,10 @@ class KuraNetSynchronizer(
         "average_degree": [Interval(Real, 0, None, closed="neither")],
         "connectivity": ["array-like", "sparse matrix", callable, None],
         "history": [StrOptions(set(HISTORIES))],
-        "n_steps": [*KuraNetBase._parameter_constraints["n_steps"], None],
+        **{
+            name: [*KuraNetBase._parameter_constraints[name], None]
+            for name in ("max_iter", "learning_rate_init", "n_steps")
+        },
     }
 
     def __init__(
@@ -213,8 +220,8 @@ class KuraNetSynchronizer(
         history="rotation",
         network_size=100,
         batch_size=16,
-        max_iter=1000,
-        learning_rate_init=3e-3,
+        max_iter=None,
+        learning_rate_init=None,
         weight_decay=0.0,
         step_size=0.1,
         n_steps=None,
@@ -300,7 +307,7 @@ class KuraNetSynchronizer(
             size = max(self.batch_size * self.network_size, min(len(X), self.n_reference))
             self._check_ring(steps, size, self.step_size)
             nodes["delay"] = steps * self.step_size
-        normalization = MeanDegree(self.average_degree, self._regime().density_exponent)
+        normalization = MeanDegree(self.average_degree, self._regime(X).density_exponent)
         edges, graph = self._graph_of(X)
         result = self._learn(
             Lesson(
@@ -324,9 +331,10 @@ class KuraNetSynchronizer(
                 stacklevel=2,
             )
         elif self._acting_phases is not None:
-            drifting = np.count_nonzero(~on_host(self.locked_))
+            locked = on_host(self.locked_)
+            drifting = np.count_nonzero(~locked)
             what = (
-                f"{drifting} of {len(self.locked_)} oscillators of the reference network drift."
+                f"{drifting} of {len(locked)} oscillators of the reference network drift."
                 if drifting
                 else "The reference network turns in its field."
             )
@@ -381,16 +389,19 @@ class KuraNetSynchronizer(
         """
         return as_given(phasors(self._lock(self._check(X, "transform"))), X)
 
-    def _regime(self) -> Regime:
-        return PROMPT if self.delay is None else DELAYED
+    def _regime(self, X) -> Regime:
+        if self.delay is not None:
+            return DELAYED
+        few = self.connectivity is None and len(X) <= _FEW_NETWORKS * self.network_size
+        return FEW if few else PROMPT
 
     def _curriculum(self, lesson: Lesson) -> Curriculum:
         curriculum = super()._curriculum(lesson)
         if lesson.edges is not None:
             # A graph of all rows has no networks within it that would be like it.
             curriculum = dataclasses.replace(curriculum, network_size=len(lesson.X))
-        return self._regime().adapt(
-            curriculum, n_steps=self.n_steps, average_degree=self.average_degree
+        return self._regime(lesson.X).adapt(
+            curriculum, n_rows=len(lesson.X), average_degree=self.average_degree
         )
 
     def _complete(self, normalization, columns, X, edges, network, seed):

@@ -33,6 +33,7 @@ from skkuranet.coupling import (
     Normalization,
     couple,
 )
+from skkuranet.coupling._build import compact
 from skkuranet.dynamics import integrate
 from skkuranet.objectives import Objective
 
@@ -234,7 +235,8 @@ class _Run:
         self.result = TrainingResult()
         self.best: dict[str, Tensor] | None = None
         self.lowest, self.below, self.since, self.skipped = math.inf, 0, 0, 0
-        self.stopped, self.started_as = False, ""
+        self.stuck = self.stopped = False
+        self.started_as = ""
         self._check_memory()
         self.held_out = self.draw(curriculum.n_held_out or curriculum.batch_size)
         self.held_out_edges = None if graph is None else graph(self.held_out)
@@ -333,7 +335,7 @@ class _Run:
             "optimizer": self.optimizer.state_dict(),
             "random": [self.generator.get_state(), torch.random.get_rng_state(), self.card_state()],
             "best": self.best,
-            "counts": [self.lowest, self.below, self.since, self.skipped],
+            "counts": [self.lowest, self.below, self.since, self.skipped, self.stuck],
             "result": dataclasses.asdict(self.result),
         }
 
@@ -369,7 +371,7 @@ class _Run:
         if self.features.is_cuda:
             torch.cuda.set_rng_state(state["random"][2], self.features.device)
         self.best = state["best"]
-        self.lowest, self.below, self.since, self.skipped = state["counts"]
+        self.lowest, self.below, self.since, self.skipped, self.stuck = state["counts"]
         for name, value in state["result"].items():
             setattr(self.result, name, value)
         return state["iteration"]
@@ -417,7 +419,8 @@ class _Run:
         progress = iteration / plan.n_iterations
         self.anneal(progress)
         index = self.draw(plan.batch_size)
-        phases = self.objective.initial_phases(index, plan.seeded(progress), self.generator)
+        seeded = 0.0 if plan.unseeded_when_stuck and self.stuck else plan.seeded(progress)
+        phases = self.objective.initial_phases(index, seeded, self.generator)
         features = self.noisy(self.features[index])[self.own]
         index, phases = index[self.own], phases[self.own]
         edges = None if self.graph is None else self.graph(index)
@@ -470,13 +473,14 @@ class _Run:
         return features + noise * self.spread * drawn.to(features.device)
 
     def couple(self, features: Tensor, edges: Tensor | None) -> CouplingOperator:
-        return couple(
+        coupling = couple(
             self.network,
             features,
             self.normalization,
             edges=edges,
             memory_budget=self.memory_budget,
         )
+        return compact(coupling)
 
     def _check_memory(self) -> None:
         """Refuse batches that would have to be tiled: recomputing them takes ages."""
@@ -510,17 +514,17 @@ class _Run:
             save_from=n_steps - n_steps // 10,
         ).phases
         loss = float(self.objective.limit_loss(limit, self.held_out))
-        stuck = self.objective.stuck(limit[-1], self.held_out)
+        self.stuck = self.objective.stuck(limit[-1], self.held_out)
         if self.ranks is not None:
             # Processors may round differently, and one that stopped alone would leave the others.
-            loss, stuck = self.ranks.from_first((loss, stuck))
+            loss, self.stuck = self.ranks.from_first((loss, self.stuck))
         loss = max(0.0, loss) if math.isfinite(loss) else math.inf
         self.since = 0 if loss < self.lowest - plan.tolerance else self.since + 1
         self.lowest = min(self.lowest, loss)
         if math.isfinite(loss) and loss <= self.lowest + plan.limit_resolution:
             self.best = copy.deepcopy(network.state_dict())
             self.result.limit_loss = loss
-            self.result.converged = not stuck
+            self.result.converged = not self.stuck
         for name, value in network.named_buffers():
             value.copy_(annealing[name])
         self.below = self.below + 1 if loss < plan.tolerance else 0

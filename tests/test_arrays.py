@@ -75,6 +75,7 @@ def test_a_clusterer_of_tensors_is_that_of_arrays(ring, device):
 
 def test_a_synchronizer_of_tensors_is_that_of_arrays(oscillators, device):
     X, settings = oscillators, {**QUICK, "frequency": 0, "field": 1, "average_degree": 5.0}
+    settings["learning_rate_init"] = 3e-3
     expected = KuraNetSynchronizer(device="cpu", **settings).fit(X)
     # Rows that drift would be compared at a moment of their motion.
     assert expected.locked_.all()

@@ -22,7 +22,6 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skkuranet import KuraNetClassifier, KuraNetClusterer
 
@@ -37,28 +36,6 @@ def blobs():
 @pytest.fixture(scope="module")
 def fitted(blobs):
     return KuraNetClusterer(**QUICK).fit(*blobs)
-
-
-# Many checks fit random labels or two points, of which fit rightly warns.
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.filterwarnings("ignore:These classes in y:UserWarning")
-@pytest.mark.filterwarnings("ignore:All features in X:UserWarning")
-@pytest.mark.filterwarnings("ignore:.*SCIPY_ARRAY_API")
-@parametrize_with_checks(
-    [
-        KuraNetClusterer(),
-        KuraNetClusterer(
-            "pairwise",
-            hidden_layer_sizes=(32,),
-            network_size=30,
-            batch_size=2,
-            n_steps=10,
-            max_iter=100,
-        ),
-    ]
-)
-def test_scikit_learn_contract(estimator, check):
-    check(estimator)
 
 
 def test_its_other_name_says_that_it_is_a_classifier():

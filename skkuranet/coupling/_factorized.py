@@ -171,6 +171,11 @@ class FactorizedCoupling(CouplingOperator):
                 grad.flatten(0, -3).baddbmm_(*stack)
         return tuple(grads)
 
+    def dense(self) -> Tensor:
+        """Return K as a matrix."""
+        matrix = self.left @ self.right.mT
+        return matrix if self.diagonal is None else matrix - self.diagonal.diag_embed()
+
     def rows(self, index: Tensor | Sequence[int] | slice) -> Tensor:
         """Return the dense rows K[index]."""
         rows = self.left[..., index, :] @ self.right.mT

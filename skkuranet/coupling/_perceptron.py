@@ -68,7 +68,9 @@ def linear(
     bias: bool = True,
 ) -> nn.Linear:
     """He-initialised layer whose weights come from the generator alone."""
-    layer = nn.utils.skip_init(nn.Linear, n_in, n_out, bias=bias)
+    # Not skip_init, whose first call imports sympy.
+    with torch.random.fork_rng(devices=[]):
+        layer = nn.Linear(n_in, n_out, bias=bias)
     bound = math.sqrt(6.0 / (fan_in or n_in))
     with torch.no_grad():
         layer.weight.uniform_(-bound, bound, generator=generator)

@@ -76,6 +76,8 @@ def prepared(b: Tensor, out: Tensor) -> Callable[..., object]:
         return lambda a, place=0: multiply(view(a), matrix, out=result)
     if b.ndim == out.ndim == 2:
         return lambda a, place=0: torch.mm(a, b, out=out)
+    if b.ndim == out.ndim == 3 and len(b) == len(out):
+        return lambda a, place=0: torch.bmm(a, b, out=out)
     return lambda a, place=0: matmul(a, b, out)
 
 
