@@ -33,7 +33,7 @@ from skkuranet.coupling import (
     Normalization,
     couple,
 )
-from skkuranet.coupling._build import compact
+from skkuranet.coupling._build import compact, repeated
 from skkuranet.dynamics import integrate
 from skkuranet.objectives import Objective
 
@@ -394,6 +394,8 @@ class _Run:
             known = anchors[torch.randint(len(anchors), shape, generator=self.generator)]
             rest = torch.randint(total, (batch, size - size // 2), generator=self.generator)
             index = torch.cat((known, rest), -1)
+        elif size == total:
+            index = torch.arange(total).expand(batch, total)
         elif total > 20 * size:
             index = torch.randint(total, (batch, size), generator=self.generator)
         else:
@@ -424,7 +426,7 @@ class _Run:
         features = self.noisy(self.features[index])[self.own]
         index, phases = index[self.own], phases[self.own]
         edges = None if self.graph is None else self.graph(index)
-        coupling = self.couple(features, edges)
+        coupling = self.couple(features, edges, alike=self.alike(index) and not plan.feature_noise)
         n_steps = plan.horizon(progress)
         motion = {**self.objective.node_parameters(index), "step_size": plan.step_size}
         if plan.unseen(progress):
@@ -472,15 +474,24 @@ class _Run:
         drawn = torch.randn(features.shape, generator=self.generator, dtype=features.dtype)
         return features + noise * self.spread * drawn.to(features.device)
 
-    def couple(self, features: Tensor, edges: Tensor | None) -> CouplingOperator:
-        coupling = couple(
-            self.network,
-            features,
-            self.normalization,
-            edges=edges,
-            memory_budget=self.memory_budget,
+    def alike(self, index: Tensor) -> bool:
+        """Say whether all networks of a batch have the same nodes, in the same order."""
+        return self.graph is None and len(index) > 1 and bool((index == index[0]).all())
+
+    def couple(self, features: Tensor, edges: Tensor | None, *, alike: bool) -> CouplingOperator:
+        if alike:
+            coupling = repeated(self.couple(features[:1], edges, alike=False), len(features))
+            if coupling is not None:
+                return coupling
+        return compact(
+            couple(
+                self.network,
+                features,
+                self.normalization,
+                edges=edges,
+                memory_budget=self.memory_budget,
+            )
         )
-        return compact(coupling)
 
     def _check_memory(self) -> None:
         """Refuse batches that would have to be tiled: recomputing them takes ages."""
@@ -502,7 +513,9 @@ class _Run:
         annealing = {k: v.clone() for k, v in network.named_buffers()}
         self.anneal(1.0)
         network.eval()
-        coupling = self.couple(self.features[self.held_out], self.held_out_edges)
+        coupling = self.couple(
+            self.features[self.held_out], self.held_out_edges, alike=self.alike(self.held_out)
+        )
         network.train()
         n_steps = max(1, round(plan.limit_time / plan.step_size))
         limit = integrate(

@@ -24,7 +24,7 @@ from skkuranet.coupling import (
     couple_driven,
     product,
 )
-from skkuranet.coupling._build import compact
+from skkuranet.coupling._build import compact, repeated
 from skkuranet.dynamics import RungeKutta, follow, integrate, lock, wrap
 
 N = 6
@@ -511,3 +511,22 @@ def test_mismatched_phases_are_named():
         integrate(DenseCoupling(normal(N, N)), normal(N + 1))
     with pytest.raises(ValueError, match="phases are"):
         integrate(DenseCoupling(normal(N, N)), normal(N).float())
+
+
+@pytest.mark.parametrize("diagonal", [False, True])
+def test_networks_alike_share_their_couplings(diagonal):
+    left, right = (normal(1, 7, 2, seed=seed).requires_grad_() for seed in (0, 1))
+    factors = FactorizedCoupling(left, right)
+    factors = factors.without_self_coupling() if diagonal else factors
+    phases = normal(3, 7, seed=2)
+    losses = []
+    for one in (factors, DenseCoupling(factors.dense())):
+        many = repeated(one, 3)
+        assert many.shape == (3, 7, 7)
+        end = integrate(many, phases, n_steps=5, save_from=5).phases[0]
+        losses.append(torch.autograd.grad(end.sin().sum(), (left, right), retain_graph=True))
+        for own, start in zip(end, phases, strict=True):
+            alone = integrate(one, start.unsqueeze(0), n_steps=5, save_from=5).phases[0, 0]
+            torch.testing.assert_close(own, alone)
+    torch.testing.assert_close(*losses)
+    assert repeated(factors.transpose().add(DenseCoupling(factors.dense())), 3) is None

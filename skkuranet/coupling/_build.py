@@ -222,6 +222,18 @@ def compact(coupling: CouplingOperator) -> CouplingOperator:
     return DenseCoupling(coupling.dense()) if n * p <= (n + p) * coupling.rank else coupling
 
 
+def repeated(coupling: CouplingOperator, n_networks: int) -> CouplingOperator | None:
+    """Return the couplings of one network, (1, n, p), as those of a batch of networks like it.
+
+    None if they are of a type that this module knows nothing of.
+    """
+    if type(coupling) is DenseCoupling:
+        return DenseCoupling(coupling.matrix.expand(n_networks, -1, -1))
+    if type(coupling) is FactorizedCoupling:
+        return FactorizedCoupling(*(t.expand(n_networks, *t.shape[1:]) for t in coupling.tensors))
+    return None
+
+
 def _operator(network: nn.Module, x: Tensor, y: Tensor) -> CouplingOperator:
     if isinstance(network, CouplingNetwork):
         return network.operator(x, y)
