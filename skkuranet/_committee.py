@@ -13,13 +13,16 @@ from skkuranet._adamw import AdamW
 from skkuranet._calibration import most_likely
 from skkuranet._curriculum import ClosedForm
 from skkuranet._distinct import row_hashes
+from skkuranet._row_space import row_space
 from skkuranet.coupling import MembershipNetwork
 
 # Different rows for each member from which on some are left out; those it is tried on between
 # iterations; and those that scale and offset follow.
 _FEW, _TRIED, _CALIBRATED = 2, 512, 50_000
-# A loss that is lower by this share of itself, and this much, is progress; one that is enough.
-_SHARE, _MUCH, _PERFECT = 0.01, 2e-4, 5e-4
+# A loss that is lower by this share of itself, and this much, is progress; one that is enough, and
+# one on the rows learned from with which nothing is left to learn.
+_SHARE, _MUCH, _PERFECT, _LEARNED = 0.01, 2e-4, 5e-4, 1e-3
+_COUNTS = ("place", "n_done", "lowest", "since", "loss", "cooling", "end")
 _WARM_UP, _LAST_RATE = 10, 0.01
 # Share of a weight that decay takes in one step, at most.
 _MOST_LOST = 0.2
@@ -76,15 +79,21 @@ class Committee:
         self.pool_size = len(self.labels) - int(sizes.max())
         self.batch = min(plan.n_rows, self.pool_size)
         self.tried, self.tried_share = self._tried(order)
+        self.basis: Tensor | None = None
+        self.parameters = network.perceptrons
+        if self.seen.shape[-1] > len(self.seen) and not bool(self.noise.any()):
+            self._enter_row_space()
         # A step must not take more from a weight than there is.
         weight_decay = min(weight_decay, _MOST_LOST / plan.learning_rate)
         self.optimizer = AdamW(
-            network.perceptrons,
+            self.parameters,
             [weight_decay] * len(network.weights) + [0.0] * len(network.biases),
         )
         self.order: Tensor | None = None
         self.place = 0
         self.n_done, self.lowest, self.since = 0, math.inf, 0
+        #: Sum of the losses since the last look.
+        self.loss = 0.0
         #: Iteration from which the rate falls, and the one after the last.
         self.cooling, self.end = plan.n_iterations, plan.n_iterations
         if plan.patience is None or not self.tried.numel():
@@ -101,18 +110,20 @@ class Committee:
     def step(self) -> float:
         """Do one iteration; return its loss."""
         rows = self._draw()
-        logits = self.network.logits(self._noisy(rows))
+        logits = self._logits(self._noisy(rows))
         each = nn.functional.cross_entropy(
             logits.flatten(0, 1), self.labels[rows].flatten(), reduction="none"
         )
         # Members have no weights in common: the sum has the gradients of each.
         loss = (each * self.weights[rows].flatten()).mean()
-        parameters = self.network.perceptrons
-        gradients = torch.autograd.grad(loss * self.network.n_members, parameters)
+        gradients = torch.autograd.grad(loss * self.network.n_members, self.parameters)
         self.optimizer.step(gradients, self._rate())
         self.n_done += 1
-        if self.n_done <= self.cooling and self.n_done % self.plan.check_every == 0:
-            self._try()
+        self.loss += float(loss.detach())
+        if self.n_done % self.plan.check_every == 0:
+            if self.n_done <= self.cooling:
+                self._try(self.loss / self.plan.check_every)
+            self.loss = 0.0
         return float(loss.detach())
 
     @torch.no_grad()
@@ -125,7 +136,9 @@ class Committee:
         """
         classes = nn.functional.one_hot(self.labels, self.network.n_classes)
         shares = classes * self.weights.unsqueeze(-1)
-        self.network.cut(self.seen, shares.to(self.seen.dtype))
+        if self.basis is not None:
+            self.network.weights[0].copy_(self.basis @ self.parameters[0])
+        self.network.cut(self.network.seen(self.features), shares.to(self.seen.dtype))
         if bool((self.turn < 0).all()):
             return
         prior = shares.double().sum(0)
@@ -147,7 +160,7 @@ class Committee:
         """
         self.calibrate()
         if bool((self.turn < 0).all()):
-            return self.network.logits(self.seen).mean(0).argmax(-1)
+            return self._logits(self.seen).mean(0).argmax(-1)
         out = self._left_out(torch.arange(len(self.labels), device=self.labels.device))
         return (self.network.scale * out + self.network.offset).argmax(-1)
 
@@ -165,17 +178,33 @@ class Committee:
         """Return all that the rest of this stage depends on, but for weights and randomness."""
         return {
             "optimizer": self.optimizer.state_dict(),
+            "first": None if self.basis is None else self.parameters[0],
             "order": self.order,
             "best": self.best,
-            "counts": [self.place, self.n_done, self.lowest, self.since, self.cooling, self.end],
+            "counts": [getattr(self, name) for name in _COUNTS],
             "scores": self.scores,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up a state; the weights of the network have been restored before."""
+        if self.basis is not None:
+            with torch.no_grad():
+                self.parameters[0].copy_(state["first"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.order, self.best, self.scores = state["order"], state["best"], state["scores"]
-        self.place, self.n_done, self.lowest, self.since, self.cooling, self.end = state["counts"]
+        for name, value in zip(_COUNTS, state["counts"], strict=True):
+            setattr(self, name, value)
+
+    @torch.no_grad()
+    def _enter_row_space(self) -> None:
+        """Learn in as few dimensions as there are rows."""
+        self.basis = row_space(self.seen)
+        self.seen = self.seen @ self.basis
+        first, *rest = self.parameters
+        self.parameters = [nn.Parameter(self.basis.mT @ first), *rest]
+
+    def _logits(self, seen: Tensor) -> Tensor:
+        return self.network.logits(seen, None if self.basis is None else self.parameters[0])
 
     def _deal(self) -> tuple[Tensor, Tensor]:
         """Which member each row is left out by, and all rows in random order, class by class.
@@ -246,11 +275,14 @@ class Committee:
         return rate * (_LAST_RATE + (1.0 - _LAST_RATE) * cosine)
 
     @torch.no_grad()
-    def _try(self) -> None:
-        """Look whether the loss on rows left out still falls; if not, begin to cool."""
+    def _try(self, learned_from: float) -> None:
+        """Look whether the loss on rows left out still falls; if not, begin to cool.
+
+        ``learned_from`` is the loss on the others.
+        """
         if not self.tried.numel():
             return
-        logits = self.network.logits(self.seen[self.tried]).flatten(0, 1)
+        logits = self._logits(self.seen[self.tried]).flatten(0, 1)
         labels, share = self.labels[self.tried].flatten(), self.tried_share.flatten()
         loss = float(nn.functional.cross_entropy(logits, labels, reduction="none") @ share)
         self.scores.append(float((logits.argmax(-1) == labels).to(share) @ share))
@@ -260,7 +292,8 @@ class Committee:
         else:
             self.since += 1
         patience = self.plan.patience
-        if patience is not None and (self.since >= patience or loss < _PERFECT):
+        over = self.since >= (patience or 0) or loss < _PERFECT or learned_from < _LEARNED
+        if patience is not None and over:
             self.cooling = self.n_done
             # What has been learned since was learned by heart.
             self.optimizer.move_to(self.best)
@@ -271,6 +304,6 @@ class Committee:
         """Logits of rows by the member that has not learned from them, in double precision."""
         found = []
         for part in rows.split(1 << 15):
-            logits = self.network.logits(self.seen[part]).double()
+            logits = self._logits(self.seen[part]).double()
             found.append(logits[self.turn[part], torch.arange(len(part), device=part.device)])
         return torch.cat(found)

@@ -12,6 +12,7 @@ from skkuranet._adamw import AdamW
 from skkuranet._calibration import most_likely
 from skkuranet._committee import Committee
 from skkuranet._curriculum import ClosedForm
+from skkuranet._row_space import row_space
 from skkuranet.coupling import MembershipNetwork
 
 SHAPES, DECAY = [(3, 2), (5,), (), (2, 1, 4)], [0.5, 0.0, 1.0, 0.1]
@@ -237,3 +238,67 @@ def test_the_best_weights_so_far_are_where_cooling_begins():
     # Labels at random are learned by heart, if nothing stops it.
     assert made.n_done == made.end < 400
     assert len(made.scores) == made.cooling // 5
+
+
+def wide(n_rows=40, n_columns=300):
+    generator = torch.Generator().manual_seed(3)
+    X = torch.randn(n_rows, n_columns, generator=generator)
+    y = torch.arange(n_rows) % 2
+    X[:, :20] += 2.0 * y.unsqueeze(-1) - 1.0
+    return X, y
+
+
+def test_rows_have_orthonormal_coordinates_of_their_own():
+    X = wide()[0].double()
+    basis = row_space(X)
+    torch.testing.assert_close(basis.mT @ basis, torch.eye(40, dtype=torch.float64))
+    torch.testing.assert_close(X @ basis @ basis.mT, X)
+    torch.testing.assert_close(row_space(X.flip(0)), basis.flip(1))
+    # No others are closer.
+    turn, _ = torch.linalg.qr(torch.randn(40, 40, dtype=torch.float64))
+    assert (X.mT - basis).norm() < (X.mT - basis @ turn).norm()
+
+
+def test_rows_that_depend_on_others_have_coordinates_too():
+    X = wide()[0].double()
+    X = torch.cat((X, X[:5], torch.zeros(1, 300, dtype=torch.float64)))
+    basis = row_space(X)
+    torch.testing.assert_close(X @ basis @ basis.mT, X)
+    assert int((torch.linalg.svdvals(basis) > 0.5).sum()) == 40
+
+
+def wide_committee(X, y):
+    network = MembershipNetwork(
+        X.shape[1], (8,), n_classes=2, generator=torch.Generator().manual_seed(0)
+    )
+    plan = ClosedForm(60, n_rows=16, patience=None, check_every=5)
+    generator = torch.Generator().manual_seed(1)
+    return Committee(network, X, y, torch.ones(len(y)), plan, 1.0, generator)
+
+
+def test_wide_tables_are_learned_in_the_space_of_their_rows():
+    X, y = wide()
+    made = wide_committee(X, y)
+    assert made.parameters[0].shape == (4, 40, 8)
+    found = trained(made)
+    assert (found == y).float().mean() > 0.9
+    # What was learned there holds for all columns, and rows that are new.
+    inside = made.network.logits(made.seen, made.parameters[0])
+    torch.testing.assert_close(made.network.logits(X), inside, rtol=1e-4, atol=1e-4)
+    new, labels = wide(200)
+    named = made.network.logits(new).mean(0).argmax(-1)
+    assert (named == labels).float().mean() > 0.9
+
+
+def test_wide_tables_go_on_from_a_state():
+    X, y = wide()
+    whole, first, second = (wide_committee(X, y) for _ in range(3))
+    for _ in range(30):
+        first.step()
+    first.calibrate()
+    second.network.load_state_dict(first.network.state_dict())
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    second.generator.set_state(first.generator.get_state())
+    assert torch.equal(trained(second), trained(whole))
+    for a, b in zip(second.parameters, whole.parameters, strict=True):
+        assert torch.equal(a, b)

@@ -124,13 +124,16 @@ class MembershipNetwork(LowRankNetwork):
         """
         return self._seen(x)
 
-    def logits(self, seen: Tensor) -> Tensor:
+    def logits(self, seen: Tensor, first: Tensor | None = None) -> Tensor:
         """Return the logits of each member of the committee.
 
         Parameters
         ----------
         seen : Tensor of shape (n, n_inputs) or (n_members, n, n_inputs)
             What each member sees.
+        first : Tensor of shape (n_members, n_inputs, width), optional
+            Weights of the first layer, if ``seen`` is in other coordinates than those of the
+            network; by default the network's.
 
         Returns
         -------
@@ -138,7 +141,8 @@ class MembershipNetwork(LowRankNetwork):
         """
         if seen.ndim == 2:
             seen = seen.expand(self.n_members, *seen.shape)
-        *hidden, (weight, bias) = zip(self.weights, self.biases, strict=True)
+        weights = [self.weights[0] if first is None else first, *self.weights[1:]]
+        *hidden, (weight, bias) = zip(weights, self.biases, strict=True)
         for w, b in hidden:
             seen = self.activation(torch.baddbmm(b, seen, w))
         return torch.baddbmm(bias, seen, weight)
