@@ -11,13 +11,14 @@ from torch.autograd import forward_ad
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from skkuranet.coupling import DenseCoupling, FactorizedCoupling, _factorized, _products
-from skkuranet.dynamics import _delayed, _motion, _runge_kutta, integrate
-from skkuranet.dynamics._arithmetic import NumpyArithmetic, TorchArithmetic, arithmetic_for
+from skkuranet.coupling._plan import plan_for
+from skkuranet.dynamics import _explicit, _kernel, integrate
+from skkuranet.dynamics._array_ops import NumpyOps, TorchOps, ops_for
 
 
 def force(monkeypatch, arithmetic, small_kernels):
-    for module in (_motion, _delayed):
-        monkeypatch.setattr(module, "arithmetic_for", lambda phases: arithmetic())
+    for module in (_kernel,):
+        monkeypatch.setattr(module, "ops_for", lambda phases: arithmetic())
     for module in (_products, _factorized):
         monkeypatch.setattr(module, "has_small_kernels", lambda dtype: small_kernels)
 
@@ -26,9 +27,9 @@ def force(monkeypatch, arithmetic, small_kernels):
 @pytest.mark.parametrize("shapes", [DENSE, FACTORS], ids=["dense", "factorised"])
 @pytest.mark.parametrize("options", [{}, {"solver": "rk4", "save_from": 2}, {"save_from": 5}])
 def test_gradients(batch, shapes, options, monkeypatch):
-    force(monkeypatch, NumpyArithmetic, True)
+    force(monkeypatch, NumpyOps, True)
     # Steps of two parts, the last of which is shorter.
-    monkeypatch.setattr("skkuranet.dynamics._runge_kutta._PART_BYTES", 1)
+    monkeypatch.setattr("skkuranet.dynamics._explicit._PART_BYTES", 1)
     assert torch.autograd.gradcheck(
         lambda *given: flow(*given, n_steps=6, **options), leaves(batch, shapes)
     )
@@ -36,7 +37,7 @@ def test_gradients(batch, shapes, options, monkeypatch):
 
 @pytest.mark.parametrize("solver", ["euler", "rk4"])
 def test_gradients_where_drives_are_recalled_a_few_rows_at_a_time(solver, monkeypatch):
-    force(monkeypatch, NumpyArithmetic, True)
+    force(monkeypatch, NumpyOps, True)
     # Three rows of a factor, so that a part begins with the sine of a stage.
     monkeypatch.setattr(_products, "_SMALL", 3 * N * RANK)
     products = []
@@ -61,7 +62,7 @@ def test_transposed_copies(shape):
 
 
 def test_gradients_through_delays(monkeypatch):
-    force(monkeypatch, NumpyArithmetic, True)
+    force(monkeypatch, NumpyOps, True)
     delay = torch.tensor([0.0, 0.1, 0.3, 0.2, 0.4])
     assert torch.autograd.gradcheck(
         lambda *given: flow(*given, n_steps=6, delay=delay), leaves((), DENSE)
@@ -82,7 +83,7 @@ def test_single_precision_is_the_same_to_rounding(batch, shapes, solver, monkeyp
     given = [leaf.detach().float().requires_grad_() for leaf in exact]
     wanted = [result.float() for result in results(exact)]
     torch.testing.assert_close(list(results(given)), wanted, rtol=1e-3, atol=1e-4)
-    for arithmetic in (NumpyArithmetic, TorchArithmetic):
+    for arithmetic in (NumpyOps, TorchOps):
         for small_kernels in (False, True):
             force(monkeypatch, arithmetic, small_kernels)
             torch.testing.assert_close(list(results(given)), wanted, rtol=1e-3, atol=1e-4)
@@ -91,7 +92,7 @@ def test_single_precision_is_the_same_to_rounding(batch, shapes, solver, monkeyp
 def test_cosines_and_sines_of_single_precision_are_exact_to_rounding():
     phases = torch.linspace(-300.0, 300.0, 100_001)
     phasors = torch.empty((2, len(phases)))
-    arithmetic = NumpyArithmetic()
+    arithmetic = NumpyOps()
     arithmetic.phasors(arithmetic.view(phases), arithmetic.pairs(phasors))
     exact = torch.stack((phases.double().cos(), phases.double().sin()))
     assert float((phasors - exact).abs().max()) < 2 * torch.finfo(torch.float32).eps
@@ -110,8 +111,9 @@ def test_products_are_the_same_by_either_library(n, transposed, monkeypatch):
         monkeypatch.setattr(
             _products, "has_small_kernels", lambda dtype, small=small_kernels: small
         )
-        for bound, wanted in (("bound_matvec", x @ K.mT), ("bound_rmatvec", x @ K)):
-            getattr(DenseCoupling(K), bound)(out)(x)
+        plan = plan_for(DenseCoupling(K))
+        for product, wanted in ((plan.matvec, x @ K.mT), (plan.rmatvec, x @ K)):
+            product(out)(x)
             torch.testing.assert_close(out, wanted, rtol=1e-4, atol=1e-4)
     # Small ones by NumPy, but not the transposed ones for which it has no kernel.
     assert len(called) == {400: 2, 700: 1, 1100: 0}[n]
@@ -134,8 +136,8 @@ def test_steps_of_numpy_make_no_arrays(solver, monkeypatch):
 
     # Forward, and back by parts.
     for name in ("_walk", "_pull_back"):
-        method = getattr(_runge_kutta._Plan, name)
-        monkeypatch.setattr(_runge_kutta._Plan, name, measured(method))
+        method = getattr(_explicit._Solve, name)
+        monkeypatch.setattr(_explicit._Solve, name, measured(method))
     frequency, left, right = torch.ones(n), torch.ones(n, 2) / n, torch.ones(n, 2)
     phases = torch.zeros(n, requires_grad=True)
     tracemalloc.start()
@@ -161,21 +163,22 @@ def test_products_go_to_memory_of_any_layout(small, batch, contiguous, monkeypat
     monkeypatch.setattr(_products, "_is_small", lambda b, out: small[out.shape[-1] == N])
     left, right = torch.randn(2, *batch, N, RANK)
     coupling, K = FactorizedCoupling(left, right), left @ right.mT
-    out, moments = empty(*batch, 2, N), empty(4, *batch, 2, RANK)
-    for bound, transposed in ((coupling.bound_matvec, False), (coupling.bound_rmatvec, True)):
-        write, columns = bound(out, moments), left if transposed else right
-        for place in (2, 0, 3, 2):
+    out, notes = empty(*batch, 2, N), empty(4, *batch, 2, RANK)
+    plan = plan_for(coupling)
+    for product, transposed in ((plan.matvec, False), (plan.rmatvec, True)):
+        write, columns = product(out, notes), left if transposed else right
+        for slot in (2, 0, 3, 2):
             # A tensor that is gone may lend its id to the next.
             x = torch.randn(*batch, 2, N)
-            write(x, place)
+            write(x, slot)
             torch.testing.assert_close(out, x @ (K if transposed else K.mT))
-            torch.testing.assert_close(moments[place], x @ columns)
+            torch.testing.assert_close(notes[slot], x @ columns)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_sums_that_others_add_to_count_whole(dtype):
     class Twice(FactorizedCoupling):
-        def _whole(self, part):
+        def whole(self, part):
             return 2.0 * part
 
     phases = torch.linspace(0.0, 6.0, N, dtype=dtype)
@@ -192,7 +195,7 @@ def test_sums_that_others_add_to_count_whole(dtype):
 
 @pytest.mark.parametrize("batch", [(), (2,)])
 def test_autocast_does_not_round_gradients(batch, monkeypatch):
-    monkeypatch.setattr("skkuranet.dynamics._runge_kutta._PART_BYTES", 1)
+    monkeypatch.setattr("skkuranet.dynamics._explicit._PART_BYTES", 1)
     given = [leaf.detach().float().requires_grad_() for leaf in leaves(batch, FACTORS)]
     path = flow(*given, n_steps=10)
     wanted = torch.autograd.grad(path.sin().sum(), given, retain_graph=True)
@@ -267,10 +270,10 @@ def test_products_that_hide_what_they_depend_on_are_told():
         integrate(Hidden(torch.eye(N)), torch.zeros(N), n_steps=2)
 
 
-@pytest.mark.parametrize(("threads", "library"), [(2, NumpyArithmetic), (3, TorchArithmetic)])
+@pytest.mark.parametrize(("threads", "library"), [(2, NumpyOps), (3, TorchOps)])
 def test_who_does_the_arithmetic(threads, library, monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    assert type(arithmetic_for(torch.zeros(2, 1 << 15))) is NumpyArithmetic
-    assert type(arithmetic_for(torch.zeros((1 << 16) + 1))) is library
-    assert type(arithmetic_for(torch.zeros(N).double())) is TorchArithmetic
-    assert type(arithmetic_for(torch.zeros(N, device="meta"))) is TorchArithmetic
+    assert type(ops_for(torch.zeros(2, 1 << 15))) is NumpyOps
+    assert type(ops_for(torch.zeros((1 << 16) + 1))) is library
+    assert type(ops_for(torch.zeros(N).double())) is TorchOps
+    assert type(ops_for(torch.zeros(N, device="meta"))) is TorchOps

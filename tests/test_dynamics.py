@@ -140,7 +140,7 @@ class OfTheUser(CouplingOperator):
     def rmatvec(self, x):
         return x @ self.matrix
 
-    def vjp(self, left, right):
+    def bilinear_derivative(self, left, right):
         return (left.mT @ right,)
 
     def without_self_coupling(self):

@@ -109,16 +109,16 @@ class OneFactor(FactorizedCoupling):
     def tensors(self):
         return (self.left,)
 
-    def vjp(self, left, right):
-        by_left, by_right = super().vjp(left, right)
+    def bilinear_derivative(self, left, right):
+        by_left, by_right = super().bilinear_derivative(left, right)
         return (by_left + by_right,)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_pullback_of_a_subclass_holds_for_small_factors_too(dtype, device):
     class Frozen(FactorizedCoupling):
-        def vjp(self, left, right):
-            return tuple(0.0 * grad for grad in super().vjp(left, right))
+        def bilinear_derivative(self, left, right):
+            return tuple(0.0 * grad for grad in super().bilinear_derivative(left, right))
 
     left, right = (torch.ones((6, 2), dtype=dtype, device=device) for _ in range(2))
     phases = torch.arange(6.0, dtype=dtype, device=device)

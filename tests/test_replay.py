@@ -9,12 +9,11 @@ from small_flows import DENSE, FACTORS, N, flow, leaves
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from skkuranet.coupling import (
-    DenseCoupling,
     PairwiseNetwork,
     TiledCoupling,
     couple,
 )
-from skkuranet.dynamics import _replay, integrate, replayed_steps
+from skkuranet.dynamics import _cuda_graphs, integrate, replayed_steps
 
 
 class Recorder(TorchDispatchMode):
@@ -56,14 +55,14 @@ def recordings(monkeypatch):
         made.append(recorder)
         return recorder.replay
 
-    monkeypatch.setattr(_replay, "_asked_for", True)
-    monkeypatch.setattr(_replay, "_refused", set())
-    monkeypatch.setattr(_replay, "_RECORDINGS", 2)
-    monkeypatch.setattr(_replay, "records_on", lambda phases: True)
-    monkeypatch.setattr(_replay, "on_side_stream", lambda action, device: action())
-    monkeypatch.setattr(_replay, "record", record)
+    monkeypatch.setattr(_cuda_graphs, "_asked_for", True)
+    monkeypatch.setattr(_cuda_graphs, "_refused", set())
+    monkeypatch.setattr(_cuda_graphs, "_RECORDINGS", 2)
+    monkeypatch.setattr(_cuda_graphs, "records_on", lambda phases: True)
+    monkeypatch.setattr(_cuda_graphs, "on_side_stream", lambda action, device: action())
+    monkeypatch.setattr(_cuda_graphs, "record", record)
     # A few steps at once, so that short trajectories have several recordings and a rest.
-    monkeypatch.setattr(_replay, "_STEPS", 2)
+    monkeypatch.setattr(_cuda_graphs, "_STEPS", 2)
     return made
 
 
@@ -112,7 +111,7 @@ def test_a_card_that_cannot_record_goes_on(recordings, monkeypatch):
 
     given = leaves((), DENSE)
     wanted = flow(*given, n_steps=9)
-    monkeypatch.setattr(_replay, "record", fail)
+    monkeypatch.setattr(_cuda_graphs, "record", fail)
     with pytest.warns(RuntimeWarning, match="could not record steps"):
         found = flow(*given, n_steps=9)
     torch.testing.assert_close(found, wanted)
@@ -188,15 +187,15 @@ class Card:
 @pytest.fixture
 def card(monkeypatch):
     made = Card()
-    monkeypatch.setattr(_replay, "torch", SimpleNamespace(cuda=made))
-    monkeypatch.setattr(_replay, "_refused", set())
-    monkeypatch.setattr(_replay, "_thread", threading.local())
+    monkeypatch.setattr(_cuda_graphs, "torch", SimpleNamespace(cuda=made))
+    monkeypatch.setattr(_cuda_graphs, "_refused", set())
+    monkeypatch.setattr(_cuda_graphs, "_thread", threading.local())
     return made
 
 
 def test_what_is_replayed_is_done_as_often_as_it_is_asked_for(card):
     done = []
-    replay = _replay.Replay(lambda: card.launch(lambda: done.append(0)), "cuda:0")
+    replay = _cuda_graphs.Replay(lambda: card.launch(lambda: done.append(0)), "cuda:0")
     for times in range(1, 6):
         replay()
         assert len(done) == times
@@ -210,7 +209,7 @@ def test_threads_do_not_record_one_another(card):
     def count(name):
         card.launch(lambda: done.update({name: done[name] + 1}))
 
-    other = _replay.Replay(lambda: count("other"), "cuda:0")
+    other = _cuda_graphs.Replay(lambda: count("other"), "cuda:0")
 
     def action():
         count("recorded")
@@ -219,7 +218,7 @@ def test_threads_do_not_record_one_another(card):
             thread.start()
             thread.join()
 
-    replay = _replay.Replay(action, "cuda:0")
+    replay = _cuda_graphs.Replay(action, "cuda:0")
     replay()
     replay()
     assert done == {"recorded": 2, "other": 1}
@@ -237,28 +236,28 @@ def test_a_failure_is_told_once_and_for_all(card):
             raise RuntimeError("the first error")
 
     for _ in range(2):
-        replay = _replay.Replay(action, "cuda:0")
+        replay = _cuda_graphs.Replay(action, "cuda:0")
         replay()
-        if not _replay._refused:
+        if not _cuda_graphs._refused:
             with pytest.warns(RuntimeWarning, match="the first error"):
                 replay()
         replay()
     assert len(done) == 5
     phases = SimpleNamespace(is_cuda=True, device="cuda:0")
-    assert not _replay.records_on(phases)
+    assert not _cuda_graphs.records_on(phases)
 
 
 def test_what_is_recorded(card):
     phases = torch.zeros(N)
     seen = SimpleNamespace(is_cuda=True, device="cuda:1", numel=lambda: N, itemsize=4)
-    coupling, steps = DenseCoupling(torch.ones(N, N)), _replay.steps_to_replay
-    assert steps(coupling, seen, 100, 1) == 0
+    steps = _cuda_graphs.steps_to_replay
+    assert steps(seen, 100, 1) == 0
     with replayed_steps():
-        assert steps(coupling, seen, 100, 1) == 10
-        assert steps(coupling, seen, 39, 1) == 0
-        assert not _replay.records_on(phases)
+        assert steps(seen, 100, 1) == 10
+        assert steps(seen, 39, 1) == 0
+        assert not _cuda_graphs.records_on(phases)
         large = SimpleNamespace(is_cuda=True, device="cuda:1", numel=lambda: 10**6, itemsize=4)
-        assert steps(coupling, large, 100, 1) == 4
+        assert steps(large, 100, 1) == 4
         with card.stream(card.Stream("cuda:1")):
-            assert steps(coupling, seen, 100, 1) == 0
-    assert steps(coupling, seen, 100, 1) == 0
+            assert steps(seen, 100, 1) == 0
+    assert steps(seen, 100, 1) == 0

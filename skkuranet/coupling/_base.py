@@ -2,31 +2,126 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from skkuranet.coupling._forms import Products
 from skkuranet.coupling._products import product
 
 _ROWS_AT_ONCE = 1024
 
 
-class CouplingOperator(Products):
+class CouplingOperator(ABC):
     r"""A coupling matrix :math:`K` known by its products.
 
-    :math:`K_{ij}` is the strength with which oscillator *j* (the source) acts on
-    oscillator *i* (the target). The interaction of the Kuramoto model is
-    :math:`\cos\theta \circ (K \sin\theta) - \sin\theta \circ (K \cos\theta)`, so the
-    dynamics need nothing but products with :math:`K` and :math:`K^T`, and training
-    needs nothing but the pullback of a low-rank cotangent (:meth:`vjp`).
+    :math:`K_{ij}` is the strength with which oscillator *j* (the source) acts on oscillator *i*
+    (the target). Dynamics need nothing but products with :math:`K` and :math:`K^T`, and training
+    needs nothing but derivatives of bilinear forms with K in the middle.
 
-    Subclass it to hand couplings of your own to :func:`skkuranet.dynamics.integrate`:
-    :attr:`shape`, :attr:`tensors`, :meth:`matvec`, :meth:`rmatvec` and :meth:`vjp` are
-    enough for the dynamics and their gradients. The normalisations call :meth:`degree`,
-    which you may know a faster way to, and :meth:`without_self_coupling`.
+    Subclass it to hand couplings of your own to :func:`skkuranet.dynamics.integrate`.
+    :attr:`shape`, :attr:`tensors` and :meth:`matvec` are enough; :meth:`rmatvec` and
+    :meth:`bilinear_derivative` are autograd's unless you know better. The normalisations call
+    :meth:`degree`, which you may know a faster way to, and :meth:`without_self_coupling`.
+
+    Examples
+    --------
+    Every oscillator of a ring listens to its left neighbour:
+
+    >>> import torch
+    >>> from skkuranet.coupling import CouplingOperator
+    >>> from skkuranet.dynamics import integrate
+    >>> class Ring(CouplingOperator):
+    ...     def __init__(self, n, strength):
+    ...         self.n, self.strength = n, strength
+    ...     @property
+    ...     def shape(self):
+    ...         return torch.Size((self.n, self.n))
+    ...     @property
+    ...     def tensors(self):
+    ...         return (self.strength,)
+    ...     def matvec(self, x):
+    ...         return self.strength * x.roll(1, -1)
+    >>> strength = torch.tensor(0.5, requires_grad=True)
+    >>> path = integrate(Ring(4, strength), torch.tensor([0.0, 0.1, 0.2, 0.3]), n_steps=10)
+    >>> path.phases[-1].var().backward()
+    >>> bool(strength.grad < 0)
+    True
     """
+
+    @property
+    @abstractmethod
+    def shape(self) -> torch.Size:
+        """Shape (..., n_targets, n_sources); leading axes are a batch of networks."""
+
+    @property
+    @abstractmethod
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The tensors that K is made of, with respect to which it is differentiated."""
+
+    @abstractmethod
+    def matvec(self, x: Tensor) -> Tensor:
+        """Return K v for each of the m vectors in the rows of ``x``.
+
+        For a few rows this is several times as fast as for columns. Solvers hand over the same
+        tensor ``x`` at every step, so that it must not be kept.
+
+        Parameters
+        ----------
+        x : Tensor of shape (..., m, n_sources)
+            Vectors v, as rows.
+
+        Returns
+        -------
+        Tensor of shape (..., m, n_targets)
+            Products, as rows.
+        """
+
+    def rmatvec(self, x: Tensor) -> Tensor:
+        """Return Kᵀ v for each of the m vectors in the rows of ``x``.
+
+        Here the derivative of :meth:`matvec`, by autograd.
+
+        Parameters
+        ----------
+        x : Tensor of shape (..., m, n_targets)
+            Vectors v, as rows.
+
+        Returns
+        -------
+        Tensor of shape (..., m, n_sources)
+            Products, as rows.
+        """
+        with torch.enable_grad():
+            v = x.new_zeros((*x.shape[:-1], self.shape[-1])).requires_grad_()
+            return torch.autograd.grad(self.matvec(v), v, x)[0]
+
+    def bilinear_derivative(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
+        r"""Differentiate :math:`\sum_m l_m \cdot K r_m` with respect to :attr:`tensors`.
+
+        The derivative with respect to K itself is ``left.mT @ right``. Here by autograd, through
+        :meth:`matvec`.
+
+        Parameters
+        ----------
+        left : Tensor of shape (..., m, n_targets)
+            Vectors l, as rows.
+        right : Tensor of shape (..., m, n_sources)
+            Vectors r, as rows.
+
+        Returns
+        -------
+        tuple of Tensor or None
+            One derivative for each of :attr:`tensors`; None for 0.
+        """
+        wanted = [t for t in self.tensors if t.requires_grad]
+        if not wanted:
+            return (None,) * len(self.tensors)
+        with torch.enable_grad():
+            products = self.matvec(right)
+        found = iter(torch.autograd.grad(products, wanted, left, allow_unused=True))
+        return tuple(next(found) if t.requires_grad else None for t in self.tensors)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -252,9 +347,9 @@ class _Scaled(CouplingOperator):
     def rmatvec(self, x: Tensor) -> Tensor:
         return _times(self._right, self._base.rmatvec(_times(self._left, x)))
 
-    def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
+    def bilinear_derivative(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
         scaled_left, scaled_right = _times(self._left, left), _times(self._right, right)
-        grads = list(self._base.vjp(scaled_left, scaled_right))
+        grads = list(self._base.bilinear_derivative(scaled_left, scaled_right))
         if self._left is not None:
             grads.append((left * self._base.matvec(scaled_right)).sum(-2))
         if self._right is not None:
@@ -292,8 +387,8 @@ class _Transposed(CouplingOperator):
     def transpose(self) -> CouplingOperator:
         return self._base
 
-    def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
-        return self._base.vjp(right, left)
+    def bilinear_derivative(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
+        return self._base.bilinear_derivative(right, left)
 
 
 class _Sum(CouplingOperator):
@@ -323,8 +418,11 @@ class _Sum(CouplingOperator):
     def rmatvec(self, x: Tensor) -> Tensor:
         return self._first.rmatvec(x) + self._second.rmatvec(x)
 
-    def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
-        return (*self._first.vjp(left, right), *self._second.vjp(left, right))
+    def bilinear_derivative(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
+        return (
+            *self._first.bilinear_derivative(left, right),
+            *self._second.bilinear_derivative(left, right),
+        )
 
 
 def _times(factor: Tensor | None, x: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from skkuranet.coupling._base import CouplingOperator
+from skkuranet.coupling._plan import PLANS, Notes, Plan
 from skkuranet.coupling._products import exp_below, matmul, prepared
 
 ROWS_AT_ONCE = 1024
@@ -81,22 +82,11 @@ class DenseCoupling(StoredCoupling):
 
     def matvec(self, x: Tensor) -> Tensor:
         """Return K x."""
-        if self._streams(x):
-            return self._stream(x, x.new_empty((len(x), len(self.matrix))))
+        if self.streams(x):
+            return self.stream(x, x.new_empty((len(x), len(self.matrix))))
         return matmul(x, self._columns)
 
-    @property
-    def is_replayable(self) -> bool:
-        """True where launches take longer than the product, and a second matrix is no burden."""
-        return self.matrix.numel() < _LARGE
-
-    def bound_matvec(self, out: Tensor, moments: Tensor | None = None) -> Callable[..., object]:
-        """Return a function of x, and a place, that writes K x to ``out``."""
-        if self._streams(out):
-            return lambda x, place=0: self._stream(x, out)
-        return prepared(self._columns, out)
-
-    def _stream(self, x: Tensor, out: Tensor) -> Tensor:
+    def stream(self, x: Tensor, out: Tensor) -> Tensor:
         """Write products with a large matrix by blocks of rows."""
         matrix = self.matrix
         with torch.no_grad():
@@ -106,8 +96,8 @@ class DenseCoupling(StoredCoupling):
                     torch.mv(block, source, out=target)
         return out
 
-    def _streams(self, x: Tensor) -> bool:
-        """Whether the products of a large matrix go by blocks of rows, which have no graph."""
+    def streams(self, x: Tensor) -> bool:
+        """Say whether the products of a large matrix go by blocks of rows, which have no graph."""
         matrix = self.matrix
         differentiable = torch.is_grad_enabled() and (matrix.requires_grad or x.requires_grad)
         few = matrix.ndim == x.ndim == 2 and len(x) <= _FEW and matrix.numel() >= _LARGE
@@ -117,11 +107,7 @@ class DenseCoupling(StoredCoupling):
         """Return Kᵀ x."""
         return matmul(x, self.matrix)
 
-    def bound_rmatvec(self, out: Tensor, moments: Tensor | None = None) -> Callable[..., object]:
-        """Return a function of x, and a place, that writes Kᵀ x to ``out``."""
-        return prepared(self.matrix, out)
-
-    def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
+    def bilinear_derivative(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
         """Return the cotangent itself."""
         return (left.mT @ right,)
 
@@ -162,3 +148,27 @@ class DenseCoupling(StoredCoupling):
 
     def _of(self, matrix: Tensor) -> CouplingOperator:
         return DenseCoupling(matrix)
+
+
+class DensePlan(Plan):
+    """Products with a matrix, by whichever library is faster."""
+
+    coupling: DenseCoupling
+
+    def __init__(self, coupling: DenseCoupling) -> None:
+        super().__init__(coupling)
+        # Where launches take longer than the product, and a second matrix is no burden.
+        self.is_replayable = coupling.matrix.numel() < _LARGE
+
+    def matvec(self, out: Tensor, notes: Notes = None) -> Callable[..., object]:
+        """Return a function of x, and a slot, that writes K x to ``out``."""
+        if self.coupling.streams(out):
+            return lambda x, slot=0: self.coupling.stream(x, out)
+        return prepared(self.coupling.matrix.mT, out)
+
+    def rmatvec(self, out: Tensor, notes: Notes = None) -> Callable[..., object]:
+        """Return a function of x, and a slot, that writes Kᵀ x to ``out``."""
+        return prepared(self.coupling.matrix, out)
+
+
+PLANS[DenseCoupling] = DensePlan

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from skkuranet.coupling._base import CouplingOperator
+from skkuranet.coupling._plan import PLANS, Notes, Plan
 from skkuranet.coupling._products import (
     few_rows,
     has_small_kernels,
@@ -47,8 +47,8 @@ class FactorizedCoupling(CouplingOperator):
                 f"{tuple(left.shape)} and {tuple(right.shape)}."
             )
         self.left, self.right, self.diagonal = left, right, diagonal
-        # What products go through: first the columns of one factor, then the rows of the other.
-        self._columns, self._rows = (left, right), (left.mT, right.mT)
+        # Made once: in small networks a view takes as long as a product.
+        self._rows = left.mT, right.mT
 
     @property
     def shape(self) -> torch.Size:
@@ -66,109 +66,25 @@ class FactorizedCoupling(CouplingOperator):
         factors = (self.left, self.right)
         return factors if self.diagonal is None else (*factors, self.diagonal)
 
-    @property
-    def is_replayable(self) -> bool:
-        """True."""
-        return True
-
-    @property
-    def n_moments(self) -> int:
-        """The rank: products of the vectors with the columns of a factor."""
-        return self.rank
-
-    def for_many_products(self) -> FactorizedCoupling:
-        """Return the same couplings; where it pays, the factors' columns are made contiguous."""
-        large = self.left.ndim == 2 and self.left.numel() >= _LARGE
-        small = self.left.numel() < _LARGE and has_small_kernels(self.left.dtype)
-        if not self.left.is_cpu or not (large or small):
-            return self
-        # Whatever a subclass is, it stays.
-        other = copy.copy(self)
-        with torch.no_grad():
-            other._rows = transposed(self.left), transposed(self.right)
-        if large:
-            other._columns = other._rows[0].mT, other._rows[1].mT
-        return other
-
     def matvec(self, x: Tensor) -> Tensor:
         """Return K x in O(n r) operations."""
-        return self._product(x, self._columns[1], self._rows[0])
+        return self._product(x, self.right, self._rows[0])
 
     def rmatvec(self, x: Tensor) -> Tensor:
         """Return Kᵀ x in O(n r) operations."""
-        return self._product(x, self._columns[0], self._rows[1])
-
-    def bound_matvec(self, out: Tensor, moments: Tensor | None = None) -> Callable[..., object]:
-        """Return a function of x and a place that writes K x to ``out``."""
-        return self._bound(out, moments, self._columns[1], self._rows[0])
-
-    def bound_rmatvec(self, out: Tensor, moments: Tensor | None = None) -> Callable[..., object]:
-        """Return a function of x and a place that writes Kᵀ x to ``out``."""
-        return self._bound(out, moments, self._columns[0], self._rows[1])
+        return self._product(x, self.left, self._rows[1])
 
     def _product(self, x: Tensor, columns: Tensor, rows: Tensor) -> Tensor:
-        return self._drop_diagonal(matmul(self._whole(matmul(x, columns)), rows), x)
+        return self.drop_diagonal(matmul(self.whole(matmul(x, columns)), rows), x)
 
-    def _bound(
-        self, out: Tensor, moments: Tensor | None, columns: Tensor, rows: Tensor
-    ) -> Callable[..., object]:
-        places = out.new_empty((1, *out.shape[:-1], self.rank)) if moments is None else moments
-        whole = None if type(self)._whole is FactorizedCoupling._whole else self._whole
-        product = prepared_pair(columns, places, rows, out, whole)
-        if self.diagonal is None and moments is not None:
-            return product
-
-        def product_there(x: Tensor, place: int = 0) -> None:
-            product(x, 0 if moments is None else place)
-            self._drop_diagonal(out, x)
-
-        return product_there
-
-    def bound_recall(self, moments: Tensor, x: Tensor, out: Tensor) -> Callable[[], object]:
-        """Return a function that writes K x to ``out``, from the moments of x."""
-        rows = self._rows[0]
-        n_at_once = few_rows(rows, out)
-        parts = list(zip(moments.split(n_at_once, -2), out.split(n_at_once, -2), strict=True))
-        products = [(prepared(rows, result), part) for part, result in parts]
-
-        def recall() -> None:
-            for multiply, part in products:
-                multiply(part)
-            self._drop_diagonal(out, x)
-
-        return recall
-
-    def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
+    def bilinear_derivative(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of the factors, without an n x n intermediate."""
-        by_left, by_right = self._columns
         grads = [
-            matmul(left.mT, self._whole(matmul(right, by_right))),
-            matmul(right.mT, self._whole(matmul(left, by_left))),
+            matmul(left.mT, self.whole(matmul(right, self.right))),
+            matmul(right.mT, self.whole(matmul(left, self.left))),
         ]
         if self.diagonal is not None:
             grads.append(-(left * right).sum(-2))
-        return tuple(grads)
-
-    def add_vjp(
-        self,
-        grads: Sequence[Tensor | None] | None,
-        targets: tuple[Tensor, Tensor],
-        sources: tuple[Tensor, Tensor],
-    ) -> tuple[Tensor | None, ...]:
-        """Add to the gradients of the factors where they are; that of the diagonal is 0."""
-        if grads is None:
-            # Where autocast rounds products, it leaves those alone whose memory is given.
-            grads = [torch.empty_like(t, memory_format=_DENSE) for t in (self.left, self.right)]
-            for grad, (rows, moments) in zip(grads, (targets, sources)):
-                matmul(rows.mT, moments, grad)
-            return (*grads, *map(torch.zeros_like, self.tensors[2:]))
-        for grad, (rows, moments) in zip(grads, (targets, sources)):
-            assert grad is not None
-            if grad.ndim == 2:
-                grad.addmm_(rows.mT, moments)
-            else:
-                stack = (t.flatten(0, -3) for t in (rows.mT, moments))
-                grad.flatten(0, -3).baddbmm_(*stack)
         return tuple(grads)
 
     def dense(self) -> Tensor:
@@ -192,7 +108,7 @@ class FactorizedCoupling(CouplingOperator):
                 "The absolute in-degree of factorised couplings costs n² operations; "
                 "normalise them by their row norm (InDegree(order=2))."
             )
-        gram = self._whole(self.right.mT @ self.right)
+        gram = self.whole(self.right.mT @ self.right)
         # By parts, whose products are small beside the factors.
         parts = self.left.split(_ROWS_AT_ONCE, -2)
         squared = torch.cat([((part @ gram) * part).sum(-1) for part in parts], -1)
@@ -204,7 +120,7 @@ class FactorizedCoupling(CouplingOperator):
 
     def source_density(self) -> Tensor:
         """Return the mean overlap of each source's right factor with those of all sources."""
-        mean = self._whole(self.right.sum(-2, keepdim=True)) / self.population
+        mean = self.whole(self.right.sum(-2, keepdim=True)) / self.population
         return (self.right @ mean.mT).squeeze(-1)
 
     def log_mass(self) -> Tensor:
@@ -214,8 +130,8 @@ class FactorizedCoupling(CouplingOperator):
                 "A mean degree needs couplings that are not negative; use a FactorizedNetwork "
                 "of form 'nonnegative'."
             )
-        left, right = self._whole(self.left.sum(-2)), self._whole(self.right.sum(-2))
-        own = self._whole(self._own().sum(-1))
+        left, right = self.whole(self.left.sum(-2)), self.whole(self.right.sum(-2))
+        own = self.whole(self._own().sum(-1))
         return ((left * right).sum(-1) - own).log()
 
     def positive(self, log_mass: Tensor) -> CouplingOperator:
@@ -260,14 +176,109 @@ class FactorizedCoupling(CouplingOperator):
         )
         return torch.cat([(left * right).sum(-1) for left, right in pairs], -1)
 
-    def _whole(self, part: Tensor) -> Tensor:
+    def whole(self, part: Tensor) -> Tensor:
         """Sum over nodes, of the whole network; a hook for processes that share one."""
         return part
 
     def _with(self, left: Tensor, right: Tensor, diagonal: Tensor | None) -> FactorizedCoupling:
         return FactorizedCoupling(left, right, diagonal)
 
-    def _drop_diagonal(self, out: Tensor, x: Tensor) -> Tensor:
+    def drop_diagonal(self, out: Tensor, x: Tensor) -> Tensor:
+        """Subtract the products of the diagonal with ``x`` from ``out``, in place."""
         if self.diagonal is None:
             return out
         return out.addcmul_(self.diagonal.unsqueeze(-2), x, value=-1)
+
+
+class FactorizedPlan(Plan):
+    """Products in two steps; what is between them, r numbers for each vector, is noted."""
+
+    coupling: FactorizedCoupling
+    is_replayable = True
+
+    def __init__(self, coupling: FactorizedCoupling) -> None:
+        super().__init__(coupling)
+        self.n_notes = coupling.rank
+        # What products go through: first the columns of one factor, then the rows of the other.
+        left, right = coupling.left.detach(), coupling.right.detach()
+        self._columns, self._rows = (left, right), (left.mT, right.mT)
+        large = left.ndim == 2 and left.numel() >= _LARGE
+        small = left.numel() < _LARGE and has_small_kernels(left.dtype)
+        if left.is_cpu and (large or small):
+            self._rows = transposed(left), transposed(right)
+            if large:
+                self._columns = self._rows[0].mT, self._rows[1].mT
+
+    def matvec(self, out: Tensor, notes: Notes = None) -> Callable[..., object]:
+        """Return a function of x and a slot that writes K x to ``out``."""
+        return self._bound(out, notes, self._columns[1], self._rows[0])
+
+    def rmatvec(self, out: Tensor, notes: Notes = None) -> Callable[..., object]:
+        """Return a function of x and a slot that writes Kᵀ x to ``out``."""
+        return self._bound(out, notes, self._columns[0], self._rows[1])
+
+    def _bound(
+        self, out: Tensor, notes: Notes, columns: Tensor, rows: Tensor
+    ) -> Callable[..., object]:
+        coupling = self.coupling
+        slots = out.new_empty((1, *out.shape[:-1], coupling.rank)) if notes is None else notes
+        alone = type(coupling).whole is FactorizedCoupling.whole
+        whole = None if alone else coupling.whole
+        product = prepared_pair(columns, slots, rows, out, whole)
+        if coupling.diagonal is None and notes is not None:
+            return product
+
+        def product_there(x: Tensor, slot: int = 0) -> None:
+            product(x, 0 if notes is None else slot)
+            coupling.drop_diagonal(out, x)
+
+        return product_there
+
+    def again(self, x: Tensor, notes: Notes, out: Tensor) -> Callable[[], object]:
+        """Return a function that writes K x to ``out``, from the notes of x."""
+        assert notes is not None
+        rows = self._rows[0]
+        n_at_once = few_rows(rows, out)
+        parts = list(zip(notes.split(n_at_once, -2), out.split(n_at_once, -2), strict=True))
+        products = [(prepared(rows, result), part) for part, result in parts]
+
+        def products_again() -> None:
+            for multiply, part in products:
+                multiply(part)
+            self.coupling.drop_diagonal(out, x)
+
+        return products_again
+
+    def accumulate(
+        self,
+        total: Sequence[Tensor | None] | None,
+        left: tuple[Tensor, Notes],
+        right: tuple[Tensor, Notes],
+    ) -> Sequence[Tensor | None]:
+        """Add to the derivatives with respect to the factors where they are."""
+        of_left, of_right = left[1], right[1]
+        assert of_left is not None
+        assert of_right is not None
+        factors = self.coupling.tensors[:2]
+        pairs = (left[0], of_right), (right[0], of_left)
+        own = () if self.coupling.diagonal is None else (-(left[0] * right[0]).sum(-2),)
+        if total is None:
+            # Where autocast rounds products, it leaves those alone whose memory is given.
+            sums = [torch.empty_like(t, memory_format=_DENSE) for t in factors]
+            for found, (rows, notes) in zip(sums, pairs, strict=True):
+                matmul(rows.mT, notes, found)
+            return (*sums, *own)
+        for grad, (rows, notes) in zip(total, pairs):
+            assert grad is not None
+            if grad.ndim == 2:
+                grad.addmm_(rows.mT, notes)
+            else:
+                stack = (t.flatten(0, -3) for t in (rows.mT, notes))
+                grad.flatten(0, -3).baddbmm_(*stack)
+        for whole, part in zip(total[2:], own, strict=True):
+            assert whole is not None
+            whole.add_(part)
+        return total
+
+
+PLANS[FactorizedCoupling] = FactorizedPlan

@@ -48,7 +48,7 @@ class HalfCoupling(StoredCoupling):
         """Return Kᵀ x."""
         return matmul(x.to(self.matrix.dtype), self.matrix).to(x.dtype)
 
-    def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
+    def bilinear_derivative(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
         """Return the cotangent itself, rounded."""
         return ((left.mT @ right).to(self.matrix.dtype),)
 

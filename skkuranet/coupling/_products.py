@@ -55,7 +55,7 @@ class _Product(torch.autograd.Function):
         grad_x = ctx.coupling.rmatvec(grad) if ctx.needs_input_grad[1] else None
         if not any(ctx.needs_input_grad[2:]):
             return (None, grad_x, *(None for _ in ctx.needs_input_grad[2:]))
-        return (None, grad_x, *ctx.coupling.vjp(grad, x))
+        return (None, grad_x, *ctx.coupling.bilinear_derivative(grad, x))
 
 
 def matmul(a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:

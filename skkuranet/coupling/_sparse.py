@@ -76,7 +76,7 @@ class SparseCoupling(CouplingOperator):
             self._backward = _csr(*ends, self.values, self._n_sources, self._n_targets)
         return self._through(self._backward, x, self._shape[-1])
 
-    def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
+    def bilinear_derivative(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
         """Return the cotangent at the edges, without an n x n intermediate."""
         left, right = _side_by_side(left), _side_by_side(right)
         size = max(1, _BLOCK_NUMBERS // max(1, len(left)))

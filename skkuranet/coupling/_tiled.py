@@ -77,7 +77,7 @@ class TiledCoupling(CouplingOperator):
                 out[..., columns] += x[..., rows] @ self._block(rows, columns)
         return out
 
-    def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
+    def bilinear_derivative(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
         """Recompute every tile and pull its share of the cotangent back."""
         return self._pull(lambda rows, columns, _: left[..., rows].mT @ right[..., columns])
 

@@ -17,6 +17,8 @@ from skkuranet.coupling import (
     couple_driven,
 )
 from skkuranet.coupling._build import raw_coupling
+from skkuranet.coupling._factorized import FactorizedPlan
+from skkuranet.coupling._plan import PLANS
 
 
 class ShardedFactorizedCoupling(FactorizedCoupling):
@@ -54,11 +56,6 @@ class ShardedFactorizedCoupling(FactorizedCoupling):
         """Number of oscillators of all processes."""
         return self._population
 
-    @property
-    def is_replayable(self) -> bool:
-        """False: products wait for other processes."""
-        return False
-
     def total(self, x: Tensor) -> Tensor:
         """Sum over the oscillators of all processes."""
         return self.ranks.total(super().total(x))
@@ -67,7 +64,8 @@ class ShardedFactorizedCoupling(FactorizedCoupling):
         """Refused: sources are on all processes."""
         raise TypeError("Couplings that processes share have no rows; ask for products.")
 
-    def _whole(self, part: Tensor) -> Tensor:
+    def whole(self, part: Tensor) -> Tensor:
+        """Sum over the oscillators of all processes."""
         return self.ranks.total(part)
 
     def _with(
@@ -76,6 +74,15 @@ class ShardedFactorizedCoupling(FactorizedCoupling):
         return ShardedFactorizedCoupling(
             left, right, diagonal, ranks=self.ranks, population=self.population
         )
+
+
+class _ShardedPlan(FactorizedPlan):
+    """Products wait for other processes."""
+
+    is_replayable = False
+
+
+PLANS[ShardedFactorizedCoupling] = _ShardedPlan
 
 
 class ShardedCoupling(CouplingOperator):
@@ -136,9 +143,9 @@ class ShardedCoupling(CouplingOperator):
             self._made = self._columns()
         return self._made.rmatvec(self._all(x))
 
-    def vjp(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
+    def bilinear_derivative(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
         """Return this process's share of the gradients, which sum to those of the network."""
-        return self._rows.vjp(left, self._all(right))
+        return self._rows.bilinear_derivative(left, self._all(right))
 
     def rows(self, index: Tensor | Sequence[int] | slice) -> Tensor:
         """Refused: sources are on all processes."""

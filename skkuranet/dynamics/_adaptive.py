@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from skkuranet.dynamics._system import KuramotoSystem
+from skkuranet.dynamics._problem import Problem
+from skkuranet.dynamics._solver import Solver
 
 
 @dataclass(frozen=True)
-class Adaptive:
+class Adaptive(Solver):
     """A solver of torchdiffeq, differentiated by autograd through its steps.
 
     Parameters
@@ -26,23 +27,28 @@ class Adaptive:
     rtol: float = 1e-6
     atol: float = 1e-8
 
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """The method's."""
+        return self.method
+
     def solve(
         self,
-        system: KuramotoSystem,
-        phases: Tensor,
+        problem: Problem,
+        state: Tensor,
         *,
         step_size: float,
         n_steps: int,
         save_from: int,
     ) -> Tensor:
-        """Integrate; return the phases at ``step_size`` times save_from ... n_steps.
+        """Integrate; return the states at ``step_size`` times save_from ... n_steps.
 
         Parameters
         ----------
-        system : KuramotoSystem
-            The equation of motion.
-        phases : Tensor of shape (..., n)
-            Initial phases.
+        problem : Problem
+            What moves.
+        state : Tensor of shape (..., *state_shape, n)
+            Initial state.
         step_size : float
             Distance of the output times; the solver chooses its own steps.
         n_steps : int
@@ -52,13 +58,9 @@ class Adaptive:
 
         Returns
         -------
-        Tensor of shape (n_steps - save_from + 1, ..., n)
+        Tensor of shape (n_steps - save_from + 1, ..., *state_shape, n)
         """
-        if system.lag is not None:
-            raise ValueError(
-                f"solver={self.method!r} chooses its own steps and cannot integrate delays; use "
-                "solver='euler'."
-            )
+        self.check(problem)
         try:
             from torchdiffeq import odeint
         except ImportError as error:
@@ -67,15 +69,15 @@ class Adaptive:
                 "solver='rk4'."
             ) from error
         times = torch.arange(save_from, n_steps + 1, dtype=torch.float64) * step_size
-        times = times.to(device=phases.device, dtype=phases.dtype)
+        times = times.to(device=state.device, dtype=state.dtype)
         if save_from:
             times = torch.cat((times.new_zeros(1), times))
         solution: Tensor = odeint(
-            lambda _, theta: system.velocity(theta),
-            phases,
+            lambda _, here: problem.velocity(here),
+            state,
             times,
             method=self.method,
             rtol=self.rtol,
             atol=self.atol,
         )
-        return solution[1:] if save_from else solution
+        return problem.dynamics.retract(solution[1:] if save_from else solution)

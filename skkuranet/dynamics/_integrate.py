@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -12,28 +11,17 @@ from torch import Tensor
 from skkuranet._messages import plain
 from skkuranet.coupling import CouplingOperator
 from skkuranet.dynamics._adaptive import Adaptive
-from skkuranet.dynamics._runge_kutta import EULER, RK4
-from skkuranet.dynamics._system import KuramotoSystem
+from skkuranet.dynamics._dynamics import Dynamics
+from skkuranet.dynamics._explicit import EULER, HEUN, RK4
+from skkuranet.dynamics._noise import increments_of
+from skkuranet.dynamics._problem import Problem
+from skkuranet.dynamics._solver import Solver
 from skkuranet.dynamics._trajectory import Trajectory
-
-
-class Solver(Protocol):
-    """What :func:`integrate` asks of a solver."""
-
-    def solve(
-        self,
-        system: KuramotoSystem,
-        phases: Tensor,
-        *,
-        step_size: float,
-        n_steps: int,
-        save_from: int,
-    ) -> Tensor:
-        """Return the phases after steps ``save_from`` to ``n_steps``."""
-
+from skkuranet.dynamics.kuramoto import Kuramoto
 
 SOLVERS: dict[str, Solver] = {
     "euler": EULER,
+    "heun": HEUN,
     "rk4": RK4,
     "dopri5": Adaptive("dopri5"),
     "dopri8": Adaptive("dopri8"),
@@ -42,55 +30,72 @@ SOLVERS: dict[str, Solver] = {
 
 def integrate(
     coupling: CouplingOperator,
-    phases: Tensor,
+    state: Tensor | None = None,
+    dynamics: Dynamics | None = None,
     *,
+    phases: Tensor | None = None,
     frequency: Tensor | None = None,
     field: Tensor | None = None,
     delay: Tensor | None = None,
     history: str = "rotation",
+    noise: Tensor | float | None = None,
+    generator: torch.Generator | None = None,
     step_size: float = 0.1,
     n_steps: int = 100,
     save_from: int = 0,
     solver: str | Solver = "euler",
 ) -> Trajectory[Tensor]:
-    """Integrate coupled Kuramoto oscillators, differentiably.
+    """Integrate coupled units, differentiably.
 
     Parameters
     ----------
     coupling : CouplingOperator of shape (..., n, n)
         Any operator, one of your own included.
-    phases : Tensor of shape (..., n)
-        Initial phases in radians, of the couplings' dtype.
+    state : Tensor of shape (..., *state_shape, n)
+        Initial state, of the couplings' dtype: phases in radians, (..., n), unless the dynamics
+        has another.
+    dynamics : Dynamics, optional
+        The equation of motion, one of your own included; by default :class:`Kuramoto` with the
+        next two parameters.
+    phases : Tensor of shape (..., n), optional
+        Earlier name of ``state``.
     frequency : Tensor of shape (..., n), optional
         Natural frequencies, in radians per unit of time.
     field : Tensor of shape (..., n), optional
         External field strengths.
     delay : Tensor of shape (..., n), optional
-        Delays of the sources in units of time, rounded to steps. Only Euler's method
-        takes them.
+        Delays of the sources in units of time, rounded to steps. Only Euler's and Heun's method
+        take them.
     history : {"rotation", "constant"}, default="rotation"
-        What delayed phases were before t = 0: those of free rotation at the natural
-        frequencies, or the initial ones.
+        What delayed states were before t = 0: those that the dynamics says, for phases free
+        rotation at the natural frequencies, or the initial ones.
+    noise : float or Tensor, optional
+        Standard deviation of the noise of each node, in units of the state per square root of
+        time, of a shape that states broadcast with; or what noise adds in each step,
+        (n_steps, ..., *state_shape, n). Only Euler's method takes it.
+    generator : torch.Generator, optional
+        Where the seed of the noise comes from.
     step_size : float, default=0.1
         Step in units of time.
     n_steps : int, default=100
         Number of steps.
     save_from : int, default=0
-        First step whose phases are kept; 0 is the initial state, ``n_steps`` keeps only
+        First step whose state is kept; 0 is the initial one, ``n_steps`` keeps only
         the last one.
-    solver : {"euler", "rk4", "dopri5", "dopri8"} or Solver, default="euler"
-        The first two have fixed steps and an exact discrete adjoint; the others are
+    solver : {"euler", "heun", "rk4", "dopri5", "dopri8"} or Solver, default="euler"
+        The first three have fixed steps and an exact discrete adjoint; the others are
         torchdiffeq's and choose their steps themselves.
 
     Returns
     -------
     Trajectory
-        Times (T,) and phases (T, ..., n) with T = n_steps - save_from + 1.
+        Times (T,), states (T, ..., *state_shape, n) and phases (T, ..., n), where units have
+        phases, with T = n_steps - save_from + 1.
 
     Raises
     ------
     ValueError
-        If a shape, a type or a setting does not fit.
+        If a shape, a type or a setting does not fit, or the solver cannot do what it is asked.
     NotImplementedError
         If forward-mode derivatives are wanted of a solver of fixed steps.
 
@@ -98,6 +103,26 @@ def integrate(
     -----
     UserWarning
         If delays are not multiples of the step.
+
+    Examples
+    --------
+    Two oscillators of different frequency pull each other into step:
+
+    >>> import torch
+    >>> from skkuranet.coupling import DenseCoupling
+    >>> from skkuranet.dynamics import Sakaguchi, integrate
+    >>> K = DenseCoupling(torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
+    >>> frequency = torch.tensor([-0.3, 0.3])
+    >>> path = integrate(K, torch.zeros(2), frequency=frequency, n_steps=200)
+    >>> path
+    Trajectory(201 times from 0 to 20, 2 oscillators, R=0.988 at the end)
+
+    A phase lag slows both down:
+
+    >>> dynamics = Sakaguchi(frequency, phase_lag=torch.tensor(0.5))
+    >>> path = integrate(K, torch.zeros(2), dynamics, n_steps=200, save_from=100)
+    >>> bool((path.effective_frequency() < 0).all())
+    True
     """
     if isinstance(solver, str):
         if solver not in SOLVERS:
@@ -110,23 +135,45 @@ def integrate(
             "n_steps must be at least 1 and save_from lie between 0 and n_steps, got "
             f"n_steps={n_steps} and save_from={save_from}."
         )
-    expected = coupling.shape[:-1]
-    if phases.shape != expected:
+    state = phases if state is None else state
+    if state is None:
+        raise TypeError("integrate needs a state to begin with.")
+    if dynamics is None:
+        dynamics = Kuramoto(frequency, field)
+    elif frequency is not None or field is not None:
         raise ValueError(
-            f"phases must have shape {tuple(expected)}, as the couplings have, got "
-            f"{tuple(phases.shape)}."
+            "frequency and field are parameters of the dynamics where there is one: give them to "
+            f"{type(dynamics).__name__}."
         )
-    if phases.dtype != coupling.dtype:
-        raise ValueError(f"phases are {phases.dtype} but the couplings are {coupling.dtype}.")
-    # In another type they would make that of the phases change on the way.
-    frequency, field = (v if v is None else v.to(phases.dtype) for v in (frequency, field))
+    *batch, n = coupling.shape[:-1]
+    expected = (*batch, *dynamics.state_shape, n)
+    if state.shape != expected:
+        what = "phases" if not dynamics.state_shape else "states"
+        raise ValueError(
+            f"{what} must have shape {expected}, as the couplings have, got {tuple(state.shape)}."
+        )
+    if state.dtype != coupling.dtype:
+        raise ValueError(f"phases are {state.dtype} but the couplings are {coupling.dtype}.")
+    # In another type they would make that of the state change on the way.
+    dynamics = dynamics.to(state.dtype)
     lag = None if delay is None else delay_in_steps(delay, step_size)
-    system = KuramotoSystem(coupling, frequency, field, lag, history)
+    increments = None
+    if noise is not None:
+        increments = increments_of(
+            torch.as_tensor(noise),
+            dynamics,
+            state,
+            step_size=float(step_size),
+            n_steps=n_steps,
+            generator=generator,
+        )
+    problem = Problem(coupling, dynamics, lag, history, increments)
     states = solver.solve(
-        system, phases, step_size=float(step_size), n_steps=n_steps, save_from=save_from
+        problem, state, step_size=float(step_size), n_steps=n_steps, save_from=save_from
     )
     steps = torch.arange(save_from, n_steps + 1, dtype=torch.float64)
-    return Trajectory(times=steps * step_size, phases=states)
+    # Units without phases have a trajectory without them.
+    return Trajectory(steps * step_size, dynamics.phases(states), states)  # type: ignore[arg-type]
 
 
 def delay_in_steps(delay: Tensor, step_size: float) -> Tensor:

@@ -27,14 +27,24 @@ class Trajectory(Generic[Array]):
     ----------
     times : Tensor or ndarray of shape (T,)
         Times, in units of time.
-    phases : Tensor or ndarray of shape (T, ..., n)
-        Phases in radians, not wrapped.
+    phases : Tensor or ndarray of shape (T, ..., n), or None
+        Phases in radians, not wrapped; None where units have no phase.
+    states : Tensor or ndarray of shape (T, ..., *state_shape, n), optional
+        States; by default the phases.
     """
 
     times: Array
     phases: Array
+    states: Array = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.states is None:
+            object.__setattr__(self, "states", self.phases)
 
     def __repr__(self) -> str:
+        if self.phases is None:
+            n_times, *_, n = self.states.shape
+            return f"Trajectory({_counted('time', n_times)}, {_counted('unit', n)} without phases)"
         n_times, *batch, n = self.phases.shape
         parts = [_counted("time", n_times), _counted("oscillator", n)]
         if batch:
@@ -60,6 +70,8 @@ class Trajectory(Generic[Array]):
         Tensor or ndarray of shape (T, ...)
             1 for global synchrony, 0 for phases that balance.
         """
+        if self.phases is None:
+            raise TypeError("These units have no phases, and so no order parameter; see states.")
         if isinstance(self.phases, Tensor):
             return mean_field(self.phases).abs()
         return np.hypot(np.cos(self.phases).mean(-1), np.sin(self.phases).mean(-1))
@@ -134,7 +146,9 @@ class Trajectory(Generic[Array]):
                 return a
             return (a.detach().clone() if a.requires_grad else a).cpu().numpy()
 
-        return Trajectory(array(self.times), array(self.phases))
+        phases = array(self.phases)
+        states = phases if self.states is self.phases else array(self.states)
+        return Trajectory(array(self.times), phases, states)
 
 
 def _counted(what: str, *numbers: int) -> str:

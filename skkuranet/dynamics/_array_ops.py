@@ -39,7 +39,7 @@ class Pairs(NamedTuple):
     second: Any
 
 
-class TorchArithmetic:
+class TorchOps:
     """Elementwise arithmetic on tensors; all but the views is written to an ``out``."""
 
     def view(self, tensor: Tensor) -> Any:
@@ -106,7 +106,7 @@ class TorchArithmetic:
         torch.addcmul(a, b, c, value=-1, out=out)
 
 
-class NumpyArithmetic(TorchArithmetic):
+class NumpyOps(TorchOps):
     """The same by NumPy, which is several times as fast for a few phases of single precision."""
 
     # Without a call in between, which would take half as long as one of these for a small network.
@@ -157,7 +157,7 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def arithmetic_for(phases: Tensor) -> TorchArithmetic:
+def ops_for(phases: Tensor) -> TorchOps:
     """Return the arithmetic that suits phases best.
 
     Parameters
@@ -167,9 +167,9 @@ def arithmetic_for(phases: Tensor) -> TorchArithmetic:
 
     Returns
     -------
-    TorchArithmetic
+    TorchOps
     """
     few = phases.numel() <= _FEW or torch.get_num_threads() <= 2
     if is_plain(phases) and phases.dtype == torch.float32 and few:
-        return NumpyArithmetic()
-    return TorchArithmetic()
+        return NumpyOps()
+    return TorchOps()

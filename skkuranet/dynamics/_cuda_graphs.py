@@ -10,8 +10,6 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from skkuranet.coupling import CouplingOperator
-
 # Steps of a recording, if their phases take no more than so many bytes, and how many recordings a
 # trajectory must be long: the first is done step by step, and the second costs more than it takes.
 _STEPS, _BYTES, _RECORDINGS = 10, 1 << 24, 4
@@ -51,13 +49,11 @@ def replayed_steps() -> Iterator[None]:
         _asked_for = before
 
 
-def steps_to_replay(coupling: CouplingOperator, phases: Tensor, n_steps: int, n_stages: int) -> int:
+def steps_to_replay(phases: Tensor, n_steps: int, n_stages: int) -> int:
     """Return how many steps are recorded at once; 0 for none.
 
     Parameters
     ----------
-    coupling : CouplingOperator
-        What acts at every step.
     phases : Tensor of shape (..., n)
         What moves.
     n_steps : int
@@ -69,7 +65,7 @@ def steps_to_replay(coupling: CouplingOperator, phases: Tensor, n_steps: int, n_
     -------
     int
     """
-    if not (_asked_for and records_on(phases) and coupling.is_replayable):
+    if not (_asked_for and records_on(phases)):
         return 0
     steps = min(_STEPS, max(1, _BYTES // max(1, n_stages * phases.numel() * phases.itemsize)))
     return steps if _RECORDINGS * steps <= n_steps else 0

@@ -1,0 +1,300 @@
+"""What one unit is: its state, what it sends, how it answers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from skkuranet.dynamics._array_ops import TorchOps
+    from skkuranet.dynamics._kernel import Kernel
+
+
+@dataclass(frozen=True)
+class Dynamics(ABC):
+    r"""An equation of motion of units that differ in their parameters only.
+
+    .. math:: \dot x_i = f(x_i, p_i, \textstyle\sum_j K_{ij}\, g(x_j, p_j))
+
+    A subclass is a frozen dataclass with :meth:`signal`, g, and :meth:`rate`, f. Its fields that
+    are tensors are the parameters p: one number for each unit, (..., n), or one for all. Everything
+    is differentiated with respect to them, to the initial state and to the couplings; what is not
+    written by hand, autograd does.
+
+    States have the shape (..., \*state_shape, n), signals and drives (..., m, n): units are last.
+    Both functions must treat units apart: the rate of a unit may depend on no other's state but
+    through its drive.
+
+    Attributes
+    ----------
+    state_shape : tuple of int
+        Axes of the state of one unit; () for a phase.
+    noisy : tuple of float or None
+        Where states have one axis, which of its components noise acts on, by 1 and 0; None for all.
+
+    Examples
+    --------
+    Rotators that pull at one another the more, the faster they turn:
+
+    >>> from dataclasses import dataclass
+    >>> import torch
+    >>> from skkuranet.coupling import DenseCoupling
+    >>> from skkuranet.dynamics import Dynamics, integrate
+    >>> @dataclass(frozen=True)
+    ... class Rotators(Dynamics):
+    ...     frequency: torch.Tensor
+    ...     def signal(self, state):
+    ...         return torch.stack((state.cos(), state.sin()), -2)
+    ...     def rate(self, state, drive):
+    ...         real, imaginary = drive.unbind(-2)
+    ...         torque = state.cos() * imaginary - state.sin() * real
+    ...         return self.frequency + self.frequency.abs() * torque
+    >>> K = torch.full((3, 3), 0.5, requires_grad=True)
+    >>> dynamics = Rotators(torch.tensor([0.9, 1.0, 1.1], requires_grad=True))
+    >>> path = integrate(DenseCoupling(K), torch.tensor([0.0, 1.0, 2.0]), dynamics, n_steps=50)
+    >>> path.order_parameter()[-1].backward()
+    >>> dynamics.frequency.grad.shape
+    torch.Size([3])
+    """
+
+    state_shape: ClassVar[tuple[int, ...]] = ()
+    noisy: ClassVar[tuple[float, ...] | None] = None
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        """The fields that are tensors of floating-point numbers, by name."""
+        found = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {k: v for k, v in found.items() if isinstance(v, Tensor) and v.is_floating_point()}
+
+    def at(self, index: Tensor) -> Self:
+        """Return the same dynamics for some of the units.
+
+        Parameters
+        ----------
+        index : Tensor of int64, any shape (..., n)
+            Units.
+
+        Returns
+        -------
+        Dynamics
+            Parameters of these units; those that all units share stay.
+        """
+        each = {k: v for k, v in self.parameters.items() if v.ndim and v.shape[-1] > 1}
+        return replace(self, **{name: value[..., index] for name, value in each.items()})
+
+    def to(self, dtype: torch.dtype, device: torch.device | None = None) -> Self:
+        """Return the same dynamics with parameters of another type or on another device.
+
+        Parameters
+        ----------
+        dtype : torch.dtype
+            Of all parameters.
+        device : torch.device, optional
+            By default they stay where they are.
+
+        Returns
+        -------
+        Dynamics
+        """
+        moved = {name: value.to(device, dtype) for name, value in self.parameters.items()}
+        return replace(self, **moved)
+
+    @abstractmethod
+    def signal(self, state: Tensor) -> Tensor:
+        """Return what units send.
+
+        Parameters
+        ----------
+        state : Tensor of shape (..., *state_shape, n)
+            States.
+
+        Returns
+        -------
+        Tensor of shape (..., m, n)
+            m numbers of each unit.
+        """
+
+    @abstractmethod
+    def rate(self, state: Tensor, drive: Tensor) -> Tensor:
+        """Return how fast states change.
+
+        Parameters
+        ----------
+        state : Tensor of shape (..., *state_shape, n)
+            States.
+        drive : Tensor of shape (..., m, n)
+            What units receive: products of the couplings with the signals.
+
+        Returns
+        -------
+        Tensor of shape (..., *state_shape, n)
+            Per unit of time.
+        """
+
+    def before(self, state: Tensor, ago: float) -> Tensor:
+        """Return the state before t = 0, which delayed signals come from; here the initial one.
+
+        Parameters
+        ----------
+        state : Tensor of shape (..., *state_shape, n)
+            At t = 0.
+        ago : float
+            Units of time before.
+
+        Returns
+        -------
+        Tensor of shape (..., *state_shape, n)
+        """
+        return state
+
+    def retract(self, state: Tensor) -> Tensor:
+        """Bring states back to where they have to be, after each step; here they are.
+
+        Parameters
+        ----------
+        state : Tensor of shape (..., *state_shape, n)
+            At the end of a step.
+
+        Returns
+        -------
+        Tensor of shape (..., *state_shape, n)
+        """
+        return state
+
+    def phases(self, state: Tensor) -> Tensor | None:
+        """Return the phases of units, for losses, order parameters and displays.
+
+        Parameters
+        ----------
+        state : Tensor of shape (..., *state_shape, n)
+            States.
+
+        Returns
+        -------
+        Tensor of shape (..., n) or None
+            In radians; None where units have no phase.
+        """
+        return None
+
+    def respond(self, drive: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Return where units come to rest under a drive that does not change.
+
+        Parameters
+        ----------
+        drive : Tensor of shape (..., m, n)
+            What units receive.
+
+        Returns
+        -------
+        tuple of Tensor or None
+            States (..., *state_shape, n), and whether there is rest, (..., n); None if it is not
+            known in closed form.
+        """
+        return None
+
+    def pull_signal(self, state: Tensor, grad: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
+        """Pull a gradient with respect to signals back to states and parameters.
+
+        Write it by hand only where that pays.
+
+        Parameters
+        ----------
+        state : Tensor of shape (..., *state_shape, n)
+            States.
+        grad : Tensor of shape (..., m, n)
+            Gradient with respect to the signals.
+
+        Returns
+        -------
+        by_state : Tensor of shape (..., *state_shape, n)
+        by_parameters : sequence of Tensor
+            In the shapes and the order of :attr:`parameters`.
+        """
+
+        def signal(state: Tensor, *values: Tensor) -> Tensor:
+            return self.with_values(values).signal(state)
+
+        by_state, *rest = pulled(signal, (state, *self.parameters.values()), grad)
+        return by_state, rest
+
+    def pull_rate(
+        self, state: Tensor, drive: Tensor, grad: Tensor
+    ) -> tuple[Tensor, Tensor, Sequence[Tensor]]:
+        """Pull a gradient with respect to rates back to states, drives and parameters.
+
+        Write it by hand only where that pays.
+
+        Parameters
+        ----------
+        state : Tensor of shape (..., *state_shape, n)
+            States.
+        drive : Tensor of shape (..., m, n)
+            What units receive.
+        grad : Tensor of shape (..., *state_shape, n)
+            Gradient with respect to the rates.
+
+        Returns
+        -------
+        by_state : Tensor of shape (..., *state_shape, n)
+        by_drive : Tensor of shape (..., m, n)
+        by_parameters : sequence of Tensor
+            In the shapes and the order of :attr:`parameters`.
+        """
+
+        def rate(state: Tensor, drive: Tensor, *values: Tensor) -> Tensor:
+            return self.with_values(values).rate(state, drive)
+
+        inputs = (state, drive, *self.parameters.values())
+        by_state, by_drive, *rest = pulled(rate, inputs, grad)
+        return by_state, by_drive, rest
+
+    def with_values(self, values: Sequence[Tensor]) -> Self:
+        """Return the same dynamics with other values of :attr:`parameters`."""
+        return replace(self, **dict(zip(self.parameters, values, strict=True)))
+
+    def kernel(self, ops: TorchOps, like: Tensor) -> Kernel | None:
+        """Return the equation in memory that is handed over; None for the functions above.
+
+        Parameters
+        ----------
+        ops : TorchOps
+            What is done to arrays.
+        like : Tensor of shape (..., *state_shape, n)
+            A state.
+
+        Returns
+        -------
+        Kernel or None
+        """
+        return None
+
+
+def pulled(function: Callable[..., Tensor], inputs: Sequence[Tensor], grad: Tensor) -> list[Any]:
+    """Pull a gradient with respect to what a function returns back to its inputs.
+
+    Parameters
+    ----------
+    function : callable
+        Of tensors.
+    inputs : sequence of Tensor
+        What it is called with.
+    grad : Tensor
+        In the shape of the result.
+
+    Returns
+    -------
+    list of Tensor
+        In the shapes of the inputs.
+    """
+    leaves = [t.detach().requires_grad_() for t in inputs]
+    with torch.enable_grad():
+        out = function(*leaves)
+    if not out.requires_grad:
+        return [torch.zeros_like(t) for t in leaves]
+    grad = grad.expand(out.shape)
+    return list(torch.autograd.grad(out, leaves, grad, allow_unused=True, materialize_grads=True))

@@ -1,0 +1,96 @@
+"""What a solver is given: couplings, an equation of motion, delays and noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from skkuranet.coupling import CouplingOperator, product
+from skkuranet.dynamics._dynamics import Dynamics
+
+HISTORIES = ("rotation", "constant")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Coupled units and what drives them.
+
+    Parameters
+    ----------
+    coupling : CouplingOperator of shape (..., n, n)
+        The couplings K.
+    dynamics : Dynamics
+        The equation of motion.
+    lag : Tensor of shape (..., n), int64, optional
+        Delays of the sources, in steps of the solver; 0 by default.
+    history : {"rotation", "constant"}, default="rotation"
+        States before t = 0: those that :meth:`Dynamics.before` returns, or the initial ones.
+    increments : Tensor of shape (n_steps, ..., *state_shape, n), optional
+        What noise adds to the state at the end of each step.
+    """
+
+    coupling: CouplingOperator
+    dynamics: Dynamics
+    lag: Tensor | None = None
+    history: str = "rotation"
+    increments: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        *_, n, p = self.coupling.shape
+        if n != p:
+            raise ValueError(f"coupling must be square, got shape {(n, p)}.")
+        if self.history not in HISTORIES:
+            raise ValueError(f"history must be one of {HISTORIES}, got {self.history!r}.")
+        given = dict(self.dynamics.parameters)
+        if self.lag is not None:
+            given["delay"] = self.lag
+        for name, value in given.items():
+            self._check_parameter(name, value)
+
+    def _check_parameter(self, name: str, value: Tensor) -> None:
+        n, batch = self.coupling.shape[-1], self.coupling.shape[:-1]
+        # One number for all, or of each unit several, which the dynamics knows.
+        if value.ndim == 0:
+            return
+        if value.shape[-1] not in ((n,) if name in ("frequency", "field", "delay") else (1, n)):
+            raise ValueError(
+                f"{name} must have one entry for each of {n} oscillators, got shape "
+                f"{tuple(value.shape)}."
+            )
+        extra = value.ndim - len(batch)
+        inner = len(self.dynamics.state_shape)
+        if extra > inner or (
+            extra <= 0
+            and any(size not in (1, whole) for size, whole in zip(value.shape[::-1], batch[::-1]))
+        ):
+            raise ValueError(
+                f"{name} of shape {tuple(value.shape)} does not fit the couplings, which "
+                f"make networks of shape {tuple(batch)}. Repeat the couplings along the batch."
+            )
+
+    @property
+    def parameters(self) -> tuple[Tensor, ...]:
+        """Every tensor the motion depends on smoothly, but for the initial state."""
+        noise = () if self.increments is None else (self.increments,)
+        return (*noise, *self.dynamics.parameters.values(), *self.coupling.tensors)
+
+    def before(self, state: Tensor, ago: float) -> Tensor:
+        """Return the state some time before t = 0."""
+        return state if self.history == "constant" else self.dynamics.before(state, ago)
+
+    def velocity(self, state: Tensor) -> Tensor:
+        """Return how fast states change, differentiable in all they depend on.
+
+        Delays and noise are left out.
+
+        Parameters
+        ----------
+        state : Tensor of shape (..., *state_shape, n)
+            States.
+
+        Returns
+        -------
+        Tensor of shape (..., *state_shape, n)
+        """
+        return self.dynamics.rate(state, product(self.coupling, self.dynamics.signal(state)))

@@ -1,0 +1,194 @@
+"""Kuramoto oscillators in an external field."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from skkuranet.coupling import CouplingOperator
+from skkuranet.dynamics._array_ops import Pairs, TorchOps, parts
+from skkuranet.dynamics._dynamics import Dynamics
+from skkuranet.dynamics._kernel import Kernel, KernelPart
+from skkuranet.dynamics._problem import Problem
+
+
+@dataclass(frozen=True)
+class Kuramoto(Dynamics):
+    r"""Phase oscillators, eq. 1 of Ricci et al. (2021).
+
+    .. math::
+        \dot\theta_i = \omega_i + \sum_j K_{ij} \sin(\theta_j - \theta_i) + b_i \sin\theta_i
+
+    Parameters
+    ----------
+    frequency : Tensor of shape (..., n), optional
+        Natural frequencies ω, in radians per unit of time; 0 by default.
+    field : Tensor of shape (..., n), optional
+        External field strengths b; 0 by default.
+    """
+
+    frequency: Tensor | None = None
+    field: Tensor | None = None
+
+    def signal(self, state: Tensor) -> Tensor:
+        """Return cosines and sines."""
+        return torch.stack((state.cos(), state.sin()), -2)
+
+    def rate(self, state: Tensor, drive: Tensor) -> Tensor:
+        """Return dθ/dt."""
+        real, imaginary = self.felt(drive)
+        rate = state.cos() * imaginary - state.sin() * real
+        return rate if self.frequency is None else rate + self.frequency
+
+    def felt(self, drive: Tensor) -> tuple[Tensor, Tensor]:
+        """Return real and imaginary part of what pulls at each oscillator: drive less field."""
+        real, imaginary = parts(drive)
+        return (real if self.field is None else real - self.field), imaginary
+
+    def before(self, state: Tensor, ago: float) -> Tensor:
+        """Return phases of free rotation at the natural frequencies."""
+        return state if self.frequency is None else state - ago * self.frequency
+
+    def phases(self, state: Tensor) -> Tensor:
+        """Return the states."""
+        return state
+
+    def respond(self, drive: Tensor) -> tuple[Tensor, Tensor]:
+        r"""Return :math:`\arg Z + \arcsin(\omega / |Z|)`, and whether :math:`|Z| \ge |\omega|`."""
+        real, imaginary = self.felt(drive)
+        strength, angle = torch.hypot(real, imaginary), torch.atan2(imaginary, real)
+        if self.frequency is None:
+            return angle, strength > 0
+        ratio = self.frequency / strength.clamp_min(torch.finfo(strength.dtype).tiny)
+        locked = (self.frequency.abs() <= strength) & (strength > 0)
+        return angle + ratio.clamp(-1.0, 1.0).asin(), locked
+
+    def kernel(self, ops: TorchOps, like: Tensor) -> Kernel | None:
+        """Return the same equation in place."""
+        # A subclass may have another.
+        return KuramotoKernel(self, ops) if type(self) is Kuramoto else None
+
+
+def KuramotoSystem(
+    coupling: CouplingOperator,
+    frequency: Tensor | None = None,
+    field: Tensor | None = None,
+    lag: Tensor | None = None,
+    history: str = "rotation",
+) -> Problem:
+    """Return a :class:`Problem` of :class:`Kuramoto` oscillators; an earlier name.
+
+    Parameters
+    ----------
+    coupling, frequency, field, lag, history
+        See :class:`Problem` and :class:`Kuramoto`.
+
+    Returns
+    -------
+    Problem
+    """
+    return Problem(coupling, Kuramoto(frequency, field), lag, history)
+
+
+class KuramotoKernel(Kernel):
+    """:class:`Kuramoto` without a new tensor at each step."""
+
+    reuses_drive = True
+    is_replayable = True
+
+    def __init__(self, dynamics: Kuramoto, ops: TorchOps) -> None:
+        self.dynamics, self.ops = dynamics, ops
+        self._frequency, self._field = (
+            None if given is None else ops.view(given)
+            for given in (dynamics.frequency, dynamics.field)
+        )
+
+    def rows(self, memory: Tensor) -> Pairs:
+        """Views of cosines and sines, or of real and imaginary parts."""
+        return self.ops.pairs(memory)
+
+    def signal(self, state: Any, out: Pairs) -> None:
+        """Write cosines and sines."""
+        self.ops.phasors(state, out)
+
+    def rate(self, state: Any, signal: Pairs, drive: Pairs, out: Any, spare: Any) -> None:
+        """Write dθ/dt."""
+        ops, (_, cosine, sine), (_, real, imaginary) = self.ops, signal, drive
+        if self._field is not None:
+            ops.subtract(real, self._field, real)
+        ops.multiply(cosine, imaginary, out)
+        ops.subtract_product(out, sine, real, out, spare)
+        if self._frequency is not None:
+            ops.add(out, self._frequency, out)
+
+    def part(self, signals: Tensor, drives: Tensor, by_rates: Tensor) -> KernelPart:
+        """Return the way back."""
+        return _Part(self.dynamics, self.ops, signals, drives, by_rates)
+
+
+class _Stage(NamedTuple):
+    signal: Pairs
+    tangent: Pairs
+    self_derivative: Any
+    by_rate: Any
+    row: Any
+    by_drive: Any
+
+
+class _Part(KernelPart):
+    """Derivatives of signals, the tangents (−sin θ, cos θ), are those of rates by drives, too."""
+
+    def __init__(
+        self, dynamics: Kuramoto, ops: TorchOps, signals: Tensor, drives: Tensor, by_rates: Tensor
+    ) -> None:
+        self.dynamics, self.ops = dynamics, ops
+        field = dynamics.field
+        self._field = None if field is None else ops.view(field.unsqueeze(-2))
+        self._minus = ops.number(-1.0, by_rates)
+        tangents, self_derivatives = torch.empty_like(signals), torch.empty_like(by_rates)
+        self._signals, self._drives, self._tangents = map(ops.pairs, (signals, drives, tangents))
+        self._self_derivatives, self._spare = ops.view(self_derivatives), ops.view(by_rates)
+        self._by_rates, self._by_drives = by_rates, drives
+        # Views are made once: in small networks they take as long as what is done with them.
+        sent, moved = (
+            [Pairs(both, *parts(both)) for both in ops.views(t, -3)] for t in (signals, tangents)
+        )
+        flat = (ops.views(t, -2) for t in (self_derivatives, by_rates))
+        pair = (ops.views(t, -3) for t in (by_rates.unsqueeze(-2), drives))
+        self.stages = list(map(_Stage, sent, moved, *flat, *pair))
+
+    def load(self, states: Sequence[Any]) -> None:
+        """Write cosines and sines."""
+        each = [stage.signal for stage in self.stages]
+        self.ops.all_phasors(list(states), each, self._signals, self._spare)
+
+    def linearize(self) -> None:
+        """Write tangents and derivatives by the own phase."""
+        ops, drives = self.ops, self._drives
+        if self._field is not None:
+            ops.subtract(drives.first, self._field, drives.first)
+        ops.dot(self._signals, drives, self._self_derivatives)
+        ops.multiply(self._signals.second, self._minus, self._tangents.first)
+        ops.copy(self._tangents.second, self._signals.first)
+
+    def pull_rate(self, stage: _Stage) -> None:
+        """Write the gradient with respect to a drive."""
+        self.ops.multiply(stage.row, stage.tangent.both, stage.by_drive)
+
+    def pull_signal(self, stage: _Stage, back: Pairs, out: Any, spare: Any) -> None:
+        """Write the gradient with respect to the phases."""
+        self.ops.dot(stage.tangent, back, out)
+        self.ops.subtract_product(out, stage.by_rate, stage.self_derivative, out, spare)
+
+    def by_parameters(self) -> list[Tensor]:
+        """Sum over stages."""
+        frequency, field, found = self.dynamics.frequency, self.dynamics.field, []
+        if frequency is not None:
+            found.append(self._by_rates.sum(-2).sum_to_size(frequency.shape))
+        if field is not None:
+            found.append(-self._by_drives[..., 0, :].sum(-2).sum_to_size(field.shape))
+        return found
