@@ -9,24 +9,52 @@ from skkuranet.dynamics._locking import Locking, follow, lock, wrap
 from skkuranet.dynamics._problem import HISTORIES, Problem
 from skkuranet.dynamics._solver import Solver
 from skkuranet.dynamics._trajectory import Trajectory
+from skkuranet.dynamics.daido import Daido
+from skkuranet.dynamics.hopfield import Hopfield
 from skkuranet.dynamics.kuramoto import Kuramoto, KuramotoSystem
 from skkuranet.dynamics.sakaguchi import Sakaguchi
+from skkuranet.dynamics.second_order import SecondOrder
+from skkuranet.dynamics.sis import SIS
+from skkuranet.dynamics.sphere import Sphere
+from skkuranet.dynamics.stuart_landau import StuartLandau
+from skkuranet.dynamics.theta_neurons import ThetaNeurons
+
+#: The equations of motion that are built in, by name.
+DYNAMICS: dict[str, type[Dynamics]] = {
+    "kuramoto": Kuramoto,
+    "sakaguchi": Sakaguchi,
+    "daido": Daido,
+    "second_order": SecondOrder,
+    "stuart_landau": StuartLandau,
+    "sphere": Sphere,
+    "theta_neurons": ThetaNeurons,
+    "hopfield": Hopfield,
+    "sis": SIS,
+}
 
 __all__ = [
+    "DYNAMICS",
     "EULER",
     "HEUN",
     "HISTORIES",
     "RK4",
+    "SIS",
     "SOLVERS",
     "Adaptive",
+    "Daido",
     "Dynamics",
+    "Hopfield",
     "Kuramoto",
     "KuramotoSystem",
     "Locking",
     "Problem",
     "RungeKutta",
     "Sakaguchi",
+    "SecondOrder",
     "Solver",
+    "Sphere",
+    "StuartLandau",
+    "ThetaNeurons",
     "Trajectory",
     "delay_in_steps",
     "follow",

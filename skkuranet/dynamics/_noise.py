@@ -59,8 +59,15 @@ def increments_of(
                 f"{(n_steps, *state.shape)}, or a standard deviation for each node."
             )
         return noise
+    axis = state.ndim - 1 - len(dynamics.state_shape)
+    batch, unit = state.shape[:axis], state.shape[axis:]
+    each = noise
+    if each.ndim and each.ndim <= axis + 1:
+        # One number for each node: all components of its state have the same.
+        for _ in dynamics.state_shape:
+            each = each.unsqueeze(-2)
     try:
-        strength = noise.expand(state.shape)
+        strength = each.expand(state.shape)
     except RuntimeError as error:
         raise ValueError(
             f"noise of shape {tuple(noise.shape)} does not fit states of shape "
@@ -73,8 +80,6 @@ def increments_of(
     if dynamics.noisy is not None:
         strength = strength * strength.new_tensor(dynamics.noisy).unsqueeze(-1)
     seed = int(torch.randint(1 << 62, (1,), generator=generator, device=generator.device))
-    axis = state.ndim - 1 - len(dynamics.state_shape)
-    batch, unit = state.shape[:axis], state.shape[axis:]
     drawn = [
         torch.from_numpy(np.random.default_rng((seed, network)).standard_normal((n_steps, *unit)))
         for network in range(batch.numel())

@@ -60,8 +60,8 @@ class Problem:
             )
         extra = value.ndim - len(batch)
         inner = len(self.dynamics.state_shape)
-        if extra > inner or (
-            extra <= 0
+        if extra > 2 * inner or (
+            not inner
             and any(size not in (1, whole) for size, whole in zip(value.shape[::-1], batch[::-1]))
         ):
             raise ValueError(

@@ -1,0 +1,78 @@
+"""Oscillators with inertia, such as the generators of a power grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from skkuranet.dynamics._dynamics import Dynamics
+
+
+@dataclass(frozen=True)
+class SecondOrder(Dynamics):
+    r"""Phase oscillators with inertia: the swing equation (Filatrella, Nielsen and Pedersen 2008).
+
+    .. math::
+        m_i \ddot\theta_i = \omega_i - d_i \dot\theta_i + \sum_j K_{ij} \sin(\theta_j - \theta_i)
+
+    States are phases and their velocities, (..., 2, n). In a power grid ω is the power that is fed
+    in, or taken out where it is negative, and K the capacity of lines; a state at rest solves the
+    equations of power flow. Noise acts on the velocities.
+
+    Explicit steps must be shorter than :math:`d / \lambda`, with λ the largest eigenvalue of the
+    Laplacian of K; ``solver="rk4"`` allows longer ones.
+
+    Parameters
+    ----------
+    frequency : Tensor of shape (..., n), optional
+        Natural frequencies ω times the damping, or powers; 0 by default.
+    inertia : Tensor of shape (..., n) or (), optional
+        Inertia m, positive; 1 by default.
+    damping : Tensor of shape (..., n) or (), optional
+        Damping d; 1 by default.
+    """
+
+    frequency: Tensor | None = None
+    inertia: Tensor | None = None
+    damping: Tensor | None = None
+
+    state_shape: ClassVar[tuple[int, ...]] = (2,)
+    noisy: ClassVar[tuple[float, ...]] = (0.0, 1.0)
+
+    def signal(self, state: Tensor) -> Tensor:
+        """Return cosines and sines of the phases."""
+        phase = state[..., 0, :]
+        return torch.stack((phase.cos(), phase.sin()), -2)
+
+    def rate(self, state: Tensor, drive: Tensor) -> Tensor:
+        """Return velocities and accelerations."""
+        (phase, velocity), (real, imaginary) = state.unbind(-2), drive.unbind(-2)
+        torque = phase.cos() * imaginary - phase.sin() * real
+        torque = torque - (velocity if self.damping is None else self.damping * velocity)
+        if self.frequency is not None:
+            torque = torque + self.frequency
+        return torch.stack(
+            (velocity, torque if self.inertia is None else torque / self.inertia), -2
+        )
+
+    def before(self, state: Tensor, ago: float) -> Tensor:
+        """Return phases that turned at their initial velocities."""
+        phase, velocity = state.unbind(-2)
+        return torch.stack((phase - ago * velocity, velocity), -2)
+
+    def phases(self, state: Tensor) -> Tensor:
+        """Return the phases."""
+        return state[..., 0, :]
+
+    def respond(self, drive: Tensor) -> tuple[Tensor, Tensor]:
+        r"""Return :math:`\arg Z + \arcsin(\omega / |Z|)` at rest, and whether there is rest."""
+        real, imaginary = drive.unbind(-2)
+        strength, angle = torch.hypot(real, imaginary), torch.atan2(imaginary, real)
+        power = torch.zeros_like(strength) if self.frequency is None else self.frequency
+        ratio = power / strength.clamp_min(torch.finfo(strength.dtype).tiny)
+        angle = angle + ratio.clamp(-1.0, 1.0).asin()
+        rests = (power.abs() <= strength) & (strength > 0)
+        return torch.stack((angle, torch.zeros_like(angle)), -2), rests

@@ -1,0 +1,54 @@
+"""Oscillators with an amplitude."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from skkuranet.dynamics._dynamics import Dynamics
+
+
+@dataclass(frozen=True)
+class StuartLandau(Dynamics):
+    r"""Limit cycles near a Hopf bifurcation, coupled by diffusion.
+
+    .. math::
+        \dot z_i = (a_i + \mathrm{i} \omega_i - |z_i|^2)\, z_i + \sum_j K_{ij} (z_j - z_i)
+
+    States are the real and the imaginary part of z, (..., 2, n). Strong couplings between
+    frequencies that differ much end all motion: amplitude death (Aronson, Ermentrout and
+    Kopell 1990).
+
+    Parameters
+    ----------
+    growth : Tensor of shape (..., n) or (), optional
+        Growth a; alone, a unit has the amplitude √a, or 0 if a is negative. 1 by default.
+    frequency : Tensor of shape (..., n), optional
+        Natural frequencies ω, in radians per unit of time; 0 by default.
+    """
+
+    growth: Tensor | None = None
+    frequency: Tensor | None = None
+
+    state_shape: ClassVar[tuple[int, ...]] = (2,)
+
+    def signal(self, state: Tensor) -> Tensor:
+        """Return z, and ones that sum up to the degree."""
+        return torch.cat((state, torch.ones_like(state[..., :1, :])), -2)
+
+    def rate(self, state: Tensor, drive: Tensor) -> Tensor:
+        """Return dz/dt."""
+        growth = 1.0 if self.growth is None else self.growth
+        swing = (growth - state.square().sum(-2)).unsqueeze(-2)
+        rate = swing * state + drive[..., :2, :] - drive[..., 2:, :] * state
+        if self.frequency is None:
+            return rate
+        real, imaginary = state.unbind(-2)
+        return rate + torch.stack((-self.frequency * imaginary, self.frequency * real), -2)
+
+    def phases(self, state: Tensor) -> Tensor:
+        """Return the arguments of z, in (−π, π]."""
+        return torch.atan2(state[..., 1, :], state[..., 0, :])
