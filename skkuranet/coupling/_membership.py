@@ -141,7 +141,8 @@ class MembershipNetwork(LowRankNetwork):
         """
         if seen.ndim == 2:
             seen = seen.expand(self.n_members, *seen.shape)
-        weights = [self.weights[0] if first is None else first, *self.weights[1:]]
+        own, *others = self.weights
+        weights = (own if first is None else first, *others)
         *hidden, (weight, bias) = zip(weights, self.biases, strict=True)
         for w, b in hidden:
             seen = self.activation(torch.baddbmm(b, seen, w))
