@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import torch
@@ -114,3 +116,32 @@ def fingerprint_of(settings: object, tensors: Iterable[Tensor]) -> str:
         digest.update(repr(tuple(tensor.shape)).encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
+
+
+def identity(thing: object) -> tuple[object, list[Tensor]]:
+    """Divide what tells a thing from others into what has a ``repr`` and tensors.
+
+    Parameters
+    ----------
+    thing : object
+        A number, string, tensor or dataclass, or a mapping or sequence of these.
+
+    Returns
+    -------
+    tuple of object and list of Tensor
+    """
+    if isinstance(thing, Tensor):
+        return "tensor", [thing]
+    if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
+        parts: dict = {f.name: getattr(thing, f.name) for f in dataclasses.fields(thing)}
+        name = type(thing).__name__
+    elif isinstance(thing, Mapping):
+        parts, name = dict(thing), "mapping"
+    elif isinstance(thing, (list, tuple)):
+        parts, name = dict(enumerate(thing)), "sequence"
+    else:
+        known = isinstance(thing, (bool, int, float, str, NoneType))
+        return thing if known else type(thing).__name__, []
+    found = {key: identity(value) for key, value in parts.items()}
+    tensors = [t for _, each in found.values() for t in each]
+    return (name, [(key, value) for key, (value, _) in found.items()]), tensors

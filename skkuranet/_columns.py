@@ -1,13 +1,22 @@
-"""Which columns of a table are natural frequencies, fields and delays."""
+"""Which columns of a table are parameters of nodes, and how these move."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from numbers import Integral
+from typing import Any
 
 import numpy as np
+import torch
 
 from skkuranet._arrays import on_host
 from skkuranet._messages import plain
+from skkuranet.dynamics import DYNAMICS, Dynamics
+
+_NOT_NEGATIVE = {
+    "delay": "Delays are times that have passed; shift the column so that none is below 0.",
+    "noise": "Noise is given by its standard deviation.",
+}
 
 
 def resolve_columns(roles, n_features, feature_names=None):
@@ -72,7 +81,7 @@ def _index(role, column, n_features, feature_names):
 
 
 def node_parameters(X, columns):
-    """Return frequencies, fields and delays of oscillators.
+    """Return what the columns of a table say of its nodes.
 
     Parameters
     ----------
@@ -84,19 +93,172 @@ def node_parameters(X, columns):
     Returns
     -------
     dict
-        From "frequency", "field" and "delay", where there is such a column, to an ndarray of
-        shape (n_samples,).
+        From the name of each parameter to an ndarray of shape (n_samples,).
 
     Raises
     ------
     ValueError
-        If a delay is negative.
+        If a delay or a noise is negative.
     """
     nodes = {role: on_host(X[:, column]) for role, column in columns.items()}
-    delay = nodes.get("delay")
-    if delay is not None and np.any(delay < 0):
-        raise ValueError(
-            f"The column delay of X holds a negative delay, {delay.min():.3g}. Delays are times "
-            "that have passed; shift the column so that none is below 0."
-        )
+    for role, remedy in _NOT_NEGATIVE.items():
+        value = nodes.get(role)
+        if value is not None and np.any(value < 0):
+            raise ValueError(
+                f"The column {role} of X holds a negative {role}, {value.min():.3g}. {remedy}"
+            )
     return nodes
+
+
+@dataclass(frozen=True)
+class NodeMotion:
+    """How nodes move besides their couplings, from columns of a table.
+
+    Parameters
+    ----------
+    dynamics : str, type or Dynamics
+        Equation of motion: a name in :data:`skkuranet.dynamics.DYNAMICS`, a class, or an instance
+        with the parameters that all nodes share.
+    columns : dict
+        From the name of each node parameter, "delay" and "noise" among them, to its column.
+    noise : float
+        Standard deviation of the noise of all nodes, where it has no column.
+    history : str
+        States before t = 0.
+    """
+
+    dynamics: Any
+    columns: dict
+    noise: float = 0.0
+    history: str = "rotation"
+
+    @property
+    def kind(self) -> type[Dynamics]:
+        """The class of the equation."""
+        return kind_of(self.dynamics)
+
+    @property
+    def is_noisy(self) -> bool:
+        """Whether there is noise."""
+        return self.noise > 0 or "noise" in self.columns
+
+    @property
+    def is_delayed(self) -> bool:
+        """Whether there are delays."""
+        return "delay" in self.columns
+
+    @property
+    def solver(self) -> str:
+        """The solver that suits the equation, and takes delays and noise where there are any."""
+        if self.is_noisy:
+            return "euler"
+        if self.is_delayed and self.kind.solver != "euler":
+            return "heun"
+        return self.kind.solver
+
+    def of(self, X, dtype: torch.dtype, device: torch.device) -> dict[str, Any]:
+        """Return the arguments of :func:`skkuranet.dynamics.integrate` for the rows of a table.
+
+        Parameters
+        ----------
+        X : ndarray or Tensor of shape (n_samples, n_features)
+            Nodes.
+        dtype : torch.dtype
+            Of the states. Delays stay in double precision, whose rounding to steps is that of fit.
+        device : torch.device
+
+        Returns
+        -------
+        dict
+            With tensors of shape (n_samples,).
+        """
+        nodes = node_parameters(X, self.columns)
+        delay, noise = nodes.pop("delay", None), nodes.pop("noise", None)
+        values = {k: torch.tensor(v, dtype=dtype, device=device) for k, v in nodes.items()}
+        if isinstance(self.dynamics, Dynamics):
+            made = replace(self.dynamics.to(dtype, device), **values)
+        else:
+            made = self.kind(**values)
+        found = {"dynamics": made, "history": self.history, "solver": self.solver}
+        if delay is not None:
+            found["delay"] = torch.tensor(delay, dtype=torch.float64, device=device)
+        if self.is_noisy:
+            strength = np.full(len(X), float(self.noise)) if noise is None else noise
+            found["noise"] = torch.tensor(strength, dtype=dtype, device=device)
+        return found
+
+
+def kind_of(dynamics):
+    """Return the class of an equation of motion.
+
+    Parameters
+    ----------
+    dynamics : str, type or Dynamics
+        A name in :data:`skkuranet.dynamics.DYNAMICS`, a class or an instance.
+
+    Returns
+    -------
+    type
+
+    Raises
+    ------
+    ValueError
+        If there is no such equation.
+    """
+    if isinstance(dynamics, Dynamics):
+        return type(dynamics)
+    if isinstance(dynamics, type) and issubclass(dynamics, Dynamics):
+        return dynamics
+    if isinstance(dynamics, str) and dynamics in DYNAMICS:
+        return DYNAMICS[dynamics]
+    raise ValueError(
+        f"dynamics must be one of {sorted(DYNAMICS)}, a subclass of skkuranet.dynamics.Dynamics or "
+        f"an instance of one, got {plain(dynamics)}."
+    )
+
+
+def roles_of(dynamics, columns, *, frequency, field, delay):
+    """Return which node parameter has which column, from the parameters of an estimator.
+
+    Parameters
+    ----------
+    dynamics : str, type or Dynamics
+        Equation of motion.
+    columns : dict or None
+        From names of node parameters to columns.
+    frequency, field, delay : int, str or None
+        Shorthands; a frequency that the dynamics does not have is left out.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ValueError
+        If a parameter is unknown or given twice.
+    """
+    known = [*kind_of(dynamics).names(), "delay", "noise"]
+    found = {"frequency": frequency, "field": field, "delay": delay}
+    if "frequency" not in known or "frequency" in (columns or {}):
+        # A default that nobody has asked for.
+        del found["frequency"]
+    for name, column in (columns or {}).items():
+        if found.get(name) is not None:
+            raise ValueError(
+                f"{name} has a column twice, {plain(found[name])} and {plain(column)} in columns. "
+                f"Give one of them."
+            )
+        found[name] = column
+    given = {name: column for name, column in found.items() if column is not None}
+    for name in given:
+        if name not in known:
+            raise ValueError(
+                f"{name} is no parameter of dynamics={plain(_named(dynamics))}, which has "
+                f"{', '.join(known)}."
+            )
+    return given
+
+
+def _named(dynamics):
+    return dynamics if isinstance(dynamics, str) else kind_of(dynamics).__name__

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from skkuranet._arrays import as_given, device_for, on_host
-from skkuranet._columns import node_parameters
+from skkuranet._columns import NodeMotion, node_parameters
 from skkuranet._graph import DrawnGraph, FixedGraph, edges_of, warn_if_apart
 from skkuranet._simulation import LIMIT_TIME, SimulationMixin, steps_in
 from skkuranet._tools import as_tensor
@@ -17,6 +17,7 @@ from skkuranet.losses import feature_correlation
 
 # The last part of a trajectory over which order is averaged: 200 steps of 0.1, as in Table I.
 _SCORED_TIME = 20.0
+CPU = torch.device("cpu")
 
 
 class OscillatorMixin(SimulationMixin):
@@ -40,7 +41,7 @@ class OscillatorMixin(SimulationMixin):
         -------
         float
             Mean of R over the last 20 of 500 units of time, from random initial phases; 1 for
-            perfect synchrony.
+            perfect synchrony. With another ``objective``, 1 minus its loss at the limit.
         """
         last = steps_in(LIMIT_TIME, self.step_size)
         path = self.simulate(
@@ -49,8 +50,14 @@ class OscillatorMixin(SimulationMixin):
             connectivity=connectivity,
             random_state=random_state,
         )
-        # Rounding may leave perfect synchrony just above 1.
-        return min(1.0, float(path.order_parameter().mean()))
+        if self.objective == "synchrony":
+            # Rounding may leave perfect synchrony just above 1.
+            return min(1.0, float(path.order_parameter().mean()))
+        X = self._check(X, "score")
+        seen = path.states if path.phases is None else path.phases
+        seen = torch.as_tensor(seen).to(CPU).unsqueeze(1)
+        objective = self._objective_of(self._motion(X))
+        return 1.0 - float(objective.limit_loss(seen, torch.arange(len(X)).unsqueeze(0)))
 
     def simulate(
         self,
@@ -198,14 +205,14 @@ class OscillatorMixin(SimulationMixin):
         with torch.no_grad():
             yield self._couple(X, self._network_on(device, torch.float32), device, edges)
 
-    def _integrate(self, X, start, n_steps, save_from, step_size=None, edges=None, couple=None):
+    def _integrate(
+        self, X, start, n_steps, save_from, step_size=None, edges=None, couple=None, **options
+    ):
         step_size = self.step_size if step_size is None else step_size
-        delay = self._nodes(X).get("delay")
-        if delay is not None:
+        if "delay" in self.columns_:
+            delay = node_parameters(X, self.columns_)["delay"]
             self._check_ring(delay / step_size, len(X), step_size)
-        return super()._integrate(
-            X, start, n_steps, save_from, step_size, edges, couple, history=self.history
-        )
+        return super()._integrate(X, start, n_steps, save_from, step_size, edges, couple, **options)
 
     def _loss_at_limit(self, X, seed):
         return 1.0 - self.score(X, random_state=seed)
@@ -214,7 +221,7 @@ class OscillatorMixin(SimulationMixin):
         """Warn where Euler's method would overshoot even among oscillators at rest."""
         ones = torch.ones((1, coupling.shape[-1]), dtype=coupling.dtype, device=coupling.device)
         degree = float(coupling.matvec(ones).max())
-        if step_size * degree > 2.0:
+        if self._node_motion.solver == "euler" and step_size * degree > 2.0:
             warnings.warn(
                 f"step_size={step_size:g} is too large for couplings of in-degree {degree:.3g}: "
                 "Euler's method overshoots, and the motion is its own and not that of the "
@@ -234,8 +241,20 @@ class OscillatorMixin(SimulationMixin):
                 f"{self.memory_budget}. Raise memory_budget or step_size, or mend the column."
             )
 
-    def _nodes(self, X):
-        return node_parameters(X, self.columns_)
+    @property
+    def _node_motion(self):
+        return NodeMotion(self.dynamics, self.columns_, self.noise or 0.0, self.history)
+
+    @property
+    def _state_shape(self):
+        return self._motion(self.reference_features_[:1]).get("dynamics").state_shape
+
+    @property
+    def _is_noisy(self):
+        return self._node_motion.is_noisy
+
+    def _motion(self, X, dtype=torch.float64, device=CPU):
+        return self._node_motion.of(X, dtype, device)
 
     def _edges(self, X, connectivity=None):
         """Edges of the network made of X; None where all pairs couple."""

@@ -10,10 +10,12 @@ import torch
 from sklearn.utils import check_scalar
 
 from skkuranet._arrays import as_given, device_for, on_host
-from skkuranet._simulation import LIMIT_TIME, node_tensor, steps_in
+from skkuranet._simulation import LIMIT_TIME, steps_in
 from skkuranet._tools import random_source, to_tensor
 from skkuranet.coupling import couple
-from skkuranet.dynamics import integrate
+from skkuranet.dynamics import Kuramoto, integrate
+from skkuranet.dynamics._dynamics import picked
+from skkuranet.training import start_of
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,10 @@ def simulate_in_batches(
     (2000,)
     """
     given, X = X, estimator._check(X, "simulate_in_batches")
-    nodes = estimator._nodes(X)
-    if "delay" in nodes or getattr(estimator, "connectivity", None) is not None:
+    if estimator._is_noisy:
+        raise ValueError("noise: random batches take none. Use the estimator's simulate.")
+    delayed = "delay" in getattr(estimator, "columns_", {})
+    if delayed or getattr(estimator, "connectivity", None) is not None:
         raise ValueError(
             "delay and connectivity need all oscillators at once; use the estimator's simulate, or "
             "compress."
@@ -127,7 +131,7 @@ def simulate_in_batches(
         raise ValueError(f"initial_phases must be {len(X)} finite numbers, one for each row of X.")
     seed = int(rng.randint(2**31 - 1))
     phases, halved = (
-        _run(estimator, X, nodes, start, size, step_size, n_steps, seed)
+        _run(estimator, X, start, size, step_size, n_steps, seed)
         for size in (batch_size, batch_size // 2)
     )
     difference = np.exp(1j * (phases.astype(float) - halved))
@@ -140,22 +144,21 @@ def simulate_in_batches(
     )
 
 
-def _run(estimator, X, nodes, start, size, step_size, n_steps, seed):
+def _run(estimator, X, start, size, step_size, n_steps, seed):
     """Phases after the last step, in batches of about ``size``."""
     device = device_for(estimator.device, X)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         network = estimator._network_on(device, torch.float32)
         features = to_tensor(X, network, device)
-        nodes = {
-            name: node_tensor(name, value, torch.float32, device) for name, value in nodes.items()
-        }
-        phases = torch.as_tensor(start, device=device).clone()
+        motion = estimator._motion(X, torch.float32, device)
+        dynamics = motion.pop("dynamics", Kuramoto())
+        state = start_of(torch.as_tensor(start, device=device).clone(), {"dynamics": dynamics})
         # As many batches at once as two copies of their couplings fit.
         at_once = max(1, estimator.memory_budget // (8 * size * size))
         n_batches = max(1, len(X) // size)
         for _ in range(n_steps):
-            moved = phases.clone()
+            moved = state.clone()
             for group in _divided(len(X), n_batches, generator):
                 for index in group.to(device).split(at_once):
                     coupling = couple(
@@ -164,16 +167,18 @@ def _run(estimator, X, nodes, start, size, step_size, n_steps, seed):
                         estimator.normalization_,
                         memory_budget=estimator.memory_budget,
                     )
-                    moved[index] = integrate(
+                    ends = integrate(
                         coupling,
-                        phases[index],
-                        **{name: value[index] for name, value in nodes.items()},
+                        picked(state, index),
+                        dynamics.at(index),
+                        **motion,
                         step_size=step_size,
                         n_steps=1,
                         save_from=1,
-                    ).phases[0]
-            phases = moved
-    return phases.cpu().numpy()
+                    ).states[0]
+                    moved[..., index] = ends.movedim(0, -2)
+            state = moved
+    return dynamics.phases(state).cpu().numpy()
 
 
 def _divided(n, n_batches, generator):

@@ -12,7 +12,7 @@ WATCHED_TIME = 100.0
 _CREEP = 0.05
 
 
-def settled(path, lag, *, in_field):
+def settled(path, lag, *, turns, answers):
     """Return the fitted attributes that follow from the motion of a reference network.
 
     Parameters
@@ -20,37 +20,49 @@ def settled(path, lag, *, in_field):
     path : Trajectory
         Its motion, from the longest delay before it is watched.
     lag : ndarray of shape (n,), int
-        Delay of each oscillator in steps.
-    in_field : bool
-        Whether an external field acts on it.
+        Delay of each node in steps.
+    turns : bool
+        Whether a network that turns as a whole is at rest in a frame that turns with it.
+    answers : bool
+        Whether it is known in closed form where a node rests that is driven by one at rest.
 
     Returns
     -------
     dict
-        Phases, the frequency of the mean field, effective frequencies and which oscillators are
-        locked; the phases with which they act at each step, where they have no fixed angle to
-        one another and to the field.
+        States and phases, the frequency of the mean field, effective frequencies and which nodes
+        are locked; the states with which they act at each step, where what they drive has no
+        closed form.
     """
     reach = int(lag.max())
-    watched = Trajectory(path.times[reach:], path.phases[reach:])
-    turned = float(np.diff(watched.mean_phase()[[0, -1]])[0])
-    frequency = turned / float(watched.times[-1] - watched.times[0])
-    locked = watched.locked()
-    # A network that creeps in its field has no fixed angle to it.
-    fixed = locked.all() and not (in_field and abs(turned) >= _CREEP)
-    if in_field and fixed:
-        frequency = 0.0
+    made = {"reference_states_": path.states[-1]}
+    if path.phases is None:
+        moved = np.abs(path.states[-1] - path.states[reach]).reshape(-1, len(lag)).max(0)
+        at_rest = moved < _CREEP
+        made |= {"locked_": at_rest, "reference_frequency_": 0.0}
+    else:
+        watched = Trajectory(path.times[reach:], path.phases[reach:])
+        turned = float(np.diff(watched.mean_phase()[[0, -1]])[0])
+        frequency = turned / float(watched.times[-1] - watched.times[0])
+        at_rest = watched.locked()
+        made |= {
+            "reference_phases_": watched.phases[-1],
+            "effective_frequencies_": watched.effective_frequency(),
+            "locked_": at_rest,
+        }
+        # A network that creeps in its field has no fixed angle to it.
+        if not turns:
+            at_rest = at_rest & (abs(turned) < _CREEP)
+            frequency = 0.0 if at_rest.all() else frequency
+        made["reference_frequency_"] = frequency
+    fixed = bool(at_rest.all())
     acting = None
-    if not fixed:
-        step = np.arange(reach, len(path.phases) - 1)
-        # Wrapped, single precision does for angles.
-        acting = np.remainder(
-            path.phases[step[:, None] - lag, np.arange(len(lag))], 2.0 * np.pi
-        ).astype(np.float32)
-    return {
-        "reference_phases_": watched.phases[-1],
-        "reference_frequency_": frequency,
-        "effective_frequencies_": watched.effective_frequency(),
-        "locked_": locked,
-        "_acting_phases": acting,
-    }
+    if not (fixed and answers):
+        step = np.arange(reach, len(path.states) - 1)
+        # Nodes first, to pick each at its time.
+        acting = np.moveaxis(path.states, -1, 1)[step[:, None] - lag, np.arange(len(lag))]
+        acting = np.moveaxis(acting, 1, -1)
+        if path.phases is path.states:
+            # Wrapped, single precision does for angles.
+            acting = np.remainder(acting, 2.0 * np.pi)
+        acting = acting.astype(np.float32)
+    return made | {"_acting_states": acting, "_reference_rests": fixed}

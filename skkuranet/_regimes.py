@@ -112,6 +112,10 @@ PROMPT = Regime(
 )
 # Batches hardly differ where a network holds most rows.
 FEW = dataclasses.replace(PROMPT, n_iterations=400, per_row=4, learning_rate=1e-2, n_held_out=3200)
+# Nodes with inertia swing for a while, and need steps that are short against the swing.
+INERTIAL = dataclasses.replace(
+    PROMPT, stride=2, n_steps=100, burn_in=150, limit_time=200.0, unseeded_when_stuck=False
+)
 # Delays need the fine steps, and a few oscillators that all others listen to.
 DELAYED = Regime(
     n_iterations=1000,

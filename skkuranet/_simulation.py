@@ -25,6 +25,7 @@ from skkuranet._tools import random_source, resolve_storage, to_tensor
 from skkuranet.coupling import CouplingOperator, couple, couple_driven
 from skkuranet.coupling._build import compact
 from skkuranet.dynamics import Trajectory, integrate, lock
+from skkuranet.training import start_of
 
 LIMIT_TIME = 500.0
 
@@ -46,29 +47,13 @@ def steps_in(time: float, step_size: float) -> int:
     return max(1, round(time / step_size))
 
 
-def node_tensor(
-    name: str, value: np.ndarray, dtype: torch.dtype, device: torch.device
-) -> torch.Tensor:
-    """A parameter of the nodes as a tensor for :func:`skkuranet.dynamics.integrate`.
-
-    Parameters
-    ----------
-    name : {"frequency", "field", "delay"}
-    value : ndarray of shape (n,)
-        May be a read-only memory map.
-    dtype : torch.dtype
-        Of the phases. Delays stay in double precision, whose rounding to steps is that of fit.
-    device : torch.device
-
-    Returns
-    -------
-    Tensor of shape (n,)
-    """
-    return torch.tensor(value, dtype=torch.float64 if name == "delay" else dtype, device=device)
-
-
 class SimulationMixin:
     """Dynamics of networks made of new rows, under the couplings that fit has learned."""
+
+    #: Axes of the state of a node; () for a phase.
+    _state_shape: tuple[int, ...] = ()
+    #: Whether there is noise, which has to be drawn.
+    _is_noisy = False
 
     def simulate(
         self,
@@ -135,20 +120,25 @@ class SimulationMixin:
     ) -> Trajectory:
         step_size = self.step_size if step_size is None else step_size
         check_scalar(step_size, "step_size", Real, min_val=0.0, include_boundaries="neither")
+        rng = random_source(self.random_state if random_state is None else random_state)
         if initial_phases is None:
-            seed = self.random_state if random_state is None else random_state
-            drawn = random_source(seed).uniform(0.0, 2.0 * np.pi, len(X))
-            initial_phases = drawn.astype(np.float32)
+            initial_phases = rng.uniform(0.0, 2.0 * np.pi, len(X)).astype(np.float32)
+        if self._is_noisy:
+            seed = int(rng.randint(2**31 - 1))
+            options["generator"] = torch.Generator().manual_seed(seed)
         initial_phases = np.asarray(on_host(initial_phases))
         if storage is not None:
             options["couple"] = partial(self._couple, storage=resolve_storage(storage))
             initial_phases = initial_phases.astype(np.float32)
         if initial_phases.dtype != np.float32:
             initial_phases = initial_phases.astype(np.float64)
-        if initial_phases.shape != (len(X),):
+        wanted = [(len(X),)]
+        if self._state_shape:
+            wanted.append((*self._state_shape, len(X)))
+        if initial_phases.shape not in wanted:
             raise ValueError(
-                f"initial_phases must have shape ({len(X)},), one phase for each row of X, "
-                f"got {initial_phases.shape}."
+                f"initial_phases must have shape {' or '.join(map(str, wanted))}, one phase or "
+                f"state for each row of X, got {initial_phases.shape}."
             )
         if not np.all(np.isfinite(initial_phases)):
             raise ValueError("initial_phases must be finite.")
@@ -165,7 +155,7 @@ class SimulationMixin:
         path = self._integrate(X, initial_phases, n_steps, save_from, step_size, edges, **options)
         if not isinstance(X, torch.Tensor):
             return path.numpy()
-        return Trajectory(path.times.to(X.device), path.phases.to(X.device))
+        return path.to(X.device)
 
     def coupling_matrix(self, X, Y=None):
         """Return couplings as a matrix.
@@ -220,32 +210,40 @@ class SimulationMixin:
     def _check_step(self, coupling: CouplingOperator, step_size: float) -> None:
         """Hook to warn of couplings that are too strong for the step."""
 
-    def _nodes(self, X) -> dict[str, np.ndarray]:
-        """What rows bring into the dynamics besides couplings: frequency, field, delay."""
+    def _motion(self, X: Table, dtype: torch.dtype, device: torch.device) -> dict:
+        """What rows bring into the dynamics besides couplings, for :func:`integrate`."""
         return {}
 
     def _integrate(
-        self, X, start, n_steps, save_from, step_size=None, edges=None, couple=None, **options
+        self,
+        X,
+        start,
+        n_steps,
+        save_from,
+        step_size=None,
+        edges=None,
+        couple=None,
+        quiet=False,
+        **options,
     ) -> Trajectory:
         """Integrate the network made of X, in the floating-point type of ``start``.
 
-        ``couple`` makes the couplings in another way than ``_couple``.
+        ``couple`` makes the couplings in another way than ``_couple``; ``quiet`` leaves noise out.
         """
         device = device_for(self.device, X)
         step_size = self.step_size if step_size is None else step_size
         phases = torch.as_tensor(start, device=device)
         with torch.no_grad():
             network = self._network_on(device, phases.dtype)
-            nodes = {
-                name: node_tensor(name, value, phases.dtype, device)
-                for name, value in self._nodes(X).items()
-            }
+            motion = self._motion(X, phases.dtype, device)
+            if quiet:
+                motion.pop("noise", None)
             coupling = compact((couple or self._couple)(X, network, device, edges))
             self._check_step(coupling, step_size)
             return integrate(
                 coupling,
-                phases,
-                **nodes,
+                start_of(phases, motion),
+                **motion,
                 **options,
                 step_size=step_size,
                 n_steps=n_steps,

@@ -16,19 +16,26 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skkuranet._arrays import as_given, empty_like, on_host, validated
 from skkuranet._base import KuraNetBase, Lesson
-from skkuranet._columns import node_parameters, resolve_columns
+from skkuranet._columns import NodeMotion, kind_of, resolve_columns, roles_of
 from skkuranet._curriculum import Curriculum
 from skkuranet._graph import edges_of, warn_if_apart
-from skkuranet._oscillators import OscillatorMixin
+from skkuranet._oscillators import CPU, OscillatorMixin
 from skkuranet._readout import phasors
 from skkuranet._recipes import SYNCHRONY
 from skkuranet._reference import WATCHED_TIME, settled
-from skkuranet._regimes import DELAYED, FEW, PROMPT, Regime
-from skkuranet._simulation import LIMIT_TIME, node_tensor, steps_in
-from skkuranet.coupling import MeanDegree
-from skkuranet.dynamics import HISTORIES, delay_in_steps, follow, lock, wrap
+from skkuranet._regimes import DELAYED, FEW, INERTIAL, PROMPT, Regime
+from skkuranet._simulation import LIMIT_TIME, steps_in
+from skkuranet.coupling import MeanDegree, product
+from skkuranet.dynamics import (
+    DYNAMICS,
+    HISTORIES,
+    Dynamics,
+    delay_in_steps,
+    follow,
+    wrap,
+)
 from skkuranet.losses import mean_field
-from skkuranet.objectives import SynchronyObjective
+from skkuranet.objectives import OBJECTIVES, Objective
 
 # Spread of the initial phases of the reference network, which starts close to synchrony.
 _NOISE = 0.1
@@ -67,6 +74,22 @@ class KuraNetSynchronizer(
     delay : int, str or None, default=None
         Column of the delays τ, in units of time; each is that of the oscillator as a source
         and is rounded to steps. None for no delays.
+    dynamics : str, type or Dynamics, default="kuramoto"
+        The equation of motion: ``"kuramoto"``, ``"sakaguchi"``, ``"second_order"`` or another name
+        in :data:`skkuranet.dynamics.DYNAMICS`, a :class:`skkuranet.dynamics.Dynamics` class of your
+        own, or an instance with the parameters that all nodes share.
+    columns : dict, default=None
+        Columns of further node parameters of the dynamics, for instance
+        ``{"phase_lag": 1}`` or ``{"inertia": "m", "damping": "d"}``; ``frequency``, ``field`` and
+        ``delay`` are short for the same. ``"noise"`` names the column of standard deviations.
+    noise : float, default=None
+        Standard deviation of the noise that acts on all nodes, in radians per square root of time;
+        None for no noise. Training, :meth:`simulate` and :meth:`score` have it; :meth:`predict` and
+        :meth:`transform` tell where nodes would rest without.
+    objective : {"synchrony", "frequency"}, type or Objective, default="synchrony"
+        What is wanted: ``"synchrony"`` of phases, a small circular variance; ``"frequency"``, that
+        all nodes turn alike; a subclass of :class:`skkuranet.objectives.SynchronyObjective`, or an
+        objective that has been made for these rows.
     average_degree : float, default=1.0
         Mean degree :math:`\langle d \rangle` of the couplings.
     coupling : {"factorized", "pairwise"} or torch.nn.Module, default="factorized"
@@ -197,6 +220,10 @@ class KuraNetSynchronizer(
         "frequency": "no_validation",
         "field": "no_validation",
         "delay": "no_validation",
+        "dynamics": [StrOptions(set(DYNAMICS)), type, Dynamics],
+        "columns": [dict, None],
+        "noise": [Interval(Real, 0, None, closed="left"), None],
+        "objective": [StrOptions(set(OBJECTIVES)), type, Objective],
         "average_degree": [Interval(Real, 0, None, closed="neither")],
         "connectivity": ["array-like", "sparse matrix", callable, None],
         "history": [StrOptions(set(HISTORIES))],
@@ -212,6 +239,10 @@ class KuraNetSynchronizer(
         *,
         field=None,
         delay=None,
+        dynamics="kuramoto",
+        columns=None,
+        noise=None,
+        objective="synchrony",
         average_degree=1.0,
         coupling="factorized",
         connectivity=None,
@@ -240,6 +271,10 @@ class KuraNetSynchronizer(
         self.frequency = frequency
         self.field = field
         self.delay = delay
+        self.dynamics = dynamics
+        self.columns = columns
+        self.noise = noise
+        self.objective = objective
         self.average_degree = average_degree
         self.coupling = coupling
         self.connectivity = connectivity
@@ -298,15 +333,22 @@ class KuraNetSynchronizer(
         given = X
         X = validated(self, X, ensure_min_samples=2)
         names = getattr(self, "feature_names_in_", None)
-        roles = {"frequency": self.frequency, "field": self.field, "delay": self.delay}
+        roles = roles_of(
+            self.dynamics,
+            self.columns,
+            frequency=self.frequency,
+            field=self.field,
+            delay=self.delay,
+        )
         columns = resolve_columns(roles, X.shape[1], names)
-        nodes = node_parameters(X, columns)
-        if "delay" in nodes:
+        moving = NodeMotion(self.dynamics, columns, self.noise or 0.0, self.history)
+        motion = moving.of(X, torch.float32, CPU)
+        if "delay" in motion:
             # Once, with a warning if that changes them, and not in every step of training.
-            steps = delay_in_steps(torch.tensor(nodes["delay"]), self.step_size).numpy()
+            steps = delay_in_steps(motion["delay"], self.step_size)
             size = max(self.batch_size * self.network_size, min(len(X), self.n_reference))
-            self._check_ring(steps, size, self.step_size)
-            nodes["delay"] = steps * self.step_size
+            self._check_ring(steps.numpy(), size, self.step_size)
+            motion["delay"] = steps.double() * self.step_size
         normalization = MeanDegree(self.average_degree, self._regime(X).density_exponent)
         edges, graph = self._graph_of(X)
         result = self._learn(
@@ -314,7 +356,7 @@ class KuraNetSynchronizer(
                 X,
                 None,
                 1,
-                objective=functools.partial(_objective, len(X), nodes, self.history),
+                objective=functools.partial(_objective, self.objective, motion),
                 complete=functools.partial(self._complete, normalization, columns, X, edges),
                 normalization=normalization,
                 weight_decay=self.weight_decay,
@@ -330,7 +372,7 @@ class KuraNetSynchronizer(
                 ConvergenceWarning,
                 stacklevel=2,
             )
-        elif self._acting_phases is not None:
+        elif not self._reference_rests:
             locked = on_host(self.locked_)
             drifting = np.count_nonzero(~locked)
             what = (
@@ -390,8 +432,10 @@ class KuraNetSynchronizer(
         return as_given(phasors(self._lock(self._check(X, "transform"))), X)
 
     def _regime(self, X) -> Regime:
-        if self.delay is not None:
+        if self.delay is not None or "delay" in (self.columns or {}):
             return DELAYED
+        if kind_of(self.dynamics).solver != "euler":
+            return INERTIAL
         few = self.connectivity is None and len(X) <= _FEW_NETWORKS * self.network_size
         return FEW if few else PROMPT
 
@@ -423,47 +467,74 @@ class KuraNetSynchronizer(
             edges = edges_of(self.connectivity(on_host(X[chosen])), len(chosen))
             warn_if_apart(edges, len(chosen))
         start = _NOISE * rng.standard_normal(len(chosen))
-        delay = node_parameters(X[chosen], columns).get("delay", np.zeros(len(chosen)))
+        motion = trained._motion(X[chosen])
+        dynamics, delay = motion["dynamics"], motion.get("delay", torch.zeros(len(chosen)))
+        if dynamics.from_phases(torch.zeros(1)) is None:
+            index = torch.arange(len(chosen)).unsqueeze(0)
+            generator = torch.Generator().manual_seed(seed)
+            start = self._objective_of(motion).initial_phases(index, 1.0, generator)[0].numpy()
         with warnings.catch_warnings():
             # fit has said so already.
             warnings.filterwarnings("ignore", message="Delays are rounded")
-            lag = delay_in_steps(torch.tensor(delay), self.step_size).numpy()
+            lag = delay_in_steps(delay, self.step_size).numpy()
             kept = steps_in(WATCHED_TIME, self.step_size) + int(lag.max())
             last = max(kept, steps_in(LIMIT_TIME, self.step_size))
-            path = trained._integrate(X[chosen], start, last, last - kept, edges=edges).numpy()
+            path = trained._integrate(
+                X[chosen], start, last, last - kept, edges=edges, quiet=True
+            ).numpy()
         made |= {
             "reference_features_": on_host(X[chosen]),
             "_reference_delay": lag * self.step_size,
             "_acting_step": self.step_size,
         }
-        return made | settled(path, lag, in_field="field" in columns)
+        return made | settled(
+            path,
+            lag,
+            turns=dynamics.rotating(0.0) is not None,
+            answers=type(dynamics).respond is not Dynamics.respond,
+        )
 
     def _rest(self, coupling, X):
-        """Phases of rows driven by the reference network, relative to its mean field."""
+        """Phases of rows driven by the reference network, relative to its mean field.
+
+        States, where there are no phases.
+        """
+        device = coupling.device
 
         def double(value):
-            return torch.tensor(on_host(value), dtype=torch.float64, device=coupling.device)
+            return torch.tensor(on_host(value), dtype=torch.float64, device=device)
 
-        nodes = {name: double(value) for name, value in self._nodes(X).items() if name != "delay"}
-        reference = double(self.reference_phases_)
-        if self._acting_phases is not None:
-            acting = double(self._acting_phases)
-            phases = follow(coupling, acting, step_size=self._acting_step, **nodes)
+        nodes = self._motion(X, torch.float64, device)["dynamics"]
+        sources = self._motion(self.reference_features_, torch.float64, device)["dynamics"]
+        if self._acting_states is not None:
+            acting, step = double(self._acting_states), self._acting_step
+            states = follow(coupling, acting, step_size=step, dynamics=nodes, sources=sources)
         else:
-            phases = lock(
-                coupling,
-                reference,
-                **nodes,
-                reference_frequency=self.reference_frequency_,
-                # As it was rounded when the network was integrated.
-                reference_delay=double(self._reference_delay),
-            ).phases
-        return wrap(phases - mean_field(reference).angle())
+            # As delays were rounded when the network was integrated.
+            turned = self.reference_frequency_ * double(self._reference_delay)
+            reference = double(self.reference_states_)
+            acting = reference - turned if reference.ndim == 1 else reference
+            if self.reference_frequency_:
+                nodes = nodes.rotating(self.reference_frequency_)
+            states, _ = nodes.respond(product(coupling, sources.signal(acting)))
+        phases = nodes.phases(states)
+        if phases is None:
+            return states.movedim(-1, 0)
+        return wrap(phases - mean_field(double(self.reference_phases_)).angle())
+
+    def _objective_of(self, motion):
+        """The objective of networks of nodes that move so."""
+        return _objective(self.objective, motion, CPU)
 
 
-def _objective(n, nodes, history, device):
-    on_device = {
-        name: node_tensor(name, value, torch.float32, device)
-        for name, value in {"frequency": np.zeros(n), **nodes}.items()
-    }
-    return SynchronyObjective(history=history, **on_device)
+def _objective(kind, motion, device):
+    if isinstance(kind, Objective):
+        return kind
+    made = OBJECTIVES[kind] if isinstance(kind, str) else kind
+
+    def single(value):
+        moved = isinstance(value, torch.Tensor)
+        return value.to(device, torch.float32) if moved else value
+
+    options = {name: single(value) for name, value in motion.items() if name != "dynamics"}
+    return made(dynamics=motion["dynamics"].to(torch.float32, device), **options)

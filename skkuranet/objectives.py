@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from skkuranet.coupling import CouplingOperator, product
+from skkuranet.dynamics import Dynamics, Kuramoto
 from skkuranet.losses import circular_variance, cluster_synchrony_loss, splay_loss
 
-__all__ = ["ClusterObjective", "Objective", "PairObjective", "SynchronyObjective"]
+__all__ = [
+    "OBJECTIVES",
+    "ClusterObjective",
+    "FrequencyObjective",
+    "Objective",
+    "PairObjective",
+    "SynchronyObjective",
+]
 
 
-class Objective(Protocol):
+class Objective(ABC):
     """What is wanted of the phases of networks drawn from the data."""
 
     #: Nodes of which every network gets half, on the CPU; None draws all nodes alike.
@@ -41,9 +50,22 @@ class Objective(Protocol):
         Returns
         -------
         dict
-            Arguments of :func:`skkuranet.dynamics.integrate`: frequency, field, delay.
+            Arguments of :func:`skkuranet.dynamics.integrate`: frequency, field, delay; or dynamics,
+            and whatever else is to be integrated. Here nothing.
         """
+        return {}
 
+    def settings(self) -> dict[str, Any]:
+        """Return what tells this objective from others, for checkpoints.
+
+        Returns
+        -------
+        dict
+            Numbers, strings, tensors, dynamics, and lists of these. Here all attributes.
+        """
+        return vars(self)
+
+    @abstractmethod
     def initial_phases(self, index: Tensor, seeded: float, generator: torch.Generator) -> Tensor:
         """Draw initial phases of networks.
 
@@ -58,10 +80,11 @@ class Objective(Protocol):
 
         Returns
         -------
-        Tensor of shape (B, n)
-            Phases in radians.
+        Tensor of shape (B, n) or (B, *state_shape, n)
+            Phases in radians; states where the dynamics has no phases.
         """
 
+    @abstractmethod
     def loss(self, coupling: CouplingOperator, phases: Tensor, index: Tensor) -> Tensor:
         """Score trajectories; differentiable.
 
@@ -69,8 +92,8 @@ class Objective(Protocol):
         ----------
         coupling : CouplingOperator of shape (B, n, n)
             Couplings of the networks.
-        phases : Tensor of shape (T, B, n)
-            Trajectories.
+        phases : Tensor of shape (T, B, n) or (T, B, *state_shape, n)
+            Trajectories; states where the dynamics has no phases.
         index : Tensor of shape (B, n), int64
             Nodes that each network is made of.
 
@@ -80,6 +103,7 @@ class Objective(Protocol):
             What training minimises.
         """
 
+    @abstractmethod
     def limit_loss(self, phases: Tensor, index: Tensor) -> Tensor:
         """Score limit phases.
 
@@ -109,8 +133,9 @@ class Objective(Protocol):
         Returns
         -------
         bool
-            True where training ought to start again.
+            True where training ought to start again; here never.
         """
+        return False
 
 
 class ClusterObjective(Objective):
@@ -290,14 +315,20 @@ class SynchronyObjective(Objective):
 
     Parameters
     ----------
-    frequency : Tensor of shape (N,)
-        Natural frequencies.
+    frequency : Tensor of shape (N,), optional
+        Natural frequencies of Kuramoto oscillators.
     field : Tensor of shape (N,), optional
-        External field strengths.
+        Their external field strengths.
     delay : Tensor of shape (N,), optional
         Delays in units of time.
     history : {"rotation", "constant"}, default="rotation"
-        Phases before t = 0.
+        States before t = 0.
+    dynamics : Dynamics, optional
+        The equation of motion of all N nodes, in place of Kuramoto's with the first two parameters.
+    noise : Tensor of shape (N,), optional
+        Standard deviations of noise.
+    solver : str, default="euler"
+        What integrates.
     """
 
     #: Spread of seeded initial phases around a common one, in radians.
@@ -305,23 +336,30 @@ class SynchronyObjective(Objective):
 
     def __init__(
         self,
-        frequency: Tensor,
+        frequency: Tensor | None = None,
         *,
         field: Tensor | None = None,
         delay: Tensor | None = None,
         history: str = "rotation",
+        dynamics: Dynamics | None = None,
+        noise: Tensor | None = None,
+        solver: str = "euler",
     ) -> None:
-        self.frequency, self.history = frequency, history
-        nodes = {"frequency": frequency, "field": field, "delay": delay}
+        self.dynamics = Kuramoto(frequency, field) if dynamics is None else dynamics
+        self.how = {"history": history, "solver": solver}
+        nodes = {"delay": delay, "noise": noise}
         self.nodes = {name: value for name, value in nodes.items() if value is not None}
 
     def node_parameters(self, index: Tensor) -> dict[str, Any]:
-        """Return frequencies, fields and delays of the nodes, and the history."""
-        return {"history": self.history} | {k: v[index] for k, v in self.nodes.items()}
+        """Return the dynamics of the nodes, their delays and noise, and how to integrate."""
+        each = {name: value[index] for name, value in self.nodes.items()}
+        return {"dynamics": self.dynamics.at(index)} | self.how | each
 
     def initial_phases(self, index: Tensor, seeded: float, generator: torch.Generator) -> Tensor:
         """Draw phases at random or, with probability ``seeded``, around a common random phase."""
-        dtype = self.frequency.dtype
+        dtype = torch.float32
+        for value in self.dynamics.parameters.values():
+            dtype = value.dtype
 
         def uniform(n: int) -> Tensor:
             return torch.rand((len(index), n), generator=generator, dtype=dtype)
@@ -342,6 +380,35 @@ class SynchronyObjective(Objective):
     def stuck(self, phases: Tensor, index: Tensor) -> bool:
         """Say whether most of the order is missing: V beyond 0.5."""
         return bool(circular_variance(phases).mean() > 0.5)
+
+
+class FrequencyObjective(SynchronyObjective):
+    r"""Frequency synchrony: all nodes turn alike, at whatever phases.
+
+    With :math:`s^2` the variance of the angles in radians by which nodes turn while they are
+    scored, the loss of a trajectory is :math:`\log(1 + s^2)`, and that of the limit
+    :math:`s^2 / (1 + s^2)`.
+    """
+
+    def loss(self, coupling: CouplingOperator, phases: Tensor, index: Tensor) -> Tensor:
+        """Return the mean loss of the trajectories."""
+        return (phases[-1] - phases[0]).var(-1).log1p().mean()
+
+    def limit_loss(self, phases: Tensor, index: Tensor) -> Tensor:
+        """Return the mean share."""
+        spread = (phases[-1] - phases[0]).var(-1)
+        return (spread / (1.0 + spread)).mean()
+
+    def stuck(self, phases: Tensor, index: Tensor) -> bool:
+        """Say no: one moment does not tell how fast nodes turn."""
+        return False
+
+
+#: Objectives of networks of any dynamics, by name.
+OBJECTIVES: dict[str, type[SynchronyObjective]] = {
+    "synchrony": SynchronyObjective,
+    "frequency": FrequencyObjective,
+}
 
 
 def _cross_entropy(logits: Tensor, membership: Tensor) -> Tensor:

@@ -14,14 +14,13 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import NoneType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from skkuranet._adamw import AdamW
-from skkuranet._checkpoint import Checkpoint, fingerprint_of
+from skkuranet._checkpoint import Checkpoint, fingerprint_of, identity
 from skkuranet._committee import Committee
 from skkuranet._curriculum import ClosedForm, Curriculum
 from skkuranet._ranks import Ranks
@@ -34,7 +33,7 @@ from skkuranet.coupling import (
     couple,
 )
 from skkuranet.coupling._build import compact, repeated
-from skkuranet.dynamics import integrate
+from skkuranet.dynamics import Trajectory, integrate
 from skkuranet.objectives import Objective
 
 __all__ = ["ClosedForm", "Curriculum", "TrainingResult", "train"]
@@ -307,9 +306,7 @@ class _Run:
 
     def fingerprint(self) -> str:
         """What tells this run, before its first iteration, from others."""
-        wanted = vars(self.objective).items()
-        lists = [v if isinstance(v, (list, tuple)) else [v] for _, v in wanted]
-        tensors = [t for found in lists for t in found if isinstance(t, Tensor)]
+        settings_of_objective, tensors = identity(self.objective.settings())
         if self.held_out_edges is not None:
             tensors.append(self.held_out_edges)
         settings = (
@@ -317,7 +314,8 @@ class _Run:
             self.normalization,
             self.generator.initial_seed(),
             self.network,
-            [(k, v) for k, v in wanted if isinstance(v, (bool, int, float, str, NoneType))],
+            type(self.objective).__name__,
+            settings_of_objective,
         )
         return fingerprint_of(settings, (self.features, *tensors, *self.parameters))
 
@@ -428,21 +426,22 @@ class _Run:
         edges = None if self.graph is None else self.graph(index)
         coupling = self.couple(features, edges, alike=self.alike(index) and not plan.feature_noise)
         n_steps = plan.horizon(progress)
-        motion = {**self.objective.node_parameters(index), "step_size": plan.step_size}
+        motion = self.motion(index, self.generator)
+        state = start_of(phases, motion)
         if plan.unseen(progress):
             before = 1 + int(torch.randint(plan.unseen(progress), (1,), generator=self.generator))
             with torch.no_grad():
-                phases = integrate(
-                    coupling, phases, **motion, n_steps=before, save_from=before
-                ).phases[0]
+                state = integrate(
+                    coupling, state, **motion, n_steps=before, save_from=before
+                ).states[0]
         trajectory = integrate(
             coupling,
-            phases,
+            state,
             **motion,
             n_steps=n_steps,
             save_from=int(n_steps * (1.0 - plan.window(progress))),
         )
-        loss = self.objective.loss(coupling, trajectory.phases, index)
+        loss = self.objective.loss(coupling, scored(trajectory), index)
         for parameter in self.parameters:
             parameter.grad = None
         loss.backward()
@@ -473,6 +472,11 @@ class _Run:
             return features
         drawn = torch.randn(features.shape, generator=self.generator, dtype=features.dtype)
         return features + noise * self.spread * drawn.to(features.device)
+
+    def motion(self, index: Tensor, generator: torch.Generator) -> dict[str, Any]:
+        """What :func:`integrate` is told of networks, but for how long."""
+        found = {**self.objective.node_parameters(index), "step_size": self.curriculum.step_size}
+        return found | ({"generator": generator} if "noise" in found else {})
 
     def alike(self, index: Tensor) -> bool:
         """Say whether all networks of a batch have the same nodes, in the same order."""
@@ -518,14 +522,17 @@ class _Run:
         )
         network.train()
         n_steps = max(1, round(plan.limit_time / plan.step_size))
-        limit = integrate(
-            coupling,
-            self.held_out_phases,
-            **self.objective.node_parameters(self.held_out),
-            step_size=plan.step_size,
-            n_steps=n_steps,
-            save_from=n_steps - n_steps // 10,
-        ).phases
+        # The same noise each time.
+        motion = self.motion(self.held_out, torch.Generator().manual_seed(0))
+        limit = scored(
+            integrate(
+                coupling,
+                start_of(self.held_out_phases, motion),
+                **motion,
+                n_steps=n_steps,
+                save_from=n_steps - n_steps // 10,
+            )
+        )
         loss = float(self.objective.limit_loss(limit, self.held_out))
         self.stuck = self.objective.stuck(limit[-1], self.held_out)
         if self.ranks is not None:
@@ -556,3 +563,22 @@ class _Run:
             for parameter in self.committee.network.perceptrons:
                 parameter.requires_grad_(True)
         self.network.eval()
+
+
+def start_of(phases: Tensor, motion: dict[str, Any]) -> Tensor:
+    """Return states of units at given phases; states themselves are left as they are."""
+    dynamics = motion.get("dynamics")
+    if dynamics is None or not dynamics.state_shape or phases.ndim > 2:
+        return phases
+    state: Tensor | None = dynamics.from_phases(phases)
+    if state is None:
+        raise ValueError(
+            f"dynamics={type(dynamics).__name__} has no phases to begin with: the objective has to "
+            "return states as initial_phases."
+        )
+    return state
+
+
+def scored(path: Trajectory[Tensor]) -> Tensor:
+    """Return what objectives see of a trajectory: phases, or states where there are none."""
+    return path.states if path.phases is None else path.phases

@@ -87,7 +87,20 @@ class DenseCoupling(StoredCoupling):
         return matmul(x, self._columns)
 
     def stream(self, x: Tensor, out: Tensor) -> Tensor:
-        """Write products with a large matrix by blocks of rows."""
+        """Write products with a large matrix by blocks of rows.
+
+        Parameters
+        ----------
+        x : Tensor of shape (m, n_sources)
+            Few vectors, as rows.
+        out : Tensor of shape (m, n_targets)
+            Where products go.
+
+        Returns
+        -------
+        Tensor of shape (m, n_targets)
+            The same memory.
+        """
         matrix = self.matrix
         with torch.no_grad():
             rows = max(1, _BLOCK_BYTES // (matrix.shape[1] * matrix.element_size()))
@@ -97,7 +110,17 @@ class DenseCoupling(StoredCoupling):
         return out
 
     def streams(self, x: Tensor) -> bool:
-        """Say whether the products of a large matrix go by blocks of rows, which have no graph."""
+        """Say whether products of a large matrix go by blocks of rows, which have no graph.
+
+        Parameters
+        ----------
+        x : Tensor of shape (m, n_sources) or (m, n_targets)
+            Vectors, or where their products go.
+
+        Returns
+        -------
+        bool
+        """
         matrix = self.matrix
         differentiable = torch.is_grad_enabled() and (matrix.requires_grad or x.requires_grad)
         few = matrix.ndim == x.ndim == 2 and len(x) <= _FEW and matrix.numel() >= _LARGE

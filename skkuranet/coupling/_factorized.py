@@ -177,14 +177,38 @@ class FactorizedCoupling(CouplingOperator):
         return torch.cat([(left * right).sum(-1) for left, right in pairs], -1)
 
     def whole(self, part: Tensor) -> Tensor:
-        """Sum over nodes, of the whole network; a hook for processes that share one."""
+        """Sum over the nodes of the whole network; a hook for processes that share one.
+
+        Parameters
+        ----------
+        part : Tensor
+            Sum over the nodes of this process.
+
+        Returns
+        -------
+        Tensor
+            Here the same.
+        """
         return part
 
     def _with(self, left: Tensor, right: Tensor, diagonal: Tensor | None) -> FactorizedCoupling:
         return FactorizedCoupling(left, right, diagonal)
 
     def drop_diagonal(self, out: Tensor, x: Tensor) -> Tensor:
-        """Subtract the products of the diagonal with ``x`` from ``out``, in place."""
+        """Subtract the products of the diagonal with ``x`` in place.
+
+        Parameters
+        ----------
+        out : Tensor of shape (..., m, n)
+            What to subtract from.
+        x : Tensor of shape (..., m, n)
+            Vectors, as rows.
+
+        Returns
+        -------
+        Tensor of shape (..., m, n)
+            The same memory.
+        """
         if self.diagonal is None:
             return out
         return out.addcmul_(self.diagonal.unsqueeze(-2), x, value=-1)

@@ -97,6 +97,8 @@ def simulate(
     ranks = Ranks(group)
     if getattr(estimator, "connectivity", None) is not None:
         raise ValueError("connectivity: graphs are not shared out. Use the estimator's simulate.")
+    if estimator._is_noisy:
+        raise ValueError("noise: processes would share it. Use the estimator's simulate.")
     X = estimator._check(X, "simulate")
 
     def together(

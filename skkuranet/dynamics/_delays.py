@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -71,15 +73,14 @@ class Past:
 
     def _signals(self, state: Tensor, *values: Tensor) -> Tensor:
         """What was sent 1, 2, ... steps before t = 0, the earliest first."""
-        dynamics = self._problem.dynamics.with_values(values)
-        constant = self._problem.history == "constant"
+        problem = replace(self._problem, dynamics=self._problem.dynamics.with_values(values))
         times = [ago * self._step_size for ago in range(self.length - 1, 0, -1)]
-        found = [dynamics.signal(state if constant else dynamics.before(state, t)) for t in times]
+        found = [problem.dynamics.signal(problem.before(state, t)) for t in times]
         batch = self._lag.shape[:-2]
         return (
             torch.stack([s.expand(*batch, *s.shape[-2:]) for s in found])
             if found
-            else (dynamics.signal(state).unsqueeze(0)[:0])
+            else (problem.dynamics.signal(state).unsqueeze(0)[:0])
         )
 
     def _picked(self, signals: Tensor, slot: Tensor) -> Tensor:

@@ -36,6 +36,8 @@ class Dynamics(ABC):
         Axes of the state of one unit; () for a phase.
     noisy : tuple of float or None
         Where states have one axis, which of its components noise acts on, by 1 and 0; None for all.
+    solver : str
+        The solver that suits it, for estimators to take where there are neither delays nor noise.
 
     Examples
     --------
@@ -64,6 +66,17 @@ class Dynamics(ABC):
 
     state_shape: ClassVar[tuple[int, ...]] = ()
     noisy: ClassVar[tuple[float, ...] | None] = None
+    solver: ClassVar[str] = "euler"
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """Return the names of the parameters, whether they are given or not.
+
+        Returns
+        -------
+        list of str
+        """
+        return [f.name for f in fields(cls) if "Tensor" in str(f.type)]
 
     @property
     def parameters(self) -> dict[str, Tensor]:
@@ -85,7 +98,7 @@ class Dynamics(ABC):
             Parameters of these units; those that all units share stay.
         """
         each = {k: v for k, v in self.parameters.items() if v.ndim and v.shape[-1] > 1}
-        return replace(self, **{name: value[..., index] for name, value in each.items()})
+        return replace(self, **{name: picked(value, index) for name, value in each.items()})
 
     def to(self, dtype: torch.dtype, device: torch.device | None = None) -> Self:
         """Return the same dynamics with parameters of another type or on another device.
@@ -116,7 +129,7 @@ class Dynamics(ABC):
         Returns
         -------
         Tensor of shape (..., m, n)
-            m numbers of each unit.
+            Of each unit m numbers.
         """
 
     @abstractmethod
@@ -169,6 +182,8 @@ class Dynamics(ABC):
     def phases(self, state: Tensor) -> Tensor | None:
         """Return the phases of units, for losses, order parameters and displays.
 
+        Here the state, where it is one number, and else None.
+
         Parameters
         ----------
         state : Tensor of shape (..., *state_shape, n)
@@ -178,6 +193,38 @@ class Dynamics(ABC):
         -------
         Tensor of shape (..., n) or None
             In radians; None where units have no phase.
+        """
+        return None if self.state_shape else state
+
+    def from_phases(self, phases: Tensor) -> Tensor | None:
+        """Return states in which units have given phases and no other motion.
+
+        Here the phases, where a state is one number, and else None.
+
+        Parameters
+        ----------
+        phases : Tensor of shape (..., n)
+            In radians.
+
+        Returns
+        -------
+        Tensor of shape (..., *state_shape, n) or None
+            None where units have no phase.
+        """
+        return None if self.state_shape else phases
+
+    def rotating(self, speed: float) -> Self | None:
+        """Return the same dynamics as seen from a frame that turns.
+
+        Parameters
+        ----------
+        speed : float
+            Of the frame, in radians per unit of time.
+
+        Returns
+        -------
+        Dynamics or None
+            None where it is not known, or what is seen would not be at rest.
         """
         return None
 
@@ -254,7 +301,17 @@ class Dynamics(ABC):
         return by_state, by_drive, rest
 
     def with_values(self, values: Sequence[Tensor]) -> Self:
-        """Return the same dynamics with other values of :attr:`parameters`."""
+        """Return the same dynamics with other values of :attr:`parameters`.
+
+        Parameters
+        ----------
+        values : sequence of Tensor
+            In their order.
+
+        Returns
+        -------
+        Dynamics
+        """
         return replace(self, **dict(zip(self.parameters, values, strict=True)))
 
     def kernel(self, ops: TorchOps, like: Tensor) -> Kernel | None:
@@ -272,6 +329,25 @@ class Dynamics(ABC):
         Kernel or None
         """
         return None
+
+
+def picked(value: Tensor, index: Tensor) -> Tensor:
+    """Pick units of a state or parameter.
+
+    Parameters
+    ----------
+    value : Tensor of shape (*inner, N)
+        Of all units.
+    index : Tensor of int64, shape (..., n)
+        Units of networks.
+
+    Returns
+    -------
+    Tensor of shape (..., *inner, n)
+    """
+    n_inner, n_batch = value.ndim - 1, index.ndim - 1
+    inner = list(range(n_inner))
+    return value[..., index].movedim(inner, [n_batch + axis for axis in inner])
 
 
 def pulled(function: Callable[..., Tensor], inputs: Sequence[Tensor], grad: Tensor) -> list[Any]:

@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from skkuranet.coupling import CouplingOperator, product
+from skkuranet.dynamics._dynamics import Dynamics
+from skkuranet.dynamics.kuramoto import Kuramoto
 
-# Products with many moments at once are fast; all of them would not fit into memory.
-_MOMENTS_AT_ONCE = 64
+# Products with many signals at once are fast; all of them would not fit into memory.
+_STATES_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -100,43 +102,61 @@ def follow(
     step_size: float,
     frequency: Tensor | None = None,
     field: Tensor | None = None,
+    dynamics: Dynamics | None = None,
+    sources: Dynamics | None = None,
 ) -> Tensor:
-    """Integrate oscillators that a moving network drives and on which they do not act back.
+    """Integrate units that a moving network drives and on which they do not act back.
 
-    Euler's method. Each oscillator starts at the angle of the field that first acts on it.
+    Euler's method. Each unit starts at the mean phase of the network, or at its mean state where
+    there are no phases.
 
     Parameters
     ----------
     coupling : CouplingOperator of shape (m, n)
-        Couplings of the test oscillators to the network.
-    source_phases : Tensor of shape (T, n)
-        Phases with which the network acts at each step: where it has delays, those of
+        Couplings of the test units to the network.
+    source_phases : Tensor of shape (T, n) or (T, *state_shape, n)
+        States with which the network acts at each step: where it has delays, those of
         the past.
     step_size : float
         Step in units of time.
     frequency : Tensor of shape (m,), optional
-        Natural frequencies of the test oscillators.
+        Natural frequencies of Kuramoto oscillators.
     field : Tensor of shape (m,), optional
-        External field strengths.
+        Their external field strengths.
+    dynamics : Dynamics, optional
+        Of the test units, in place of Kuramoto's with these.
+    sources : Dynamics, optional
+        Of the network, which says what its units send; by default the same.
 
     Returns
     -------
-    Tensor of shape (m,)
-        Phases after T steps, in (−π, π].
+    Tensor of shape (m,) or (*state_shape, m)
+        States after T steps; phases in (−π, π].
     """
-    phases = None
-    for moments in source_phases.split(_MOMENTS_AT_ONCE):
-        drive = coupling.matvec(_phasors(moments).flatten(0, 1)).unflatten(0, (-1, 2))
-        real, imaginary = drive.unbind(1)
-        if field is not None:
-            real = real - field
-        if phases is None:
-            phases = torch.atan2(imaginary[0], real[0])
-        for along, across in zip(real, imaginary, strict=True):
-            rate = phases.cos() * across - phases.sin() * along
-            phases = phases + step_size * (rate if frequency is None else rate + frequency)
-    assert phases is not None
-    return wrap(phases)
+    dynamics = Kuramoto(frequency, field) if dynamics is None else dynamics
+    sources = dynamics if sources is None else sources
+    state = None
+    for states in source_phases.split(_STATES_AT_ONCE):
+        signals = sources.signal(states)
+        drives = coupling.matvec(signals.flatten(0, 1)).unflatten(0, signals.shape[:2])
+        if state is None:
+            state = _mean(dynamics, states[0], drives)
+        for drive in drives:
+            state = dynamics.retract(state + step_size * dynamics.rate(state, drive))
+    assert state is not None
+    return state if dynamics.state_shape else wrap(state)
+
+
+def _mean(dynamics: Dynamics, states: Tensor, like: Tensor) -> Tensor:
+    """States of as many units as in ``like``, all of them the mean of given ones."""
+    phases = dynamics.phases(states)
+    if phases is not None:
+        angle = torch.atan2(phases.sin().mean(), phases.cos().mean())
+        mean = dynamics.from_phases(angle.unsqueeze(0))
+        assert mean is not None
+    else:
+        mean = states.mean(-1, keepdim=True)
+    return mean.expand(*mean.shape[:-1], like.shape[-1])
 
 
 def wrap(phases: Tensor) -> Tensor:

@@ -76,7 +76,19 @@ class Problem:
         return (*noise, *self.dynamics.parameters.values(), *self.coupling.tensors)
 
     def before(self, state: Tensor, ago: float) -> Tensor:
-        """Return the state some time before t = 0."""
+        """Return the state some time before t = 0.
+
+        Parameters
+        ----------
+        state : Tensor of shape (..., *state_shape, n)
+            At t = 0.
+        ago : float
+            Units of time before.
+
+        Returns
+        -------
+        Tensor of shape (..., *state_shape, n)
+        """
         return state if self.history == "constant" else self.dynamics.before(state, ago)
 
     def velocity(self, state: Tensor) -> Tensor:

@@ -132,6 +132,23 @@ class Trajectory(Generic[Array]):
         angle = np.arctan2(np.sin(phases).mean(-1), np.cos(phases).mean(-1))
         return turned + np.unwrap(angle, axis=0)
 
+    def to(self, device: torch.device) -> Trajectory[Tensor]:
+        """Return the same trajectory with tensors on a device.
+
+        Parameters
+        ----------
+        device : torch.device
+
+        Returns
+        -------
+        Trajectory
+        """
+        times, states = (torch.as_tensor(a, device=device) for a in (self.times, self.states))
+        if self.phases is None or self.phases is self.states:
+            # Units without phases have a trajectory without them.
+            return Trajectory(times, None if self.phases is None else states, states)
+        return Trajectory(times, torch.as_tensor(self.phases, device=device), states)
+
     def numpy(self) -> Trajectory[NDArray[Any]]:
         """Return the same trajectory in NumPy arrays.
 

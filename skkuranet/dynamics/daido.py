@@ -49,7 +49,3 @@ class Daido(Dynamics):
     def before(self, state: Tensor, ago: float) -> Tensor:
         """Return phases of free rotation at the natural frequencies."""
         return state if self.frequency is None else state - ago * self.frequency
-
-    def phases(self, state: Tensor) -> Tensor:
-        """Return the states."""
-        return state

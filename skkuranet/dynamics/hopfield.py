@@ -40,6 +40,14 @@ class Hopfield(Dynamics):
             rate = rate + self.current
         return rate if self.time_constant is None else rate / self.time_constant
 
+    def phases(self, state: Tensor) -> None:
+        """Return None: there are no phases."""
+        return
+
+    def from_phases(self, phases: Tensor) -> None:
+        """Return None: there are no phases."""
+        return
+
     def respond(self, drive: Tensor) -> tuple[Tensor, Tensor]:
         """Return the sum of drive and input; there is always rest."""
         state = drive.squeeze(-2)

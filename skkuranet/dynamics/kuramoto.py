@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -45,7 +46,18 @@ class Kuramoto(Dynamics):
         return rate if self.frequency is None else rate + self.frequency
 
     def felt(self, drive: Tensor) -> tuple[Tensor, Tensor]:
-        """Return real and imaginary part of what pulls at each oscillator: drive less field."""
+        """Return what pulls at each oscillator: its drive less its field.
+
+        Parameters
+        ----------
+        drive : Tensor of shape (..., 2, n)
+            Sums over the sources of cosines and sines.
+
+        Returns
+        -------
+        tuple of Tensor of shape (..., n)
+            Real and imaginary part.
+        """
         real, imaginary = parts(drive)
         return (real if self.field is None else real - self.field), imaginary
 
@@ -53,9 +65,12 @@ class Kuramoto(Dynamics):
         """Return phases of free rotation at the natural frequencies."""
         return state if self.frequency is None else state - ago * self.frequency
 
-    def phases(self, state: Tensor) -> Tensor:
-        """Return the states."""
-        return state
+    def rotating(self, speed: float) -> Self | None:
+        """Return oscillators that are slower by the speed; None in a field, which would turn."""
+        if self.field is not None:
+            return None
+        frequency = torch.tensor(0.0) if self.frequency is None else self.frequency
+        return dataclasses.replace(self, frequency=frequency - speed)
 
     def respond(self, drive: Tensor) -> tuple[Tensor, Tensor]:
         r"""Return :math:`\arg Z + \arcsin(\omega / |Z|)`, and whether :math:`|Z| \ge |\omega|`."""
@@ -84,8 +99,16 @@ def KuramotoSystem(
 
     Parameters
     ----------
-    coupling, frequency, field, lag, history
-        See :class:`Problem` and :class:`Kuramoto`.
+    coupling : CouplingOperator of shape (..., n, n)
+        The couplings.
+    frequency : Tensor of shape (..., n), optional
+        Natural frequencies.
+    field : Tensor of shape (..., n), optional
+        External field strengths.
+    lag : Tensor of shape (..., n), int64, optional
+        Delays in steps.
+    history : {"rotation", "constant"}, default="rotation"
+        Phases before t = 0.
 
     Returns
     -------

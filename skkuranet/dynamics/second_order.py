@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -41,6 +41,7 @@ class SecondOrder(Dynamics):
 
     state_shape: ClassVar[tuple[int, ...]] = (2,)
     noisy: ClassVar[tuple[float, ...]] = (0.0, 1.0)
+    solver: ClassVar[str] = "rk4"
 
     def signal(self, state: Tensor) -> Tensor:
         """Return cosines and sines of the phases."""
@@ -66,6 +67,16 @@ class SecondOrder(Dynamics):
     def phases(self, state: Tensor) -> Tensor:
         """Return the phases."""
         return state[..., 0, :]
+
+    def from_phases(self, phases: Tensor) -> Tensor:
+        """Return phases at rest."""
+        return torch.stack((phases, torch.zeros_like(phases)), -2)
+
+    def rotating(self, speed: float) -> Self:
+        """Return oscillators whose frequencies are lower by what damping makes of the speed."""
+        damping = torch.tensor(1.0) if self.damping is None else self.damping
+        frequency = 0.0 if self.frequency is None else self.frequency
+        return replace(self, frequency=frequency - damping * speed)
 
     def respond(self, drive: Tensor) -> tuple[Tensor, Tensor]:
         r"""Return :math:`\arg Z + \arcsin(\omega / |Z|)` at rest, and whether there is rest."""

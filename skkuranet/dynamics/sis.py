@@ -41,6 +41,14 @@ class SIS(Dynamics):
         infected = (1.0 - state) * self._pressure(drive)
         return infected - (state if self.recovery is None else self.recovery * state)
 
+    def phases(self, state: Tensor) -> None:
+        """Return None: there are no phases."""
+        return
+
+    def from_phases(self, phases: Tensor) -> None:
+        """Return None: there are no phases."""
+        return
+
     def respond(self, drive: Tensor) -> tuple[Tensor, Tensor]:
         """Return the share of time that a node is infected under constant pressure."""
         pressure = self._pressure(drive)

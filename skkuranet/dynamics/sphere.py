@@ -54,6 +54,10 @@ class Sphere(Dynamics):
         """Return angles on the circle; None in more dimensions."""
         return torch.atan2(state[..., 1, :], state[..., 0, :]) if self.n_dims == 2 else None
 
+    def from_phases(self, phases: Tensor) -> Tensor | None:
+        """Return points of the circle; None in more dimensions."""
+        return torch.stack((phases.cos(), phases.sin()), -2) if self.n_dims == 2 else None
+
     def respond(self, drive: Tensor) -> tuple[Tensor, Tensor] | None:
         """Return the direction of the drive, where units do not turn by themselves."""
         if self.rotation is not None:

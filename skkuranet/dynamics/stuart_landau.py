@@ -34,6 +34,7 @@ class StuartLandau(Dynamics):
     frequency: Tensor | None = None
 
     state_shape: ClassVar[tuple[int, ...]] = (2,)
+    solver: ClassVar[str] = "rk4"
 
     def signal(self, state: Tensor) -> Tensor:
         """Return z, and ones that sum up to the degree."""
@@ -52,3 +53,7 @@ class StuartLandau(Dynamics):
     def phases(self, state: Tensor) -> Tensor:
         """Return the arguments of z, in (−π, π]."""
         return torch.atan2(state[..., 1, :], state[..., 0, :])
+
+    def from_phases(self, phases: Tensor) -> Tensor:
+        """Return numbers of modulus 1."""
+        return torch.stack((phases.cos(), phases.sin()), -2)

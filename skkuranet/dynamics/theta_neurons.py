@@ -38,10 +38,6 @@ class ThetaNeurons(Dynamics):
             current = current + self.excitability
         return 1.0 - cosine + (1.0 + cosine) * current
 
-    def phases(self, state: Tensor) -> Tensor:
-        """Return the states."""
-        return state
-
     def respond(self, drive: Tensor) -> tuple[Tensor, Tensor]:
         """Return the stable phase under a current that is not positive, and whether it is one."""
         current = drive.squeeze(-2)
