@@ -129,7 +129,7 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
         return tags
 
     def __sklearn_is_fitted__(self):
-        return hasattr(self, "reference_phases_")
+        return hasattr(self, "coupling_")
 
     def _sizes(self) -> tuple[int, ...]:
         if self.hidden_layer_sizes is None:

@@ -153,7 +153,7 @@ def _run(estimator, X, start, size, step_size, n_steps, seed):
         features = to_tensor(X, network, device)
         motion = estimator._motion(X, torch.float32, device)
         dynamics = motion.pop("dynamics", Kuramoto())
-        state = start_of(torch.as_tensor(start, device=device).clone(), {"dynamics": dynamics})
+        state = start_of(torch.as_tensor(start, device=device).clone(), {"dynamics": dynamics}, 0)
         # As many batches at once as two copies of their couplings fit.
         at_once = max(1, estimator.memory_budget // (8 * size * size))
         n_batches = max(1, len(X) // size)

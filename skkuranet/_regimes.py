@@ -116,6 +116,8 @@ FEW = dataclasses.replace(PROMPT, n_iterations=400, per_row=4, learning_rate=1e-
 INERTIAL = dataclasses.replace(
     PROMPT, stride=2, n_steps=100, burn_in=150, limit_time=200.0, unseeded_when_stuck=False
 )
+# Of an equation that is not known to be harmless, the steps that were asked for.
+ANY = dataclasses.replace(PROMPT, stride=1, n_steps=150, limit_time=200.0)
 # Delays need the fine steps, and a few oscillators that all others listen to.
 DELAYED = Regime(
     n_iterations=1000,

@@ -242,7 +242,7 @@ class SimulationMixin:
             self._check_step(coupling, step_size)
             return integrate(
                 coupling,
-                start_of(phases, motion),
+                start_of(phases, motion, n_batch_axes=0),
                 **motion,
                 **options,
                 step_size=step_size,

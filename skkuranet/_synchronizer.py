@@ -19,17 +19,20 @@ from skkuranet._base import KuraNetBase, Lesson
 from skkuranet._columns import NodeMotion, kind_of, resolve_columns, roles_of
 from skkuranet._curriculum import Curriculum
 from skkuranet._graph import edges_of, warn_if_apart
+from skkuranet._messages import plain
 from skkuranet._oscillators import CPU, OscillatorMixin
 from skkuranet._readout import phasors
 from skkuranet._recipes import SYNCHRONY
 from skkuranet._reference import WATCHED_TIME, settled
-from skkuranet._regimes import DELAYED, FEW, INERTIAL, PROMPT, Regime
+from skkuranet._regimes import ANY, DELAYED, FEW, INERTIAL, PROMPT, Regime
 from skkuranet._simulation import LIMIT_TIME, steps_in
 from skkuranet.coupling import MeanDegree, product
 from skkuranet.dynamics import (
     DYNAMICS,
     HISTORIES,
+    Daido,
     Dynamics,
+    Kuramoto,
     delay_in_steps,
     follow,
     wrap,
@@ -343,6 +346,12 @@ class KuraNetSynchronizer(
         columns = resolve_columns(roles, X.shape[1], names)
         moving = NodeMotion(self.dynamics, columns, self.noise or 0.0, self.history)
         motion = moving.of(X, torch.float32, CPU)
+        has_phases = motion["dynamics"].from_phases(torch.zeros(1)) is not None
+        if isinstance(self.objective, str) and not has_phases:
+            raise ValueError(
+                f"dynamics={plain(self.dynamics)} has no phases that could synchronise: pass an "
+                "objective of your own, a subclass of skkuranet.objectives.SynchronyObjective."
+            )
         if "delay" in motion:
             # Once, with a warning if that changes them, and not in every step of training.
             steps = delay_in_steps(motion["delay"], self.step_size)
@@ -436,6 +445,8 @@ class KuraNetSynchronizer(
             return DELAYED
         if kind_of(self.dynamics).solver != "euler":
             return INERTIAL
+        if not issubclass(kind_of(self.dynamics), (Kuramoto, Daido)):
+            return ANY
         few = self.connectivity is None and len(X) <= _FEW_NETWORKS * self.network_size
         return FEW if few else PROMPT
 

@@ -565,10 +565,10 @@ class _Run:
         self.network.eval()
 
 
-def start_of(phases: Tensor, motion: dict[str, Any]) -> Tensor:
+def start_of(phases: Tensor, motion: dict[str, Any], n_batch_axes: int = 1) -> Tensor:
     """Return states of units at given phases; states themselves are left as they are."""
     dynamics = motion.get("dynamics")
-    if dynamics is None or not dynamics.state_shape or phases.ndim > 2:
+    if dynamics is None or not dynamics.state_shape or phases.ndim > n_batch_axes + 1:
         return phases
     state: Tensor | None = dynamics.from_phases(phases)
     if state is None:

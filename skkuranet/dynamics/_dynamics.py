@@ -36,6 +36,8 @@ class Dynamics(ABC):
         Axes of the state of one unit; () for a phase.
     noisy : tuple of float or None
         Where states have one axis, which of its components noise acts on, by 1 and 0; None for all.
+    wraps : bool
+        Whether :meth:`phases` are angles in (−π, π], which trajectories make continuous.
     solver : str
         The solver that suits it, for estimators to take where there are neither delays nor noise.
 
@@ -66,6 +68,7 @@ class Dynamics(ABC):
 
     state_shape: ClassVar[tuple[int, ...]] = ()
     noisy: ClassVar[tuple[float, ...] | None] = None
+    wraps: ClassVar[bool] = False
     solver: ClassVar[str] = "euler"
 
     @classmethod

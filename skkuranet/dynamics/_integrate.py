@@ -13,6 +13,7 @@ from skkuranet.coupling import CouplingOperator
 from skkuranet.dynamics._adaptive import Adaptive
 from skkuranet.dynamics._dynamics import Dynamics
 from skkuranet.dynamics._explicit import EULER, HEUN, RK4
+from skkuranet.dynamics._locking import wrap
 from skkuranet.dynamics._noise import increments_of
 from skkuranet.dynamics._problem import Problem
 from skkuranet.dynamics._solver import Solver
@@ -172,8 +173,12 @@ def integrate(
         problem, state, step_size=float(step_size), n_steps=n_steps, save_from=save_from
     )
     steps = torch.arange(save_from, n_steps + 1, dtype=torch.float64)
+    seen = dynamics.phases(states)
+    if seen is not None and dynamics.wraps:
+        turned = wrap(seen.diff(dim=0)).cumsum(0)
+        seen = torch.cat((seen[:1], seen[:1] + turned))
     # Units without phases have a trajectory without them.
-    return Trajectory(steps * step_size, dynamics.phases(states), states)  # type: ignore[arg-type]
+    return Trajectory(steps * step_size, seen, states)  # type: ignore[arg-type]
 
 
 def delay_in_steps(delay: Tensor, step_size: float) -> Tensor:

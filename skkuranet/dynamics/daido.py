@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -45,6 +46,11 @@ class Daido(Dynamics):
             double = 2.0 * state
             rate = rate + self.second * (double.cos() * imaginary_2 - double.sin() * real_2)
         return rate if self.frequency is None else rate + self.frequency
+
+    def rotating(self, speed: float) -> Self:
+        """Return oscillators that are slower by the speed."""
+        frequency = torch.tensor(0.0) if self.frequency is None else self.frequency
+        return replace(self, frequency=frequency - speed)
 
     def before(self, state: Tensor, ago: float) -> Tensor:
         """Return phases of free rotation at the natural frequencies."""

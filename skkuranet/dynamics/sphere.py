@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -31,6 +32,8 @@ class Sphere(Dynamics):
 
     n_dims: int = 3
     rotation: Tensor | None = None
+
+    wraps: ClassVar[bool] = True
 
     @property
     def state_shape(self) -> tuple[int, ...]:  # type: ignore[override]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -34,6 +34,7 @@ class StuartLandau(Dynamics):
     frequency: Tensor | None = None
 
     state_shape: ClassVar[tuple[int, ...]] = (2,)
+    wraps: ClassVar[bool] = True
     solver: ClassVar[str] = "rk4"
 
     def signal(self, state: Tensor) -> Tensor:
@@ -49,6 +50,11 @@ class StuartLandau(Dynamics):
             return rate
         real, imaginary = state.unbind(-2)
         return rate + torch.stack((-self.frequency * imaginary, self.frequency * real), -2)
+
+    def rotating(self, speed: float) -> Self:
+        """Return oscillators that are slower by the speed."""
+        frequency = torch.tensor(0.0) if self.frequency is None else self.frequency
+        return replace(self, frequency=frequency - speed)
 
     def phases(self, state: Tensor) -> Tensor:
         """Return the arguments of z, in (−π, π]."""
