@@ -15,7 +15,7 @@ from sklearn.utils._array_api import (
     get_namespace_and_device,
     move_to,
 )
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from skkuranet._tools import resolve_device
@@ -96,7 +96,27 @@ def check_library(X: object, estimator: object, method: str) -> None:
     method : str
         What X was given to.
     """
-    check_same_namespace(X, estimator, attribute="reference_phases_", method=method)
+    check_same_namespace(X, estimator, attribute="reference_features_", method=method)
+
+
+def checked(estimator: object, X: object, method: str) -> Table:
+    """Features given to a method of a fitted estimator, as they are computed with.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+    X : array-like of shape (n_samples, n_features)
+        As it was given.
+    method : str
+        What X was given to.
+
+    Returns
+    -------
+    ndarray or Tensor
+    """
+    check_is_fitted(estimator)
+    check_library(X, estimator, method)
+    return validated(estimator, X, reset=False)
 
 
 def device_for(device: str | torch.device, X: Table) -> torch.device:

@@ -2,102 +2,40 @@
 
 from __future__ import annotations
 
-import copy
+import dataclasses
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from numbers import Integral, Real
 
-import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
-from torch import Tensor, nn
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
 
-from skkuranet._arrays import Table, as_given, device_for, mean_and_scale
-from skkuranet._checkpoint import Checkpoint
+from skkuranet._arrays import Table, device_for, on_host
+from skkuranet._curriculum import Curriculum
+from skkuranet._fit_task import Beginning, CheckpointFiles, FitTask
 from skkuranet._messages import plain, warn_caller
+from skkuranet._network_presets import NetworkPreset, NetworkRequest
+from skkuranet._node_motion import NodeMotion
 from skkuranet._ranks import working_ranks
-from skkuranet._recipes import CouplingRecipe
+from skkuranet._reference_network import ReferenceNetwork
 from skkuranet._restarts import train_all
-from skkuranet._simulation import SimulationMixin
 from skkuranet._tools import random_source
-from skkuranet.coupling import CouplingNetwork, Normalization
-from skkuranet.objectives import Objective
-from skkuranet.training import Curriculum, TrainingResult
+from skkuranet._trained_network import TrainedNetwork
+from skkuranet.coupling import CouplingOperator
+from skkuranet.dynamics import lock
+from skkuranet.training import TrainingResult
 
 
-@dataclass(frozen=True)
-class Lesson:
-    """What an estimator wants learned from one training set.
-
-    Parameters
-    ----------
-    X : ndarray or Tensor of shape (n_samples, n_features)
-        Node features.
-    y : ndarray of shape (n_samples,) or None
-        Targets, for callbacks.
-    n_groups : int
-        Number of groups of phases that are wanted.
-    objective : callable
-        ``objective(device)`` returns the objective.
-    complete : callable
-        ``complete(network, seed)`` returns all fitted attributes that follow from a
-        trained network.
-    normalization : Normalization
-        Of the couplings.
-    n_labelled : int, default=0
-        Number of rows whose class is known.
-    weight_decay : float, default=0.0
-        Of the coupling network.
-    feature_noise : float, default=0.0
-        On the features of the nodes drawn for training, in standard deviations.
-    edges : ndarray of shape (2, n_edges), optional
-        Of the network of all rows, where there is but one.
-    graph : callable, optional
-        From the nodes of drawn networks to their edges; None couples all pairs.
-    encoding : callable, optional
-        ``encoding(generator)`` returns what coupling networks see features through.
-    attributes : mapping, default={}
-        Further fitted attributes, which do not depend on the network.
-    like : array, optional
-        Of the library, and on the device, that fitted arrays are wanted in; NumPy's by default.
-    outdated : tuple of str, default=()
-        Attributes of an earlier fit of another kind, to be forgotten.
-    """
-
-    X: Table
-    y: np.ndarray | None
-    n_groups: int
-    objective: Callable[[torch.device], Objective]
-    complete: Callable[[nn.Module, int], dict]
-    normalization: Normalization
-    n_labelled: int = 0
-    weight_decay: float = 0.0
-    feature_noise: float = 0.0
-    edges: np.ndarray | None = None
-    graph: Callable[[Tensor], Tensor] | None = None
-    encoding: Callable[[torch.Generator], nn.Module] | None = None
-    attributes: Mapping[str, object] = field(default_factory=dict)
-    like: object = None
-    outdated: tuple[str, ...] = ()
-
-    def completed(self, network: nn.Module, seed: int, **others: object) -> dict:
-        """All fitted attributes, with those that follow from a trained network, and others."""
-        made = {**self.attributes, **self.complete(network, seed), **others}
-        return {
-            name: as_given(value, self.like) if isinstance(value, np.ndarray) else value
-            for name, value in made.items()
-        }
-
-
-class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
+class KuraNetBase(CallbackSupportMixin, BaseEstimator):
     """Base of the estimators: a coupling network, trained through the dynamics."""
 
     #: Kinds of coupling network by name; every estimator has its own.
-    _recipes: dict[str, CouplingRecipe]
+    _presets: Mapping[str, NetworkPreset]
 
     _parameter_constraints: dict = {
         "coupling": [StrOptions({"factorized", "pairwise"}), nn.Module],
@@ -131,9 +69,54 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
     def __sklearn_is_fitted__(self):
         return hasattr(self, "coupling_")
 
-    def _sizes(self) -> tuple[int, ...]:
+    @property
+    def trained_network_(self) -> TrainedNetwork:
+        """The trained couplings, with all that it takes to let rows move under them."""
+        check_is_fitted(self)
+        return self._trained(self.coupling_, self.normalization_, self._node_motion())
+
+    def _trained(self, network, normalization, node_motion) -> TrainedNetwork:
+        """Couplings with what this estimator's parameters say of them."""
+        return TrainedNetwork(network, normalization, node_motion, self.memory_budget, self.device)
+
+    def _node_motion(self) -> NodeMotion:
+        """How nodes move besides their couplings; a hook."""
+        return NodeMotion()
+
+    def _reference_network(self, X: Table) -> ReferenceNetwork:
+        """The reference network where X is; made anew if this estimator has changed."""
+        made_from = (
+            self.coupling_,
+            self.normalization_,
+            self.reference_features_,
+            self.memory_budget,
+            device_for(self.device, X),
+        )
+        reference = vars(self).get("_reference")
+        if reference is None or not reference.is_made_from(*made_from):
+            reference = self._reference = ReferenceNetwork(*made_from)
+        return reference
+
+    def __getstate__(self):
+        # The reference network follows from the rest; pickles and copies stay small without.
+        state = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_reference"}
+
+    def _lock(self, X: Table):
+        """Phases at which rows lock to the reference network, (n,)."""
+        return self._reference_network(X).answers(X, self._rest)
+
+    def _rest(self, coupling: CouplingOperator, X: Table) -> torch.Tensor:
+        """Phases at which rows come to rest under their couplings to the reference; a hook."""
+        phases = torch.as_tensor(
+            on_host(self.reference_phases_), dtype=torch.float64, device=coupling.device
+        )
+        return lock(coupling, phases).phases
+
+    def _sizes(self) -> tuple[int, ...] | None:
+        """Widths of hidden layers; None for those of the preset."""
         if self.hidden_layer_sizes is None:
-            return self._recipes[self.coupling].sizes
+            return None
         sizes = tuple(self.hidden_layer_sizes)
         if not sizes or not all(isinstance(s, Integral) and s > 0 for s in sizes):
             raise ValueError(
@@ -142,7 +125,7 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
             )
         return tuple(int(s) for s in sizes)
 
-    def _curriculum(self, lesson: Lesson) -> Curriculum:
+    def _curriculum(self, task: FitTask) -> Curriculum:
         return Curriculum(
             n_iterations=self.max_iter,
             batch_size=self.batch_size,
@@ -150,63 +133,67 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
             step_size=self.step_size,
             n_steps=self.n_steps,
             learning_rate=self.learning_rate_init,
-            weight_decay=float(lesson.weight_decay),
+            weight_decay=float(task.weight_decay),
             tolerance=self.tol,
-            feature_noise=float(lesson.feature_noise),
+            feature_noise=float(task.feature_noise),
         )
 
-    def _new_network(self, lesson: Lesson, seed: int) -> nn.Module:
-        """A network with fresh weights, or a copy of the one to go on with."""
-        X = lesson.X
-        if self.warm_start and hasattr(self, "coupling_"):
-            before = getattr(self.coupling_, "n_features", X.shape[1])
-            if before != X.shape[1]:
-                raise ValueError(
-                    f"warm_start=True goes on with couplings of {before} features, but X has "
-                    f"{X.shape[1]}."
-                )
-            return copy.deepcopy(self.coupling_).float()
+    @property
+    def _goes_on(self) -> bool:
+        """Whether the next fit begins with the couplings of the last."""
+        return self.warm_start and hasattr(self, "coupling_")
+
+    def _beginning(self, task: FitTask) -> Beginning:
+        """What networks are before training."""
+        sizes = self._sizes()
+        if self._goes_on:
+            return Beginning(self.coupling_, going_on=True)
         if isinstance(self.coupling, nn.Module):
-            return copy.deepcopy(self.coupling).float()
-        generator = torch.Generator().manual_seed(seed)
-        network = self._recipes[self.coupling].build(self, lesson, generator)
-        if isinstance(network, CouplingNetwork):
-            network.standardize(*mean_and_scale(X))
-        return network
+            return Beginning(self.coupling)
+        request = NetworkRequest(task.X.shape[1], sizes, self.rank, task.n_groups, task.encoding)
+        return Beginning(self._presets[self.coupling], request)
 
     def _of_training(self, result: TrainingResult) -> dict:
         """Further fitted attributes that follow from how training went; a hook."""
         return {}
 
-    def _checkpoint(self, restart: int) -> Checkpoint | None:
+    def _checkpoints(self) -> CheckpointFiles | None:
         ranks = working_ranks()
         if self.checkpoint is None or (ranks is not None and ranks.rank > 0):
             return None
-        return Checkpoint(f"{os.fspath(self.checkpoint)}.{restart}", self.checkpoint_every)
+        return CheckpointFiles(os.fspath(self.checkpoint), self.checkpoint_every)
 
-    def _learn(self, lesson: Lesson) -> TrainingResult:
+    def _learn(self, task: FitTask) -> TrainingResult:
         """Train ``n_init`` networks, and become what follows from the best one."""
-        device = device_for(self.device, lesson.X)
+        device = device_for(self.device, task.X)
         # Drawn up front, so that the result does not depend on n_jobs or callbacks.
         *seeds, last_seed = random_source(self.random_state).randint(
             2**31 - 1, size=self.n_init + 1
         )
+        task = dataclasses.replace(
+            task,
+            plan=self._curriculum(task),
+            begin=self._beginning(task),
+            memory_budget=self.memory_budget,
+            checkpoints=self._checkpoints(),
+        )
         root = self._init_callback_context(
             max_subtasks=self.n_init, sequential_subtasks=False
-        ).call_on_fit_task_begin(estimator=self, X=lesson.X, y=lesson.y)
-        longest = self._curriculum(lesson).longest
+        ).call_on_fit_task_begin(estimator=self, X=task.X, y=task.y)
         contexts = [
-            root.subcontext(task_name="restart", task_id=i, max_subtasks=longest)
+            root.subcontext(task_name="restart", task_id=i, max_subtasks=task.plan.longest)
             for i in range(self.n_init)
         ]
         seeds = [int(seed) for seed in seeds]
-        runs = train_all(self, lesson, seeds, int(last_seed), device, contexts)
+        runs = train_all(
+            task, seeds, int(last_seed), device, contexts, estimator=self, n_jobs=self.n_jobs
+        )
         finite = [run for run in runs if not isinstance(run, FloatingPointError)]
         if not finite:
             raise runs[0]
         network, best = min(finite, key=lambda run: (not run[1].converged, run[1].limit_loss))
         # All at once: an interruption leaves the estimator as it was.
-        learned = lesson.completed(
+        learned = task.completed(
             network,
             int(last_seed),
             **self._of_training(best),
@@ -214,14 +201,13 @@ class KuraNetBase(SimulationMixin, CallbackSupportMixin, BaseEstimator):
             n_iter_=best.n_iterations,
             limit_loss_=best.limit_loss,
         )
-        for name in lesson.outdated:
+        # What an earlier fit of another kind has left behind would be of no network any more.
+        for name in vars(self).get("_learned", ()):
             vars(self).pop(name, None)
-        vars(self).update(learned)
-        root.call_on_fit_task_end(
-            estimator=self, X=lesson.X, y=lesson.y, reconstruction_attributes={}
-        )
+        vars(self).update(learned, _learned=tuple(learned))
+        root.call_on_fit_task_end(estimator=self, X=task.X, y=task.y, reconstruction_attributes={})
         interrupted = len(runs) < self.n_init or any(result.interrupted for _, result in finite)
-        kept = [self._checkpoint(restart) for restart in range(self.n_init)]
+        kept = [task.checkpoint(restart) for restart in range(self.n_init)]
         for checkpoint in kept:
             if checkpoint is not None and not interrupted:
                 # What is learned is in the estimator now.

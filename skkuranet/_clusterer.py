@@ -17,13 +17,14 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from skkuranet._arrays import as_given, check_library, empty_like, on_host
-from skkuranet._base import Lesson
+from skkuranet._arrays import as_given, check_library, checked, empty_like, on_host
 from skkuranet._clustering import ClusteringBase
 from skkuranet._curriculum import Curriculum
 from skkuranet._distinct import distinct_rows
+from skkuranet._fit_task import FitTask
 from skkuranet._messages import plain
 from skkuranet._readout import phasors
+from skkuranet._simulation import simulated
 from skkuranet._targets import check_classes, check_labelled
 from skkuranet._tools import random_source
 from skkuranet.coupling import MembershipNetwork
@@ -374,7 +375,7 @@ class KuraNetClusterer(
         ndarray of shape (n_samples,)
             Labels of ``classes_``.
         """
-        return as_given(self._labels(self._check(X, "predict")), X)
+        return as_given(self._labels(checked(self, X, "predict")), X)
 
     def predict_proba(self, X):
         r"""Return class probabilities.
@@ -395,7 +396,7 @@ class KuraNetClusterer(
         ndarray of shape (n_samples, n_classes)
             Probabilities, in the order of ``classes_``.
         """
-        found = self._log_probabilities(self._check(X, "predict_proba"))
+        found = self._log_probabilities(checked(self, X, "predict_proba"))
         return as_given(np.exp(found), X)
 
     def predict_log_proba(self, X):
@@ -411,7 +412,7 @@ class KuraNetClusterer(
         ndarray of shape (n_samples, n_classes)
             In the order of ``classes_``.
         """
-        return as_given(self._log_probabilities(self._check(X, "predict_log_proba")), X)
+        return as_given(self._log_probabilities(checked(self, X, "predict_log_proba")), X)
 
     def transform(self, X):
         """Return the phasors (cos θ, sin θ) at which the rows lock.
@@ -426,7 +427,78 @@ class KuraNetClusterer(
         ndarray of shape (n_samples, 2)
             Points of the unit circle.
         """
-        return as_given(phasors(self._lock(self._check(X, "transform"))), X)
+        return as_given(phasors(self._lock(checked(self, X, "transform"))), X)
+
+    def simulate(
+        self,
+        X,
+        *,
+        n_steps=None,
+        save_from=0,
+        step_size=None,
+        initial_phases=None,
+        storage=None,
+        random_state=None,
+    ):
+        """Integrate the mutual dynamics of these rows alone.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Node features; one network is made of all rows.
+        n_steps : int, default=None
+            Number of steps; None for 500 units of time.
+        save_from : int, default=0
+            First step that is kept; ``n_steps`` keeps the limit alone.
+        step_size : float, default=None
+            Euler step in units of time; None takes the estimator's.
+        initial_phases : array-like of shape (n_samples,), default=None
+            In radians, and integrated in their own precision; None draws them at random, in
+            single precision.
+        storage : {None, "bfloat16"}, default=None
+            16-bit type in which pairwise couplings are evaluated and stored: half the memory and,
+            on processors and cards that compute in it, less time. What the network says is then
+            rounded by some tenths of a percent, and strong couplings that are exponentials of it
+            by some percent. Phases are in single precision.
+        random_state : int, RandomState instance or None, default=None
+            Source of the initial phases; None takes the estimator's.
+
+        Returns
+        -------
+        Trajectory
+            ``times`` (T,) and ``phases`` (T, n_samples); tensors, on the same device, where X
+            is one and scikit-learn dispatches.
+        """
+        return simulated(
+            self.trained_network_,
+            checked(self, X, "simulate"),
+            n_steps=n_steps,
+            save_from=save_from,
+            step_size=self.step_size if step_size is None else step_size,
+            initial_phases=initial_phases,
+            storage=storage,
+            random_state=self.random_state if random_state is None else random_state,
+        )
+
+    def coupling_matrix(self, X, Y=None):
+        """Return couplings as a matrix.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Node features of the targets.
+        Y : array-like of shape (n_sources, n_features), default=None
+            Node features of a network that drives the rows of X and on which they do not
+            act back; None couples the rows of X with one another.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_samples) or (n_samples, n_sources)
+            K[i, j] is the strength with which source j acts on target i.
+        """
+        sources = None if Y is None else checked(self, Y, "coupling_matrix")
+        targets = checked(self, X, "coupling_matrix")
+        return as_given(self.trained_network_.matrix(targets, sources), X)
 
     def cluster(self, X, n_clusters=None, random_state=None):
         """Cluster rows by the limit of their mutual dynamics.
@@ -449,7 +521,7 @@ class KuraNetClusterer(
         ndarray of shape (n_samples,), int
             Cluster of each row, from 0.
         """
-        given, X = X, self._check(X, "cluster")
+        given, X = X, checked(self, X, "cluster")
         n_clusters = len(self.classes_) if n_clusters is None else n_clusters
         self._check_number("n_clusters", n_clusters, len(X), "rows")
         seed = self.random_state if random_state is None else random_state
@@ -483,10 +555,10 @@ class KuraNetClusterer(
             return max(_NETWORK, _NODES_PER_CLASS * n_classes)
         return self.network_size
 
-    def _curriculum(self, lesson: Lesson) -> Curriculum:
-        size = self._size_of_networks(lesson.n_groups)
+    def _curriculum(self, task: FitTask) -> Curriculum:
+        size = self._size_of_networks(task.n_groups)
         plan = dataclasses.replace(
-            super()._curriculum(lesson),
+            super()._curriculum(task),
             network_size=size,
             n_iterations=_ITERATIONS if self.max_iter is None else self.max_iter,
         )
@@ -495,7 +567,7 @@ class KuraNetClusterer(
             return dataclasses.replace(plan, check_every=max(25, plan.n_iterations // 24))
         stops = self.early_stopping and self.tol > 0
         if self.max_iter is None:
-            n_batches = np.ceil(lesson.n_labelled / (self.batch_size * size))
+            n_batches = np.ceil(task.n_labelled / (self.batch_size * size))
             before, after = int(np.clip(_EPOCHS * n_batches, *_CLOSED)), _TRAJECTORIES
         else:
             before = max(1, 2 * self.max_iter // 3)
@@ -504,7 +576,7 @@ class KuraNetClusterer(
             plan,
             after,
             before,
-            lesson,
+            task,
             patience=self.n_iter_no_change if stops else None,
             stall=_STALL if stops else None,
         )
@@ -551,10 +623,6 @@ class KuraNetClusterer(
         # Kish's number of rows that would say as much if all counted alike.
         return self._share_of_decay(weights.sum() ** 2 / np.sum(weights**2))
 
-    def _loss_at_limit(self, X, seed):
-        codes = self._codes_of(self._labels(X))
-        return self._limit_loss(X, codes, len(self.classes_), random_source(seed))
-
     def _log_probabilities(self, X):
         return self._READOUTS[self.readout](self, X)
 
@@ -570,6 +638,3 @@ class KuraNetClusterer(
 
     def _labels(self, X):
         return on_host(self.classes_)[self._log_probabilities(X).argmax(axis=1)]
-
-    def _codes_of(self, labels):
-        return np.searchsorted(on_host(self.classes_), on_host(labels))

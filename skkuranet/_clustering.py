@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import functools
 from numbers import Integral
@@ -13,12 +12,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import StrOptions
 
 from skkuranet._arrays import on_host
-from skkuranet._base import KuraNetBase, Lesson
+from skkuranet._base import KuraNetBase
 from skkuranet._curriculum import ClosedForm
+from skkuranet._fit_task import FitTask
 from skkuranet._messages import plain, warn_caller
+from skkuranet._network_presets import CLUSTERING, CLUSTERING_NORMALIZATIONS
 from skkuranet._readout import PhaseReadout, PullReadout, cluster_phases, merged_classes, phasors
-from skkuranet._recipes import CLUSTERING, CLUSTERING_NORMALIZATIONS
-from skkuranet._simulation import LIMIT_TIME, steps_in
+from skkuranet._simulation import LIMIT_TIME, limit_phases, steps_in
 from skkuranet.coupling import MembershipNetwork, Normalization
 from skkuranet.losses import cluster_synchrony_loss
 from skkuranet.objectives import ClusterObjective
@@ -38,7 +38,7 @@ _STARTS, _IN_SPLAY = 3, 0.01
 class ClusteringBase(KuraNetBase):
     """Base of the estimators that learn to tell classes apart."""
 
-    _recipes = CLUSTERING
+    _presets = CLUSTERING
 
     _parameter_constraints: dict = {
         **KuraNetBase._parameter_constraints,
@@ -62,7 +62,7 @@ class ClusteringBase(KuraNetBase):
             )
         normalization = self._normalization()
         return self._learn(
-            Lesson(
+            FitTask(
                 X,
                 y,
                 len(classes),
@@ -79,25 +79,25 @@ class ClusteringBase(KuraNetBase):
     @property
     def _in_closed_form(self):
         """Whether classes are learned before trajectories."""
-        if self.warm_start and hasattr(self, "coupling_"):
+        if self._goes_on:
             return isinstance(self.coupling_, MembershipNetwork)
-        return isinstance(self.coupling, str) and self._recipes[self.coupling].in_closed_form
+        return isinstance(self.coupling, str) and self._presets[self.coupling].in_closed_form
 
     def _share_of_decay(self, n_rows):
         """Factor of ``weight_decay``: few rows cannot outweigh a prior as many do."""
         limits = _DECAY_IN_CLOSED_FORM if self._in_closed_form else _DECAY
         return float(np.clip(_ROWS / n_rows, *limits))
 
-    def _curriculum(self, lesson):
-        plan = super()._curriculum(lesson)
+    def _curriculum(self, task):
+        plan = super()._curriculum(task)
         # Gradients of trajectories vary more than those of labels.
         rate = _THROUGH_TRAJECTORIES * self.learning_rate_init
         return dataclasses.replace(plan, learning_rate=rate)
 
-    def _after_closed_form(self, plan, after, before, lesson, *, patience, stall):
+    def _after_closed_form(self, plan, after, before, task, *, patience, stall):
         """The plan of training with ``before`` iterations in closed form, and ``after`` others."""
         n_rows = plan.batch_size * plan.network_size
-        if lesson.n_groups == 4:
+        if task.n_groups == 4:
             # Their halves hold the square upright, but slowly.
             plan = dataclasses.replace(plan, limit_time=LIMIT_TIME, n_held_out=_NETWORKS_OF_FOUR)
         return dataclasses.replace(
@@ -112,7 +112,7 @@ class ClusteringBase(KuraNetBase):
                 n_rows,
                 self.learning_rate_init,
                 # A look before all rows have been gone through says little.
-                check_every=max(_LOOK_EVERY, lesson.n_labelled // n_rows),
+                check_every=max(_LOOK_EVERY, task.n_labelled // n_rows),
                 patience=patience,
             ),
         )
@@ -159,7 +159,7 @@ class ClusteringBase(KuraNetBase):
         """
         found = []
         for _ in range(_STARTS):
-            phases = self._limit(X, rng, n_steps)
+            phases = limit_phases(self.trained_network_, X, rng, self.step_size, n_steps)
             labels = cluster_phases(phases, n_clusters, rng)
             names, codes = np.unique(labels, return_inverse=True)
             found.append((_synchrony_loss(phases, codes, len(names)), labels))
@@ -169,13 +169,14 @@ class ClusteringBase(KuraNetBase):
 
     def _limit_loss(self, X, codes, n_classes, rng, n_steps=None):
         """Cluster synchrony loss of the network made of X, at the limit."""
-        return _synchrony_loss(self._limit(X, rng, n_steps), codes, n_classes)
+        phases = limit_phases(self.trained_network_, X, rng, self.step_size, n_steps)
+        return _synchrony_loss(phases, codes, n_classes)
 
     def _normalization(self) -> Normalization:
         if isinstance(self.normalization, Normalization):
             return self.normalization
         if isinstance(self.coupling, str):
-            known = self._recipes[self.coupling].normalizations
+            known = self._presets[self.coupling].normalizations
         else:
             known = CLUSTERING_NORMALIZATIONS
         if self.normalization not in known:
@@ -202,10 +203,14 @@ class ClusteringBase(KuraNetBase):
         start = 2.0 * np.pi * codes / len(classes) + 0.1 * rng.standard_normal(len(codes))
         start[codes < 0] = rng.uniform(0.0, 2.0 * np.pi, np.count_nonzero(codes < 0))
         n_steps = steps_in(LIMIT_TIME, self.step_size)
-        # A copy integrates, so that this estimator changes only when all is done.
-        trained = copy.copy(self)
-        vars(trained).update(made)
-        phases = trained._integrate(X[chosen], start, n_steps, n_steps).numpy().phases[0]
+        trained = self._trained(network, normalization, self._node_motion())
+        phases = (
+            trained.integrate(
+                X[chosen], start, step_size=self.step_size, n_steps=n_steps, save_from=n_steps
+            )
+            .numpy()
+            .phases[0]
+        )
         readout = PhaseReadout(phasors(phases), codes, len(classes))
         made |= {
             "reference_features_": on_host(X[chosen]),
@@ -216,11 +221,14 @@ class ClusteringBase(KuraNetBase):
             "_pull_readout": None,
         }
         if not isinstance(network, MembershipNetwork):
-            vars(trained).update(made)
             known = codes >= 0
             rows, true, counted = held_out or (X[chosen][known], codes[known], weights[known])
+            reference = trained.reference(made["reference_features_"], trained.device_of(X))
             made["_pull_readout"] = PullReadout(
-                trained._pulls_of_classes(rows), true, counted, count / count.sum()
+                reference.drive(rows, made["_reference_members"]),
+                true,
+                counted,
+                count / count.sum(),
             )
         return made
 

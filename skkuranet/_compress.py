@@ -8,6 +8,7 @@ from numbers import Integral
 import torch
 from sklearn.utils import check_scalar
 
+from skkuranet._arrays import checked
 from skkuranet._tools import as_tensor, random_source
 from skkuranet.coupling import NystromNetwork, PerSource
 
@@ -69,7 +70,7 @@ def compress(estimator, rank, X, *, n_landmarks=None, random_state=None):
     >>> small.simulate(X, n_steps=10).phases.shape
     (11, 1000)
     """
-    X = estimator._check(X, "compress")
+    X = checked(estimator, X, "compress")
     if not getattr(estimator.coupling_, "stores_pairs", True):
         raise ValueError(
             "estimator has factorised couplings already, of rank "
@@ -106,11 +107,18 @@ def compress(estimator, rank, X, *, n_landmarks=None, random_state=None):
     small.coupling_, small.normalization_ = network, PerSource()
     # An oscillator does not act on itself, whatever it is coupled to.
     exact, found = (
-        each._coupling_matrix(held_out, None).fill_diagonal_(0.0) for each in (estimator, small)
+        each.trained_network_.matrix(held_out).fill_diagonal_(0.0) for each in (estimator, small)
     )
     start = rng.randint(2**31 - 1)
     small.compression_error_ = float((found - exact).norm() / exact.norm())
     small.compression_loss_ = tuple(
-        each._loss_at_limit(held_out, start) for each in (estimator, small)
+        _loss_at_limit(each, held_out, start) for each in (estimator, small)
     )
     return small
+
+
+def _loss_at_limit(estimator, X, seed):
+    """Cluster synchrony loss of predicted classes, or what is missing from a perfect score."""
+    if hasattr(estimator, "synchrony_loss"):
+        return estimator.synchrony_loss(X, estimator.predict(X), random_state=seed)
+    return 1.0 - estimator.score(X, random_state=seed)

@@ -8,23 +8,14 @@ from numbers import Integral
 import numpy as np
 import torch
 
-from skkuranet._base import Lesson
+from skkuranet._fit_task import FitTask
 from skkuranet._images import check_number, pixel_features
 from skkuranet._priors import waves_of_place
+from skkuranet._simulation import limit_phases
 from skkuranet._tools import random_source
 from skkuranet.dynamics import wrap
 from skkuranet.objectives import PairObjective
 
-# What a fit to labels that mean the same in all masks leaves behind.
-_OF_LABELS = (
-    "reference_features_",
-    "reference_phases_",
-    "cluster_centers_",
-    "smoothing_",
-    "guidance_",
-    "_readout",
-    "_reference",
-)
 # Pixels that are kept of all images together, and of each at least.
 _PIXELS, _LEAST = 500_000, 500
 
@@ -62,7 +53,7 @@ class GroupingMixin:
         X, codes = np.concatenate(X), np.concatenate(codes)
         normalization = self._normalization()
         self._learn(
-            Lesson(
+            FitTask(
                 X,
                 codes,
                 self.n_segments,
@@ -78,7 +69,6 @@ class GroupingMixin:
                     else waves_of_place(X, self.bandwidth)
                 ),
                 attributes=attributes | {"_n_pixel_features": X.shape[1]},
-                outdated=_OF_LABELS,
             )
         )
 
@@ -95,8 +85,9 @@ class GroupingMixin:
 
     def _limit_phases(self, image):
         X, shape = self._table(image)
-        limit = torch.from_numpy(self._limit(X, random_source(self._seed_of_answers)))
-        return wrap(limit).numpy().reshape(shape)
+        rng = random_source(self._seed_of_answers)
+        limit = limit_phases(self.trained_network_, X, rng, self.step_size)
+        return wrap(torch.from_numpy(limit)).numpy().reshape(shape)
 
     @property
     def _seed_of_answers(self):

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
-from contextlib import contextmanager
-
-import numpy as np
 import torch
 
-from skkuranet._arrays import as_given, device_for, on_host
-from skkuranet._columns import NodeMotion, node_parameters
+from skkuranet._arrays import as_given, checked, on_host
+from skkuranet._base import KuraNetBase
 from skkuranet._graph import DrawnGraph, FixedGraph, edges_of, warn_if_apart
-from skkuranet._simulation import LIMIT_TIME, SimulationMixin, steps_in
+from skkuranet._node_motion import NodeMotion
+from skkuranet._simulation import LIMIT_TIME, simulated, steps_in
 from skkuranet._tools import as_tensor
 from skkuranet.losses import feature_correlation
 
@@ -20,7 +17,7 @@ _SCORED_TIME = 20.0
 CPU = torch.device("cpu")
 
 
-class OscillatorMixin(SimulationMixin):
+class OscillatorBase(KuraNetBase):
     """Networks of disordered oscillators under the couplings that fit has learned."""
 
     def score(self, X, y=None, *, connectivity=None, random_state=None):
@@ -53,10 +50,10 @@ class OscillatorMixin(SimulationMixin):
         if self.objective == "synchrony":
             # Rounding may leave perfect synchrony just above 1.
             return min(1.0, float(path.order_parameter().mean()))
-        X = self._check(X, "score")
+        X = checked(self, X, "score")
         seen = path.states if path.phases is None else path.phases
         seen = torch.as_tensor(seen).to(CPU).unsqueeze(1)
-        objective = self._objective_of(self._motion(X))
+        objective = self._objective_of(self._node_motion().of(X, torch.float32, CPU))
         return 1.0 - float(objective.limit_loss(seen, torch.arange(len(X)).unsqueeze(0)))
 
     def simulate(
@@ -102,17 +99,18 @@ class OscillatorMixin(SimulationMixin):
             ``times`` (T,) and ``phases`` (T, n_samples); its methods tell which oscillators drift
             and how fast. Tensors, on the same device, where X is one and scikit-learn dispatches.
         """
-        X = self._check(X, "simulate")
+        X = checked(self, X, "simulate")
         edges = self._edges(X, connectivity)
         if edges is not None:
             warn_if_apart(edges, len(X))
-        return self._simulate(
+        return simulated(
+            self.trained_network_,
             X,
             n_steps=n_steps,
             save_from=save_from,
-            step_size=step_size,
+            step_size=self.step_size if step_size is None else step_size,
             initial_phases=initial_phases,
-            random_state=random_state,
+            random_state=self.random_state if random_state is None else random_state,
             storage=storage,
             edges=edges,
         )
@@ -135,16 +133,16 @@ class OscillatorMixin(SimulationMixin):
         ndarray of shape (n_samples, n_samples) or (n_samples, n_sources)
             K[i, j] is the strength with which source j acts on target i.
         """
-        given, X = X, self._check(X, "coupling_matrix")
+        given, X = X, checked(self, X, "coupling_matrix")
         if Y is not None:
             if connectivity is not None:
                 raise ValueError(
                     "connectivity says how the rows of X couple with one another; leave it out "
                     "where Y drives them."
                 )
-            sources = self._check(Y, "coupling_matrix")
-            return as_given(self._coupling_matrix(X, sources), given)
-        couplings = self._coupling_matrix(X, None, self._edges(X, connectivity))
+            sources = checked(self, Y, "coupling_matrix")
+            return as_given(self.trained_network_.matrix(X, sources), given)
+        couplings = self.trained_network_.matrix(X, edges=self._edges(X, connectivity))
         # Factors leave rounding errors there.
         return as_given(couplings.fill_diagonal_(0.0), given)
 
@@ -167,11 +165,12 @@ class OscillatorMixin(SimulationMixin):
         float
             From −1, where opposites are coupled, to 1; 0 where features do not vary.
         """
-        X = self._check(X, "feature_correlation")
-        with self._operator(X, connectivity) as coupling:
-            # Centred in double precision: features may vary little around a large value.
-            features = as_tensor(X, torch.float64, coupling.device)
-            centred = (features - features.mean(0)).to(coupling.dtype)
+        X = checked(self, X, "feature_correlation")
+        coupling = self.trained_network_.couple(X, edges=self._edges(X, connectivity))
+        # Centred in double precision: features may vary little around a large value.
+        features = as_tensor(X, torch.float64, coupling.device)
+        centred = (features - features.mean(0)).to(coupling.dtype)
+        with torch.no_grad():
             return float(feature_correlation(coupling, centred))
 
     def fan_in(self, X, *, connectivity=None):
@@ -192,69 +191,15 @@ class OscillatorMixin(SimulationMixin):
         ndarray of shape (n_samples,)
             Sum of the couplings of each source.
         """
-        given, X = X, self._check(X, "fan_in")
-        with self._operator(X, connectivity) as coupling:
-            ones = torch.ones((1, len(X)), dtype=coupling.dtype, device=coupling.device)
+        given, X = X, checked(self, X, "fan_in")
+        coupling = self.trained_network_.couple(X, edges=self._edges(X, connectivity))
+        ones = torch.ones((1, len(X)), dtype=coupling.dtype, device=coupling.device)
+        with torch.no_grad():
             return as_given(coupling.rmatvec(ones)[0], given)
 
-    @contextmanager
-    def _operator(self, X, connectivity):
-        """The couplings of the network made of X, in single precision."""
-        device = device_for(self.device, X)
-        edges = self._edges(X, connectivity)
-        with torch.no_grad():
-            yield self._couple(X, self._network_on(device, torch.float32), device, edges)
-
-    def _integrate(
-        self, X, start, n_steps, save_from, step_size=None, edges=None, couple=None, **options
-    ):
-        step_size = self.step_size if step_size is None else step_size
-        if "delay" in self.columns_:
-            delay = node_parameters(X, self.columns_)["delay"]
-            self._check_ring(delay / step_size, len(X), step_size)
-        return super()._integrate(X, start, n_steps, save_from, step_size, edges, couple, **options)
-
-    def _loss_at_limit(self, X, seed):
-        return 1.0 - self.score(X, random_state=seed)
-
-    def _check_step(self, coupling, step_size):
-        """Warn where Euler's method would overshoot even among oscillators at rest."""
-        ones = torch.ones((1, coupling.shape[-1]), dtype=coupling.dtype, device=coupling.device)
-        degree = float(coupling.matvec(ones).max())
-        if self._node_motion.solver == "euler" and step_size * degree > 2.0:
-            warnings.warn(
-                f"step_size={step_size:g} is too large for couplings of in-degree {degree:.3g}: "
-                "Euler's method overshoots, and the motion is its own and not that of the "
-                f"oscillators. Set step_size to {1.0 / degree:.2g} or less.",
-                UserWarning,
-                stacklevel=2,
-            )
-
-    def _check_ring(self, lag, n_oscillators, step_size):
-        """Refuse delays whose past would not fit into memory."""
-        # Two single-precision phasors for each oscillator and step.
-        needed = int(8 * n_oscillators * (np.max(lag) + 1))
-        if needed > self.memory_budget:
-            raise ValueError(
-                f"The column delay of X reaches {np.max(lag) * step_size:.6g} units of time; to "
-                f"remember that takes {needed} bytes, more than memory_budget="
-                f"{self.memory_budget}. Raise memory_budget or step_size, or mend the column."
-            )
-
-    @property
-    def _node_motion(self):
-        return NodeMotion(self.dynamics, self.columns_, self.noise or 0.0, self.history)
-
-    @property
-    def _state_shape(self):
-        return self._motion(self.reference_features_[:1]).get("dynamics").state_shape
-
-    @property
-    def _is_noisy(self):
-        return self._node_motion.is_noisy
-
-    def _motion(self, X, dtype=torch.float64, device=CPU):
-        return self._node_motion.of(X, dtype, device)
+    def _node_motion(self, columns=None):
+        columns = self.columns_ if columns is None else columns
+        return NodeMotion(self.dynamics, columns, self.noise or 0.0, self.history)
 
     def _edges(self, X, connectivity=None):
         """Edges of the network made of X; None where all pairs couple."""

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from sklearn.utils import check_scalar
 
-from skkuranet._arrays import as_given, device_for, on_host
+from skkuranet._arrays import as_given, checked, on_host
 from skkuranet._simulation import LIMIT_TIME, steps_in
 from skkuranet._tools import random_source, to_tensor
 from skkuranet.coupling import couple
-from skkuranet.dynamics import Kuramoto, integrate
+from skkuranet.dynamics import integrate
 from skkuranet.dynamics._dynamics import picked
 from skkuranet.training import start_of
 
@@ -106,11 +106,11 @@ def simulate_in_batches(
     >>> simulate_in_batches(clusterer, X, n_steps=20, batch_size=200).phases.shape
     (2000,)
     """
-    given, X = X, estimator._check(X, "simulate_in_batches")
-    if estimator._is_noisy:
+    given, X = X, checked(estimator, X, "simulate_in_batches")
+    trained = estimator.trained_network_
+    if trained.node_motion.is_noisy:
         raise ValueError("noise: random batches take none. Use the estimator's simulate.")
-    delayed = "delay" in getattr(estimator, "columns_", {})
-    if delayed or getattr(estimator, "connectivity", None) is not None:
+    if trained.node_motion.is_delayed or getattr(estimator, "connectivity", None) is not None:
         raise ValueError(
             "delay and connectivity need all oscillators at once; use the estimator's simulate, or "
             "compress."
@@ -131,7 +131,7 @@ def simulate_in_batches(
         raise ValueError(f"initial_phases must be {len(X)} finite numbers, one for each row of X.")
     seed = int(rng.randint(2**31 - 1))
     phases, halved = (
-        _run(estimator, X, start, size, step_size, n_steps, seed)
+        _run(trained, X, start, size, step_size, n_steps, seed)
         for size in (batch_size, batch_size // 2)
     )
     difference = np.exp(1j * (phases.astype(float) - halved))
@@ -144,18 +144,18 @@ def simulate_in_batches(
     )
 
 
-def _run(estimator, X, start, size, step_size, n_steps, seed):
+def _run(trained, X, start, size, step_size, n_steps, seed):
     """Phases after the last step, in batches of about ``size``."""
-    device = device_for(estimator.device, X)
+    device = trained.device_of(X)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        network = estimator._network_on(device, torch.float32)
+        network = trained.on(device, torch.float32)
         features = to_tensor(X, network, device)
-        motion = estimator._motion(X, torch.float32, device)
-        dynamics = motion.pop("dynamics", Kuramoto())
+        motion = trained.moving(X, torch.float32, device)
+        dynamics = motion.pop("dynamics")
         state = start_of(torch.as_tensor(start, device=device).clone(), {"dynamics": dynamics}, 0)
         # As many batches at once as two copies of their couplings fit.
-        at_once = max(1, estimator.memory_budget // (8 * size * size))
+        at_once = max(1, trained.memory_budget // (8 * size * size))
         n_batches = max(1, len(X) // size)
         for _ in range(n_steps):
             moved = state.clone()
@@ -164,8 +164,8 @@ def _run(estimator, X, start, size, step_size, n_steps, seed):
                     coupling = couple(
                         network,
                         features[index],
-                        estimator.normalization_,
-                        memory_budget=estimator.memory_budget,
+                        trained.normalization,
+                        memory_budget=trained.memory_budget,
                     )
                     ends = integrate(
                         coupling,

@@ -6,7 +6,7 @@ import copy
 import tempfile
 from collections.abc import Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 from joblib import effective_n_jobs
@@ -14,14 +14,12 @@ from sklearn.utils.parallel import Parallel, delayed
 from torch import nn
 
 from skkuranet._checkpoint import Checkpoint
+from skkuranet._fit_task import FitTask
 from skkuranet._progress import Progress
 from skkuranet._ranks import working_ranks
 from skkuranet._tools import one_thread, to_tensor
 from skkuranet.coupling import CouplingNetwork
 from skkuranet.training import TrainingResult, train
-
-if TYPE_CHECKING:
-    from skkuranet._base import KuraNetBase, Lesson
 
 Run = tuple[nn.Module, TrainingResult]
 
@@ -30,20 +28,20 @@ _NOTED_EVERY = 25
 
 
 def train_all(
-    estimator: KuraNetBase,
-    lesson: Lesson,
+    task: FitTask,
     seeds: Sequence[int],
     last_seed: int,
     device: torch.device,
-    contexts: Sequence[object],
+    contexts: Sequence[Any],
+    *,
+    estimator: Any,
+    n_jobs: int | None,
 ) -> list[Run | FloatingPointError]:
     """Train one network from each seed; an interruption keeps what there is by then.
 
     Parameters
     ----------
-    estimator : estimator
-        Its parameters count.
-    lesson : Lesson
+    task : FitTask
         What is to be learned.
     seeds : sequence of int
         One for each restart.
@@ -53,6 +51,10 @@ def train_all(
         Where to train.
     contexts : sequence of CallbackContext
         One for each restart.
+    estimator : estimator
+        For callbacks.
+    n_jobs : int or None
+        Processes that restarts are shared out among.
 
     Returns
     -------
@@ -64,17 +66,17 @@ def train_all(
     KeyboardInterrupt
         If an interruption comes before there is anything to keep.
     """
-    apart = len(seeds) > 1 and effective_n_jobs(estimator.n_jobs) > 1
+    apart = len(seeds) > 1 and effective_n_jobs(n_jobs) > 1
     # Processes are ended by an interruption; what they have learned must be somewhere.
-    noting = apart and estimator.checkpoint is None
+    noting = apart and task.checkpoints is None
     with tempfile.TemporaryDirectory() if noting else nullcontext() as aside:
         checkpoints = [
-            Checkpoint(f"{aside}/{i}", _NOTED_EVERY) if noting else estimator._checkpoint(i)
+            Checkpoint(f"{aside}/{i}", _NOTED_EVERY) if noting else task.checkpoint(i)
             for i in range(len(seeds))
         ]
         each = zip(seeds, contexts, checkpoints, strict=True)
-        runs = Parallel(n_jobs=estimator.n_jobs, return_as="generator")(
-            delayed(_train_once)(estimator, lesson, seed, last_seed, device, context, checkpoint)
+        runs = Parallel(n_jobs=n_jobs, return_as="generator")(
+            delayed(_train_once)(estimator, task, seed, last_seed, device, context, checkpoint)
             for seed, context, checkpoint in each
         )
         done: list[Run | FloatingPointError] = []
@@ -85,15 +87,14 @@ def train_all(
                     break
         except KeyboardInterrupt:
             if not done:
-                done += _rescued(estimator, lesson, seeds, checkpoints)
+                done += _rescued(task, seeds, checkpoints)
             if not done:
                 raise
     return done
 
 
 def _rescued(
-    estimator: KuraNetBase,
-    lesson: Lesson,
+    task: FitTask,
     seeds: Sequence[int],
     checkpoints: Sequence[Checkpoint | None],
 ) -> list[Run]:
@@ -103,7 +104,7 @@ def _rescued(
         state = None if checkpoint is None else checkpoint.last()
         if state is None:
             continue
-        network = estimator._new_network(lesson, seed)
+        network = task.new_network(seed)
         # Before the first check of the limit, the last weights are all there is.
         network.load_state_dict(state["best"] or state["network"])
         if isinstance(network, CouplingNetwork):
@@ -113,27 +114,27 @@ def _rescued(
 
 
 def _train_once(
-    estimator: KuraNetBase,
-    lesson: Lesson,
+    estimator: Any,
+    task: FitTask,
     seed: int,
     last_seed: int,
     device: torch.device,
-    context: object,
+    context: Any,
     checkpoint: Checkpoint | None,
 ) -> tuple[nn.Module, TrainingResult] | FloatingPointError:
     """One restart. Small networks gain nothing from threads, and one thread is reproducible."""
     if checkpoint is not None and not checkpoint.path.parent.is_dir():
         # A worker on another machine does not see the folder of this one.
         checkpoint = None
-    data = {"estimator": estimator, "X": lesson.X, "y": lesson.y}
-    plan = estimator._curriculum(lesson)
+    data = {"estimator": estimator, "X": task.X, "y": task.y}
+    plan = task.plan
     context.call_on_fit_task_begin(**data)
 
     def as_of_now() -> dict:
         finished = copy.deepcopy(network).cpu()
         if isinstance(finished, CouplingNetwork):
             finished.anneal(1.0)
-        return lesson.completed(finished, last_seed)
+        return task.completed(finished, last_seed)
 
     progress = Progress(estimator.verbose, type(estimator).__name__, plan.longest)
 
@@ -146,18 +147,18 @@ def _train_once(
     # Modules of the user may draw from torch's global generator, as dropout does.
     with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = estimator._new_network(lesson, seed).to(device)
+        network = task.new_network(seed).to(device)
         try:
             result = train(
                 network,
-                lesson.normalization,
-                to_tensor(lesson.X, network, device),
-                lesson.objective(device),
+                task.normalization,
+                to_tensor(task.X, network, device),
+                task.objective(device),
                 plan,
                 torch.Generator().manual_seed(seed + 1),
-                graph=lesson.graph,
-                memory_budget=estimator.memory_budget,
-                going_on=estimator.warm_start and hasattr(estimator, "coupling_"),
+                graph=task.graph,
+                memory_budget=task.memory_budget,
+                going_on=task.begin is not None and task.begin.going_on,
                 on_iteration=on_iteration,
                 checkpoint=checkpoint,
                 ranks=working_ranks(),

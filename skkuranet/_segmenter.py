@@ -11,14 +11,14 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skkuranet._base import Lesson
 from skkuranet._clustering import ClusteringBase
 from skkuranet._curriculum import Curriculum
+from skkuranet._fit_task import FitTask
 from skkuranet._grouping import GroupingMixin
 from skkuranet._images import FEATURES, brightest
 from skkuranet._labelling import LabellingMixin
+from skkuranet._network_presets import CLUSTERING, GROUPING
 from skkuranet._pixels import PixelMixin
-from skkuranet._recipes import GROUPING, LABELLING
 from skkuranet._simulation import LIMIT_TIME
 from skkuranet._whole_image import WholeImageMixin
 from skkuranet.metrics import symmetric_best_dice
@@ -402,8 +402,8 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, LabellingMixin, GroupingMixi
         return float(np.mean(scores))
 
     @property
-    def _recipes(self):
-        return LABELLING if self.n_segments is None else GROUPING
+    def _presets(self):
+        return CLUSTERING if self.n_segments is None else GROUPING
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -413,23 +413,20 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, LabellingMixin, GroupingMixi
         tags.input_tags.two_d_array, tags.input_tags.three_d_array = False, True
         return tags
 
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "coupling_")
-
-    def _curriculum(self, lesson: Lesson) -> Curriculum:
-        plan = super()._curriculum(lesson)
+    def _curriculum(self, task: FitTask) -> Curriculum:
+        plan = super()._curriculum(task)
         if self.n_segments is not None:
             # How well networks of different images are grouped differs more than weights do.
             return dataclasses.replace(plan, limit_resolution=math.inf)
         plan = dataclasses.replace(plan, n_held_out=max(1, _HELD_OUT // self.network_size))
         if self._in_closed_form:
             after = max(1, self.max_iter // 8)
-            dense = lesson.n_labelled >= _DENSE
+            dense = task.n_labelled >= _DENSE
             return self._after_closed_form(
                 plan,
                 after,
                 max(1, self.max_iter - after),
-                lesson,
+                task,
                 # Of few pixels, those left out are too few to tell when to stop.
                 patience=_LOOKS if self.tol > 0 and dense else None,
                 stall=1 if self.tol > 0 else None,

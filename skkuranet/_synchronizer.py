@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import functools
 import warnings
@@ -14,18 +13,20 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skkuranet._arrays import as_given, empty_like, on_host, validated
-from skkuranet._base import KuraNetBase, Lesson
-from skkuranet._columns import NodeMotion, kind_of, resolve_columns, roles_of
+from skkuranet._arrays import as_given, checked, empty_like, on_host, validated
+from skkuranet._base import KuraNetBase
 from skkuranet._curriculum import Curriculum
+from skkuranet._fit_task import FitTask
 from skkuranet._graph import edges_of, warn_if_apart
 from skkuranet._messages import plain
-from skkuranet._oscillators import CPU, OscillatorMixin
+from skkuranet._network_presets import SYNCHRONY
+from skkuranet._node_motion import kind_of, resolve_columns, roles_of
+from skkuranet._oscillators import CPU, OscillatorBase
 from skkuranet._readout import phasors
-from skkuranet._recipes import SYNCHRONY
 from skkuranet._reference import WATCHED_TIME, settled
-from skkuranet._regimes import ANY, DELAYED, FEW, INERTIAL, PROMPT, Regime
+from skkuranet._schedule_presets import ANY, DELAYED, FEW, INERTIAL, PROMPT, Regime
 from skkuranet._simulation import LIMIT_TIME, steps_in
+from skkuranet._trained_network import check_delays
 from skkuranet.coupling import MeanDegree, product
 from skkuranet.dynamics import (
     DYNAMICS,
@@ -46,9 +47,7 @@ _NOISE = 0.1
 _FEW_NETWORKS = 2
 
 
-class KuraNetSynchronizer(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, OscillatorMixin, KuraNetBase
-):
+class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OscillatorBase):
     r"""Learn the couplings under which disordered oscillators synchronise.
 
     Every row of X is an oscillator; some columns are its natural frequency ω, the strength
@@ -216,7 +215,7 @@ class KuraNetSynchronizer(
     True
     """
 
-    _recipes = SYNCHRONY
+    _presets = SYNCHRONY
 
     _parameter_constraints: dict = {
         **KuraNetBase._parameter_constraints,
@@ -344,7 +343,7 @@ class KuraNetSynchronizer(
             delay=self.delay,
         )
         columns = resolve_columns(roles, X.shape[1], names)
-        moving = NodeMotion(self.dynamics, columns, self.noise or 0.0, self.history)
+        moving = self._node_motion(columns)
         motion = moving.of(X, torch.float32, CPU)
         has_phases = motion["dynamics"].from_phases(torch.zeros(1)) is not None
         if isinstance(self.objective, str) and not has_phases:
@@ -356,12 +355,12 @@ class KuraNetSynchronizer(
             # Once, with a warning if that changes them, and not in every step of training.
             steps = delay_in_steps(motion["delay"], self.step_size)
             size = max(self.batch_size * self.network_size, min(len(X), self.n_reference))
-            self._check_ring(steps.numpy(), size, self.step_size)
+            check_delays(steps, size, self.step_size, self.memory_budget)
             motion["delay"] = steps.double() * self.step_size
         normalization = MeanDegree(self.average_degree, self._regime(X).density_exponent)
         edges, graph = self._graph_of(X)
         result = self._learn(
-            Lesson(
+            FitTask(
                 X,
                 None,
                 1,
@@ -423,7 +422,7 @@ class KuraNetSynchronizer(
         ndarray of shape (n_samples,)
             Phases relative to the mean field, in (−π, π].
         """
-        return as_given(self._lock(self._check(X, "predict")), X)
+        return as_given(self._lock(checked(self, X, "predict")), X)
 
     def transform(self, X):
         """Return the phasors (cos θ, sin θ) of the phases that ``predict`` returns.
@@ -438,7 +437,7 @@ class KuraNetSynchronizer(
         ndarray of shape (n_samples, 2)
             Points of the unit circle.
         """
-        return as_given(phasors(self._lock(self._check(X, "transform"))), X)
+        return as_given(phasors(self._lock(checked(self, X, "transform"))), X)
 
     def _regime(self, X) -> Regime:
         if self.delay is not None or "delay" in (self.columns or {}):
@@ -450,13 +449,13 @@ class KuraNetSynchronizer(
         few = self.connectivity is None and len(X) <= _FEW_NETWORKS * self.network_size
         return FEW if few else PROMPT
 
-    def _curriculum(self, lesson: Lesson) -> Curriculum:
-        curriculum = super()._curriculum(lesson)
-        if lesson.edges is not None:
+    def _curriculum(self, task: FitTask) -> Curriculum:
+        curriculum = super()._curriculum(task)
+        if task.edges is not None:
             # A graph of all rows has no networks within it that would be like it.
-            curriculum = dataclasses.replace(curriculum, network_size=len(lesson.X))
-        return self._regime(lesson.X).adapt(
-            curriculum, n_rows=len(lesson.X), average_degree=self.average_degree
+            curriculum = dataclasses.replace(curriculum, network_size=len(task.X))
+        return self._regime(task.X).adapt(
+            curriculum, n_rows=len(task.X), average_degree=self.average_degree
         )
 
     def _complete(self, normalization, columns, X, edges, network, seed):
@@ -471,14 +470,13 @@ class KuraNetSynchronizer(
             "columns_": columns,
             "_n_features_out": 2,
         }
-        # A copy integrates, so that this estimator changes only when all is done.
-        trained = copy.copy(self)
-        vars(trained).update(made)
         if edges is None and self.connectivity is not None:
             edges = edges_of(self.connectivity(on_host(X[chosen])), len(chosen))
             warn_if_apart(edges, len(chosen))
         start = _NOISE * rng.standard_normal(len(chosen))
-        motion = trained._motion(X[chosen])
+        moving = self._node_motion(columns)
+        trained = self._trained(network, normalization, moving)
+        motion = moving.of(X[chosen], torch.float64, CPU)
         dynamics, delay = motion["dynamics"], motion.get("delay", torch.zeros(len(chosen)))
         if dynamics.from_phases(torch.zeros(1)) is None:
             index = torch.arange(len(chosen)).unsqueeze(0)
@@ -490,8 +488,14 @@ class KuraNetSynchronizer(
             lag = delay_in_steps(delay, self.step_size).numpy()
             kept = steps_in(WATCHED_TIME, self.step_size) + int(lag.max())
             last = max(kept, steps_in(LIMIT_TIME, self.step_size))
-            path = trained._integrate(
-                X[chosen], start, last, last - kept, edges=edges, quiet=True
+            path = trained.integrate(
+                X[chosen],
+                start,
+                step_size=self.step_size,
+                n_steps=last,
+                save_from=last - kept,
+                edges=edges,
+                quiet=True,
             ).numpy()
         made |= {
             "reference_features_": on_host(X[chosen]),
@@ -515,8 +519,10 @@ class KuraNetSynchronizer(
         def double(value):
             return torch.tensor(on_host(value), dtype=torch.float64, device=device)
 
-        nodes = self._motion(X, torch.float64, device)["dynamics"]
-        sources = self._motion(self.reference_features_, torch.float64, device)["dynamics"]
+        nodes, sources = (
+            self._node_motion().of(rows, torch.float64, device)["dynamics"]
+            for rows in (X, on_host(self.reference_features_))
+        )
         if self._acting_states is not None:
             acting, step = double(self._acting_states), self._acting_step
             states = follow(coupling, acting, step_size=step, dynamics=nodes, sources=sources)

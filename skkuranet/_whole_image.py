@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from skkuranet._images import read_mask
-from skkuranet._simulation import LIMIT_TIME, steps_in
+from skkuranet._simulation import LIMIT_TIME, simulated, steps_in
 from skkuranet._tools import random_source
 
 
@@ -62,14 +62,15 @@ class WholeImageMixin:
             initial_phases = np.ravel(initial_phases)
         step_size = self.step_size if step_size is None else step_size
         n_steps = steps_in(LIMIT_TIME, step_size) if n_steps is None else n_steps
-        return self._simulate(
+        return simulated(
+            self.trained_network_,
             X,
             n_steps=n_steps,
             save_from=n_steps if save_from is None else save_from,
             step_size=step_size,
             initial_phases=initial_phases,
             storage=storage,
-            random_state=random_state,
+            random_state=self.random_state if random_state is None else random_state,
         )
 
     def coupling_matrix(self, image, pixels=None):
@@ -89,7 +90,7 @@ class WholeImageMixin:
         """
         X, _ = self._table(image)
         chosen = X if pixels is None else X[np.asarray(pixels)]
-        return self._coupling_matrix(chosen, None).cpu().numpy()
+        return self.trained_network_.matrix(chosen).cpu().numpy()
 
     def cluster(self, image, n_segments=None, *, n_steps=None, random_state=None):
         """Segment an image by the limit of the mutual dynamics of its pixels.

@@ -23,7 +23,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skkuranet import KuraNetClassifier, KuraNetClusterer
+from skkuranet import KuraNetClassifier, KuraNetClusterer, _clustering
 
 QUICK = {"max_iter": 60, "hidden_layer_sizes": (32, 32), "random_state": 0}
 
@@ -339,7 +339,7 @@ def test_clusters_that_merge_on_the_way_are_started_anew(fitted, blobs, monkeypa
     splay = 2.0 * np.pi * np.searchsorted(fitted.classes_, y) / len(fitted.classes_)
     merged = np.where(splay > 0.0, 3.0, 0.0) + 1e-3 * np.arange(len(y)) / len(y)
     limits = iter([merged, splay, merged])
-    monkeypatch.setattr(type(fitted), "_limit", lambda *args: next(limits))
+    monkeypatch.setattr(_clustering, "limit_phases", lambda *args: next(limits))
     found = fitted.cluster(X)
     assert adjusted_rand_score(y, found) == 1.0
     # The first that was in splay was the last.

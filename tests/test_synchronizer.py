@@ -19,7 +19,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from skkuranet import KuraNetSynchronizer, training
 from skkuranet._graph import FixedGraph, edges_of
-from skkuranet._regimes import PROMPT
+from skkuranet._schedule_presets import PROMPT
 from skkuranet.coupling import DenseCoupling
 from skkuranet.datasets import make_disorder
 from skkuranet.dynamics import integrate

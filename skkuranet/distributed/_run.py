@@ -9,10 +9,11 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from skkuranet._arrays import Table
+from skkuranet._arrays import Table, checked
 from skkuranet._checkpoint import fingerprint_of
 from skkuranet._messages import plain
 from skkuranet._ranks import Ranks, sharing
+from skkuranet._simulation import simulated
 from skkuranet._tools import random_source, to_tensor
 from skkuranet.coupling import CouplingOperator
 from skkuranet.distributed._operators import couple_sharded
@@ -97,19 +98,18 @@ def simulate(
     ranks = Ranks(group)
     if getattr(estimator, "connectivity", None) is not None:
         raise ValueError("connectivity: graphs are not shared out. Use the estimator's simulate.")
-    if estimator._is_noisy:
+    trained = estimator.trained_network_
+    if trained.node_motion.is_noisy:
         raise ValueError("noise: processes would share it. Use the estimator's simulate.")
-    X = estimator._check(X, "simulate")
+    X = checked(estimator, X, "simulate")
 
-    def together(
-        X: Table, network: nn.Module, device: torch.device, edges: None
-    ) -> CouplingOperator:
+    def together(X: Table, network: nn.Module, device: torch.device) -> CouplingOperator:
         return couple_sharded(
             network,
             to_tensor(X, network, device),
-            estimator.normalization_,
+            trained.normalization,
             ranks=ranks,
-            memory_budget=estimator.memory_budget,
+            memory_budget=trained.memory_budget,
         )
 
     motion = step_size or estimator.step_size, n_steps, save_from, estimator.normalization_
@@ -122,13 +122,14 @@ def simulate(
         seed = estimator.random_state if random_state is None else random_state
         first = sum(ranks.sizes(len(X))[: ranks.rank])
         initial_phases = _phases_after(first, len(X), seed)
-    return estimator._simulate(
+    return simulated(
+        trained,
         X,
         n_steps=n_steps,
         save_from=save_from,
-        step_size=step_size,
+        step_size=estimator.step_size if step_size is None else step_size,
         initial_phases=initial_phases,
-        random_state=random_state,
+        random_state=estimator.random_state if random_state is None else random_state,
         couple=together,
     )
 

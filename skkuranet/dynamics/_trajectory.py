@@ -138,6 +138,7 @@ class Trajectory(Generic[Array]):
         Parameters
         ----------
         device : torch.device
+            Where they are wanted.
 
         Returns
         -------

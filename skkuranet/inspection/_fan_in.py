@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import binned_statistic_2d
 
 from skkuranet._arrays import on_host
-from skkuranet._columns import resolve_columns
+from skkuranet._node_motion import resolve_columns
 from skkuranet.inspection._base import asked, axes_of
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from numbers import Integral
 from typing import Any
 
@@ -127,8 +128,8 @@ class NodeMotion:
         States before t = 0.
     """
 
-    dynamics: Any
-    columns: dict
+    dynamics: Any = "kuramoto"
+    columns: Mapping[str, int] = field(default_factory=dict)
     noise: float = 0.0
     history: str = "rotation"
 
@@ -136,6 +137,14 @@ class NodeMotion:
     def kind(self) -> type[Dynamics]:
         """The class of the equation."""
         return kind_of(self.dynamics)
+
+    @property
+    def state_shape(self) -> tuple[int, ...]:
+        """Axes of the state of one node."""
+        made = self.dynamics if isinstance(self.dynamics, Dynamics) else self.kind
+        # Where it depends on a field, an instance has to tell.
+        known = isinstance(made.state_shape, tuple)
+        return made.state_shape if known else self.kind().state_shape
 
     @property
     def is_noisy(self) -> bool:

@@ -1,0 +1,157 @@
+"""Coupling networks and their normalisations by name, for each estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+
+from skkuranet.coupling import (
+    Balanced,
+    FactorizedNetwork,
+    Identity,
+    InDegree,
+    MembershipNetwork,
+    Normalization,
+    PairwiseNetwork,
+)
+
+
+@dataclass(frozen=True)
+class NetworkRequest:
+    """What a coupling network is made for.
+
+    Parameters
+    ----------
+    n_features : int
+        Number of features of a node.
+    sizes : tuple of int or None
+        Widths of the hidden layers; None for those of the preset.
+    rank : int or None
+        Number of factors; None for that of the preset.
+    n_groups : int
+        Number of groups of phases that are wanted.
+    encoding : callable, optional
+        ``encoding(generator)`` returns what the network sees features through.
+    """
+
+    n_features: int
+    sizes: tuple[int, ...] | None
+    rank: int | None
+    n_groups: int
+    encoding: Callable[[torch.Generator], nn.Module] | None = None
+
+
+@dataclass(frozen=True)
+class NetworkPreset:
+    """A kind of coupling network and the normalisations that it can have, by name.
+
+    Parameters
+    ----------
+    build : callable
+        ``build(request, sizes, generator)`` returns the network.
+    normalizations : mapping, optional
+        Where the user has a choice.
+    in_closed_form : bool, default=False
+        Whether the network learns classes before any trajectory.
+    sizes : tuple of int, default=(128, 128)
+        Widths of its hidden layers, where the user says nothing.
+    """
+
+    build: Callable[[NetworkRequest, tuple[int, ...], torch.Generator], nn.Module]
+    normalizations: Mapping[str, Normalization] = field(default_factory=dict)
+    in_closed_form: bool = False
+    sizes: tuple[int, ...] = (128, 128)
+
+    def make(self, request: NetworkRequest, generator: torch.Generator) -> nn.Module:
+        """Return a network with fresh weights.
+
+        Parameters
+        ----------
+        request : NetworkRequest
+            What it is made for.
+        generator : torch.Generator
+            The only source of randomness.
+
+        Returns
+        -------
+        Module
+        """
+        return self.build(request, request.sizes or self.sizes, generator)
+
+
+def _options(request: NetworkRequest, generator: torch.Generator) -> dict[str, Any]:
+    """Where weights and encoding come from."""
+    encoding = None if request.encoding is None else request.encoding(generator)
+    return {"generator": generator, "encoding": encoding}
+
+
+def _members(
+    request: NetworkRequest, sizes: tuple[int, ...], generator: torch.Generator
+) -> nn.Module:
+    k = request.n_groups
+    # A square of four whole classes is not stable.
+    halves = k == 4 if request.rank is None else request.rank >= 2 * k
+    options = {"n_classes": k, "n_parts": 2 if halves else 1, **_options(request, generator)}
+    return MembershipNetwork(request.n_features, sizes, **options)
+
+
+def _factorized(
+    form: str,
+    rank: int,
+    request: NetworkRequest,
+    sizes: tuple[int, ...],
+    generator: torch.Generator,
+) -> nn.Module:
+    options = _options(request, generator)
+    return FactorizedNetwork(
+        request.n_features, sizes, rank=request.rank or rank, form=form, **options
+    )
+
+
+def _pairwise(
+    symmetric: bool, request: NetworkRequest, sizes: tuple[int, ...], generator: torch.Generator
+) -> nn.Module:
+    options = _options(request, generator)
+    return PairwiseNetwork(request.n_features, sizes, symmetric=symmetric, **options)
+
+
+_LIKENESS = partial(_factorized, "cosine", 16)
+_NONNEGATIVE = partial(_factorized, "nonnegative", 32)
+_ANY_PAIRS, _SYMMETRIC_PAIRS = partial(_pairwise, False), partial(_pairwise, True)
+
+_IN_DEGREE = {"in_degree": InDegree(), "none": Identity()}
+
+_LOW_RANK = {
+    "auto": Balanced(),
+    "balanced": Balanced(),
+    "in_degree": InDegree(order=2),
+    "none": Identity(),
+}
+_COMMITTEE = NetworkPreset(_members, _LOW_RANK, in_closed_form=True, sizes=(64, 64))
+_PAIRS = NetworkPreset(_ANY_PAIRS, {"auto": InDegree(density_exponent=0.5), **_IN_DEGREE})
+
+CLUSTERING = {
+    "factorized": _COMMITTEE,
+    "pairwise": _PAIRS,
+}
+
+# Whether two nodes belong together, whatever they belong to.
+GROUPING = {
+    "factorized": NetworkPreset(
+        _LIKENESS, {"auto": InDegree(order=2), "in_degree": InDegree(order=2), "none": Identity()}
+    ),
+    "pairwise": NetworkPreset(_SYMMETRIC_PAIRS, {"auto": InDegree(), **_IN_DEGREE}),
+}
+
+# For modules of the user.
+CLUSTERING_NORMALIZATIONS = {"auto": InDegree(), **_IN_DEGREE}
+
+SYNCHRONY = {
+    "factorized": NetworkPreset(_NONNEGATIVE),
+    "pairwise": NetworkPreset(_SYMMETRIC_PAIRS),
+}
