@@ -21,8 +21,8 @@ from sklearn.datasets import get_data_home
 from sklearn.preprocessing import StandardScaler
 
 from skkuranet import KuraNetSegmenter
-from skkuranet._images import pixel_features, read_image
 from skkuranet.datasets import fetch_bsds500, load_bsds500
+from skkuranet.images.reading import pixel_features, read_image
 from skkuranet.metrics import segmentation_covering
 
 N_TEST = 40

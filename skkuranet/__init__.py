@@ -1,15 +1,21 @@
-"""Couplings between oscillators, learned: KuraNet with the scikit-learn interface."""
+"""Couplings between oscillators, learned: KuraNet with the scikit-learn interface.
 
+Names are imported when they are first asked for: the core, torch alone, loads no scikit-learn.
+"""
+
+from __future__ import annotations
+
+import importlib
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
 
-from skkuranet._clusterer import KuraNetClusterer
-from skkuranet._compress import compress
-from skkuranet._random_batches import BatchedSimulation, simulate_in_batches
-from skkuranet._segmenter import KuraNetSegmenter
-from skkuranet._synchronizer import KuraNetSynchronizer
-
-#: Another name of the clusterer, by what it is to scikit-learn.
-KuraNetClassifier = KuraNetClusterer
+if TYPE_CHECKING:
+    from skkuranet.estimators.clusterer import KuraNetClusterer
+    from skkuranet.estimators.clusterer import KuraNetClusterer as KuraNetClassifier
+    from skkuranet.estimators.compression import compress
+    from skkuranet.estimators.random_batches import BatchedSimulation, simulate_in_batches
+    from skkuranet.estimators.segmenter import KuraNetSegmenter
+    from skkuranet.estimators.synchronizer import KuraNetSynchronizer
 
 try:
     __version__ = version("skkuranet")
@@ -25,3 +31,28 @@ __all__ = [
     "compress",
     "simulate_in_batches",
 ]
+
+# Where each name is, and what it is called there.
+_PLACES = {
+    "BatchedSimulation": ("estimators.random_batches", "BatchedSimulation"),
+    # Another name of the clusterer, by what it is to scikit-learn.
+    "KuraNetClassifier": ("estimators.clusterer", "KuraNetClusterer"),
+    "KuraNetClusterer": ("estimators.clusterer", "KuraNetClusterer"),
+    "KuraNetSegmenter": ("estimators.segmenter", "KuraNetSegmenter"),
+    "KuraNetSynchronizer": ("estimators.synchronizer", "KuraNetSynchronizer"),
+    "compress": ("estimators.compression", "compress"),
+    "simulate_in_batches": ("estimators.random_batches", "simulate_in_batches"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, there = _PLACES[name]
+    found = getattr(importlib.import_module(f"{__name__}.{module}"), there)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_PLACES])

@@ -12,10 +12,10 @@ import torch.distributed as dist
 from sklearn.base import clone
 
 from skkuranet import distributed
-from skkuranet._adamw import AdamW
-from skkuranet._ranks import Ranks
 from skkuranet.coupling import Balanced, FactorizedNetwork, InDegree, MeanDegree, PairwiseNetwork
 from skkuranet.dynamics import integrate
+from skkuranet.training._adamw import AdamW
+from skkuranet.training._process_group import Ranks
 
 # Networks with gradients of every kind of operator.
 NETWORKS = {

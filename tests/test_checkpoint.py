@@ -7,8 +7,9 @@ import pytest
 import torch
 from sklearn.datasets import make_blobs
 
-from skkuranet import KuraNetClusterer, KuraNetSegmenter, KuraNetSynchronizer, training
+from skkuranet import KuraNetClusterer, KuraNetSegmenter, KuraNetSynchronizer
 from skkuranet.datasets import make_disorder
+from skkuranet.training import _run as training
 
 X, Y = make_blobs(200, centers=3, cluster_std=2.0, random_state=1)
 QUICK = {"max_iter": 60, "hidden_layer_sizes": (16,), "random_state": 0, "tol": 0.0}

@@ -23,7 +23,8 @@ from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skkuranet import KuraNetClassifier, KuraNetClusterer, _clustering
+from skkuranet import KuraNetClassifier, KuraNetClusterer
+from skkuranet.estimators import _clustering
 
 QUICK = {"max_iter": 60, "hidden_layer_sizes": (32, 32), "random_state": 0}
 
@@ -197,7 +198,7 @@ def test_early_stopping_and_how_to_switch_it_off(blobs):
 
 
 def test_an_interrupted_fit_keeps_what_it_has_learned(blobs, monkeypatch):
-    from skkuranet import training
+    from skkuranet.training import _run as training
 
     done = training._Run.step
 

@@ -8,12 +8,12 @@ import torch
 from scipy.optimize import minimize
 from sklearn.datasets import make_blobs
 
-from skkuranet._adamw import AdamW
-from skkuranet._calibration import most_likely
-from skkuranet._committee import Committee
-from skkuranet._curriculum import ClosedForm
-from skkuranet._row_space import row_space
 from skkuranet.coupling import MembershipNetwork
+from skkuranet.training._adamw import AdamW
+from skkuranet.training._calibration import most_likely
+from skkuranet.training._committee import Committee
+from skkuranet.training._row_space import row_space
+from skkuranet.training._schedule import ClosedForm
 
 SHAPES, DECAY = [(3, 2), (5,), (), (2, 1, 4)], [0.5, 0.0, 1.0, 0.1]
 

@@ -12,11 +12,11 @@ import torch
 from distributed_worker import NETWORKS, learned, moved, tensors
 
 from skkuranet import KuraNetClusterer, KuraNetSynchronizer, distributed
-from skkuranet._ranks import Ranks
 from skkuranet.coupling import InDegree, couple
 from skkuranet.datasets import make_disorder, make_gaussian_ring
 from skkuranet.objectives import ClusterObjective
 from skkuranet.training import Curriculum, train
+from skkuranet.training._process_group import Ranks
 
 WORKER = Path(__file__).with_name("distributed_worker.py")
 QUICK = {"max_iter": 8, "hidden_layer_sizes": (16,), "random_state": 0, "batch_size": 4}

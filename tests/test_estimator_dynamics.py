@@ -224,7 +224,7 @@ def test_parameters_that_all_nodes_share_change_what_is_learned():
 
 
 def test_every_parameter_that_changes_a_fit_changes_its_checkpoint(tmp_path, monkeypatch):
-    from skkuranet import training
+    from skkuranet.training import _run as training
 
     X, path = table(), tmp_path / "state"
 

@@ -9,8 +9,8 @@ from PIL import Image
 from sklearn.exceptions import ConvergenceWarning
 
 from skkuranet import KuraNetSegmenter
-from skkuranet._images import feature_bands, pixel_features, read_image, read_mask
-from skkuranet._smoothing import guided_filter
+from skkuranet.images.guided_filter import guided_filter
+from skkuranet.images.reading import feature_bands, pixel_features, read_image, read_mask
 from skkuranet.metrics import symmetric_best_dice
 
 QUICK = {"max_iter": 80, "hidden_layer_sizes": (32, 32), "random_state": 0}

@@ -9,7 +9,7 @@ import torch
 from sklearn.datasets import make_blobs
 
 from skkuranet import KuraNetClusterer, KuraNetSegmenter, KuraNetSynchronizer
-from skkuranet._messages import plain
+from skkuranet._utils.messages import plain
 from skkuranet.coupling import DenseCoupling, InDegree, MeanDegree
 from skkuranet.datasets import make_disorder
 from skkuranet.dynamics import integrate

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from skkuranet import KuraNetClusterer, KuraNetSynchronizer, compress
-from skkuranet._reference_network import ReferenceNetwork
 from skkuranet.coupling import (
     Balanced,
     DenseCoupling,
@@ -26,6 +25,7 @@ from skkuranet.coupling import (
     driven_by,
 )
 from skkuranet.datasets import make_disorder, make_gaussian_ring
+from skkuranet.estimators._reference_network import ReferenceNetwork
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -15,8 +15,9 @@ from sklearn.datasets import make_blobs
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import cross_val_score
 
-from skkuranet import KuraNetClusterer, training
+from skkuranet import KuraNetClusterer
 from skkuranet.inspection import PhaseLandscapeDisplay
+from skkuranet.training import _run as training
 
 QUICK = {"max_iter": 60, "hidden_layer_sizes": (32, 32), "random_state": 0}
 
@@ -131,7 +132,7 @@ def test_calls_that_do_not_fit_are_named(blobs):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_the_best_restart_is_kept(blobs, monkeypatch):
-    from skkuranet import _restarts
+    from skkuranet.estimators import _restarts
 
     whole, found = _restarts._train_once, []
     monkeypatch.setattr(_restarts, "_train_once", lambda *a: found.append(whole(*a)) or found[-1])

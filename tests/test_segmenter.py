@@ -13,8 +13,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 
 from skkuranet import KuraNetSegmenter
-from skkuranet._images import pixel_features
 from skkuranet.coupling import couple_driven
+from skkuranet.images.reading import pixel_features
 from skkuranet.metrics import symmetric_best_dice
 
 QUICK = {"max_iter": 80, "hidden_layer_sizes": (32, 32), "random_state": 0}
@@ -172,7 +172,7 @@ def test_an_estimator_like_others(fitted):
 def test_answers_do_not_depend_on_how_pixels_are_batched(fitted, monkeypatch):
     image, _ = scene()
     whole = fitted.transform(image)
-    monkeypatch.setattr("skkuranet._pixels._PIXELS_AT_ONCE", 500)
+    monkeypatch.setattr("skkuranet.estimators.segmenter._pixels._PIXELS_AT_ONCE", 500)
     np.testing.assert_array_equal(fitted.transform(image), whole)
 
 
@@ -249,7 +249,7 @@ def test_bad_settings_and_calls_are_named(fitted):
 
 
 def test_an_interrupted_fit_keeps_the_best_couplings(monkeypatch):
-    from skkuranet import training
+    from skkuranet.training import _run as training
 
     image, mask = scene()
     step, done = training._Run.step, []

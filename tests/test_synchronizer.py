@@ -17,13 +17,14 @@ from sklearn.neighbors import kneighbors_graph
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from skkuranet import KuraNetSynchronizer, training
-from skkuranet._graph import FixedGraph, edges_of
-from skkuranet._schedule_presets import PROMPT
+from skkuranet import KuraNetSynchronizer
 from skkuranet.coupling import DenseCoupling
 from skkuranet.datasets import make_disorder
 from skkuranet.dynamics import integrate
+from skkuranet.estimators._connectivity import FixedGraph, edges_of
+from skkuranet.estimators._schedule_presets import PROMPT
 from skkuranet.training import Curriculum
+from skkuranet.training import _run as training
 
 QUICK = {"max_iter": 150, "hidden_layer_sizes": (32, 32), "batch_size": 4, "random_state": 0}
 ROLES = {"I": {}, "II": {"field": 1}, "III": {"delay": 1}}

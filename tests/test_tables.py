@@ -15,8 +15,10 @@ from sklearn.metrics import log_loss, recall_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skkuranet import KuraNetClusterer, _progress, training
-from skkuranet._distinct import distinct_rows
+from skkuranet import KuraNetClusterer
+from skkuranet._utils.distinct import distinct_rows
+from skkuranet.estimators import _progress
+from skkuranet.training import _run as training
 
 QUICK = {"max_iter": 45, "hidden_layer_sizes": (16,), "random_state": 0}
 PAIRWISE = {**QUICK, "coupling": "pairwise", "max_iter": 10, "network_size": 20, "batch_size": 2}

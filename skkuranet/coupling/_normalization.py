@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from skkuranet._messages import plain
+from skkuranet._utils.messages import plain
 from skkuranet.coupling._base import CouplingOperator
 from skkuranet.coupling._products import product
 

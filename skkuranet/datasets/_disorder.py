@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils import check_random_state
 
-from skkuranet._messages import plain
+from skkuranet._utils.messages import plain
 
 # Delays in Case III are counted in steps of this many units of time.
 _STEP = 0.1

@@ -3,13 +3,13 @@
 Start the script with ``torchrun``, and call ``torch.distributed.init_process_group`` in it.
 """
 
-from skkuranet._ranks import Ranks
 from skkuranet.distributed._operators import (
     ShardedCoupling,
     ShardedFactorizedCoupling,
     couple_sharded,
 )
 from skkuranet.distributed._run import fit, local_rows, simulate
+from skkuranet.training._process_group import Ranks
 
 __all__ = [
     "Ranks",

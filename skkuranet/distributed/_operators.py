@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from skkuranet._ranks import Ranks
 from skkuranet.coupling import (
     DEFAULT_MEMORY_BUDGET,
     CouplingOperator,
@@ -19,6 +18,7 @@ from skkuranet.coupling import (
 from skkuranet.coupling._build import raw_coupling
 from skkuranet.coupling._factorized import FactorizedPlan
 from skkuranet.coupling._plan import PLANS
+from skkuranet.training._process_group import Ranks
 
 
 class ShardedFactorizedCoupling(FactorizedCoupling):

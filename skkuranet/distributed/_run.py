@@ -9,14 +9,14 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from skkuranet._arrays import Table, checked
-from skkuranet._checkpoint import fingerprint_of
-from skkuranet._messages import plain
-from skkuranet._ranks import Ranks, sharing
-from skkuranet._simulation import simulated
-from skkuranet._tools import random_source, to_tensor
+from skkuranet._utils.messages import plain
+from skkuranet._utils.tools import random_source, to_tensor
 from skkuranet.coupling import CouplingOperator
 from skkuranet.distributed._operators import couple_sharded
+from skkuranet.estimators._arrays import Table, checked
+from skkuranet.estimators._simulation import simulated
+from skkuranet.training._checkpoint import fingerprint_of
+from skkuranet.training._process_group import Ranks, sharing
 
 # Phases drawn at once on the way to those of a process.
 _DRAWN_AT_ONCE = 1 << 20

@@ -8,7 +8,7 @@ import warnings
 import torch
 from torch import Tensor
 
-from skkuranet._messages import plain
+from skkuranet._utils.messages import plain
 from skkuranet.coupling import CouplingOperator
 from skkuranet.dynamics._adaptive import Adaptive
 from skkuranet.dynamics._dynamics import Dynamics

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skkuranet._arrays import on_host
+from skkuranet.estimators._arrays import on_host
 from skkuranet.inspection._base import asked, axes_of
 
 # Percentile of the strengths of couplings at which robust colours end.

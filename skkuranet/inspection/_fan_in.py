@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import binned_statistic_2d
 
-from skkuranet._arrays import on_host
-from skkuranet._node_motion import resolve_columns
+from skkuranet.estimators._arrays import on_host
+from skkuranet.estimators._node_columns import resolve_columns
 from skkuranet.inspection._base import asked, axes_of
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skkuranet._arrays import on_host
+from skkuranet.estimators._arrays import on_host
 from skkuranet.inspection._base import asked, axes_of, colours, name_classes
 
 # Oscillators in phase would cover one another; a fixed spread of radii shows them.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skkuranet._arrays import as_given, on_host
+from skkuranet.estimators._arrays import as_given, on_host
 from skkuranet.inspection._base import asked, axes_of, colours
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-from skkuranet._images import intensities, read_image, read_mask
+from skkuranet.images.reading import intensities, read_image, read_mask
 from skkuranet.inspection._base import asked, colours
 
 # Of a picture and of its title, in inches.

@@ -10,8 +10,8 @@ import torch
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from skkuranet import losses
-from skkuranet._arrays import on_host
 from skkuranet.coupling import DenseCoupling
+from skkuranet.estimators._arrays import on_host
 
 
 def order_parameter(phases):

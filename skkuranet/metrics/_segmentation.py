@@ -11,7 +11,7 @@ from skimage import metrics as of_skimage
 from sklearn.metrics import rand_score
 from sklearn.metrics.cluster import contingency_matrix
 
-from skkuranet._messages import plain
+from skkuranet._utils.messages import plain
 
 
 def best_dice(labels_a, labels_b, *, background=None):

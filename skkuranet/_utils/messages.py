@@ -1,0 +1,60 @@
+"""Values as messages show them."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+import numpy as np
+from torch import Tensor
+
+# A longer list is cut off.
+_MOST = 10
+# Packages whose code no user wrote.
+_OURS = ("skkuranet", "sklearn")
+
+
+def plain(value: object) -> str:
+    """Write a value as Python writes its own, without the types of NumPy or torch.
+
+    Parameters
+    ----------
+    value : object
+        A list, a tuple or an array is written as a list. What follows its first ten entries is
+        counted.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skkuranet._utils.messages import plain
+    >>> plain(np.array(["a", "b"])), plain([np.int64(3)]), plain(range(12))
+    ("['a', 'b']", '[3]', '[0, 1, 2, 3, 4, 5, 6, 7, 8, 9] and 2 more')
+    """
+    if isinstance(value, Tensor):
+        value = value.detach().cpu().numpy()
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if isinstance(value, np.generic):
+        return repr(value.item()) if isinstance(value, np.character) else str(value)
+    if not isinstance(value, (list, tuple, range, np.ndarray)):
+        return repr(value)
+    shown = f"[{', '.join(map(plain, value[:_MOST]))}]"
+    return f"{shown} and {len(value) - _MOST} more" if len(value) > _MOST else shown
+
+
+def warn_caller(message: str, category: type[Warning]) -> None:
+    """Warn in the name of the line of the user's own code that led here.
+
+    Parameters
+    ----------
+    message : str
+    category : type of Warning
+    """
+    level, frame = 1, sys._getframe()
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)

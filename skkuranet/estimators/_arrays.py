@@ -1,0 +1,158 @@
+"""Arrays of other libraries at the boundary of the estimators (scikit-learn's array API dispatch).
+
+Inside, features are NumPy arrays or, where they were given as tensors, tensors that stay where
+they are. Labels and phases, a few numbers a row, pass through the host.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from sklearn.utils._array_api import (
+    _is_numpy_namespace,
+    check_same_namespace,
+    get_namespace,
+    get_namespace_and_device,
+    move_to,
+)
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor
+
+from skkuranet._utils.tools import resolve_device
+
+#: Features of nodes, inside the estimators.
+Table = np.ndarray | Tensor
+
+
+def validated(estimator: object, X: object, *y: object, **options: object) -> object:
+    """Features, and labels if there are any, that scikit-learn has validated.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+    X : array-like of shape (n_samples, n_features)
+        As it was given.
+    *y : ndarray of shape (n_samples,)
+        Labels.
+    **options : dict
+        Passed to ``validate_data``.
+
+    Returns
+    -------
+    ndarray or Tensor, or a pair of it and the labels
+        In double or single precision.
+    """
+    if isinstance(X, Tensor):
+        if X.layout is not torch.strided or X.is_complex():
+            raise ValueError("X must be a dense tensor of real numbers: X.to_dense(), X.real.")
+        X = X.detach()
+    xp, _ = get_namespace(X)
+    found = validate_data(estimator, X, *y, dtype=[xp.float64, xp.float32], **options)
+    return (as_table(found[0]), found[1]) if y else as_table(found)
+
+
+def empty_like(X: object) -> object:
+    """An empty array of the library and on the device of X; None for NumPy's."""
+    xp, dispatched = get_namespace(X)
+    return X[:0, :] if dispatched and not _is_numpy_namespace(xp) else None
+
+
+def as_table(X: object) -> Table:
+    """Validated features as they are computed with: a tensor stays where it is."""
+    return X if isinstance(X, Tensor) else on_host(X)
+
+
+def on_host(array: object) -> object:
+    """An array of any library as one of NumPy; what is no array is left alone."""
+    if isinstance(array, Tensor):
+        array = array.detach().cpu().resolve_neg()
+        # NumPy has no such type.
+        return (array.float() if array.dtype is torch.bfloat16 else array).numpy()
+    xp, dispatched = get_namespace(array)
+    foreign = dispatched and not _is_numpy_namespace(xp)
+    return move_to(array, xp=np, device="cpu") if foreign else array
+
+
+def as_given(value: Table, X: object) -> object:
+    """A result in the library of X and on its device; strings, which few have, stay NumPy's."""
+    xp, dispatched, device = get_namespace_and_device(X)
+    if isinstance(value, Tensor) and dispatched and isinstance(X, Tensor):
+        return value.to(X.device)
+    value = on_host(value)
+    if not dispatched or _is_numpy_namespace(xp) or value.dtype.kind not in "biuf":
+        return value
+    return move_to(value, xp=xp, device=device)
+
+
+def check_library(X: object, estimator: object, method: str) -> None:
+    """Raise ValueError unless X is of the library, and on the device, of the rows of fit.
+
+    Parameters
+    ----------
+    X : array-like
+        As it was given.
+    estimator : estimator instance
+        Fitted.
+    method : str
+        What X was given to.
+    """
+    check_same_namespace(X, estimator, attribute="reference_features_", method=method)
+
+
+def checked(estimator: object, X: object, method: str) -> Table:
+    """Features given to a method of a fitted estimator, as they are computed with.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+    X : array-like of shape (n_samples, n_features)
+        As it was given.
+    method : str
+        What X was given to.
+
+    Returns
+    -------
+    ndarray or Tensor
+    """
+    check_is_fitted(estimator)
+    check_library(X, estimator, method)
+    return validated(estimator, X, reset=False)
+
+
+def device_for(device: str | torch.device, X: Table) -> torch.device:
+    """Turn the parameter ``device`` into one; "auto" stays on the card where X is.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu", "cuda", "cuda:i"} or torch.device
+    X : ndarray or Tensor of shape (n, n_features)
+
+    Returns
+    -------
+    torch.device
+    """
+    if device == "auto" and isinstance(X, Tensor) and X.is_cuda:
+        return X.device
+    return resolve_device(device)
+
+
+def mean_and_scale(X: Table) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each feature, in double precision.
+
+    Parameters
+    ----------
+    X : ndarray or Tensor of shape (n, n_features)
+
+    Returns
+    -------
+    tuple of Tensor of shape (n_features,)
+        On the CPU. A feature that is constant but for rounding has a scale of 1.
+    """
+    if isinstance(X, Tensor):
+        scale, mean = torch.std_mean(X.double(), 0, correction=0)
+        mean, scale, largest = mean.cpu(), scale.cpu(), X.abs().amax(0).double().cpu()
+    else:
+        found = X.mean(axis=0, dtype=float), X.std(axis=0, dtype=float), np.abs(X).max(axis=0)
+        mean, scale, largest = (torch.from_numpy(a.astype(float)) for a in found)
+    rounding = torch.finfo(X.dtype) if isinstance(X, Tensor) else np.finfo(X.dtype)
+    return mean, scale.masked_fill(scale <= 10 * float(rounding.eps) * largest, 1.0)

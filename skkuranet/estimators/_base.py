@@ -1,0 +1,221 @@
+"""What the estimators share: couplings by name, parameters, restarts and seeding."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from numbers import Integral, Real
+
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackSupportMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from skkuranet._utils.messages import plain, warn_caller
+from skkuranet._utils.tools import random_source
+from skkuranet.coupling import CouplingOperator
+from skkuranet.dynamics import lock
+from skkuranet.estimators._arrays import Table, device_for, on_host
+from skkuranet.estimators._fit_task import Beginning, CheckpointFiles, FitTask
+from skkuranet.estimators._network_presets import NetworkPreset, NetworkRequest
+from skkuranet.estimators._node_columns import NodeMotion
+from skkuranet.estimators._reference_network import ReferenceNetwork
+from skkuranet.estimators._restarts import train_all
+from skkuranet.estimators._trained_network import TrainedNetwork
+from skkuranet.training import TrainingResult
+from skkuranet.training._process_group import working_ranks
+from skkuranet.training._schedule import Curriculum
+
+
+class KuraNetBase(CallbackSupportMixin, BaseEstimator):
+    """Base of the estimators: a coupling network, trained through the dynamics."""
+
+    #: Kinds of coupling network by name; every estimator has its own.
+    _presets: Mapping[str, NetworkPreset]
+
+    _parameter_constraints: dict = {
+        "coupling": [StrOptions({"factorized", "pairwise"}), nn.Module],
+        "hidden_layer_sizes": ["array-like"],
+        "rank": [Interval(Integral, 1, None, closed="left"), None],
+        "network_size": [Interval(Integral, 2, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "step_size": [Interval(Real, 0, None, closed="neither")],
+        "n_steps": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "n_jobs": [Integral, None],
+        "warm_start": ["boolean"],
+        "n_reference": [Interval(Integral, 2, None, closed="left")],
+        "memory_budget": [Interval(Integral, 1, None, closed="left")],
+        "device": [str, torch.device],
+        "random_state": ["random_state"],
+        "verbose": ["verbose", None],
+        "checkpoint": [str, os.PathLike, None],
+        "checkpoint_every": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.array_api_support = True
+        return tags
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "coupling_")
+
+    @property
+    def trained_network_(self) -> TrainedNetwork:
+        """The trained couplings, with all that it takes to let rows move under them."""
+        check_is_fitted(self)
+        return self._trained(self.coupling_, self.normalization_, self._node_motion())
+
+    def _trained(self, network, normalization, node_motion) -> TrainedNetwork:
+        """Couplings with what this estimator's parameters say of them."""
+        return TrainedNetwork(network, normalization, node_motion, self.memory_budget, self.device)
+
+    def _node_motion(self) -> NodeMotion:
+        """How nodes move besides their couplings; a hook."""
+        return NodeMotion()
+
+    def _reference_network(self, X: Table) -> ReferenceNetwork:
+        """The reference network where X is; made anew if this estimator has changed."""
+        made_from = (
+            self.coupling_,
+            self.normalization_,
+            self.reference_features_,
+            self.memory_budget,
+            device_for(self.device, X),
+        )
+        reference = vars(self).get("_reference")
+        if reference is None or not reference.is_made_from(*made_from):
+            reference = self._reference = ReferenceNetwork(*made_from)
+        return reference
+
+    def __getstate__(self):
+        # The reference network follows from the rest; pickles and copies stay small without.
+        state = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_reference"}
+
+    def _lock(self, X: Table):
+        """Phases at which rows lock to the reference network, (n,)."""
+        return self._reference_network(X).answers(X, self._rest)
+
+    def _rest(self, coupling: CouplingOperator, X: Table) -> torch.Tensor:
+        """Phases at which rows come to rest under their couplings to the reference; a hook."""
+        phases = torch.as_tensor(
+            on_host(self.reference_phases_), dtype=torch.float64, device=coupling.device
+        )
+        return lock(coupling, phases).phases
+
+    def _sizes(self) -> tuple[int, ...] | None:
+        """Widths of hidden layers; None for those of the preset."""
+        if self.hidden_layer_sizes is None:
+            return None
+        sizes = tuple(self.hidden_layer_sizes)
+        if not sizes or not all(isinstance(s, Integral) and s > 0 for s in sizes):
+            raise ValueError(
+                "hidden_layer_sizes must hold at least one positive whole number, got "
+                f"{plain(self.hidden_layer_sizes)}."
+            )
+        return tuple(int(s) for s in sizes)
+
+    def _curriculum(self, task: FitTask) -> Curriculum:
+        return Curriculum(
+            n_iterations=self.max_iter,
+            batch_size=self.batch_size,
+            network_size=self.network_size,
+            step_size=self.step_size,
+            n_steps=self.n_steps,
+            learning_rate=self.learning_rate_init,
+            weight_decay=float(task.weight_decay),
+            tolerance=self.tol,
+            feature_noise=float(task.feature_noise),
+        )
+
+    @property
+    def _goes_on(self) -> bool:
+        """Whether the next fit begins with the couplings of the last."""
+        return self.warm_start and hasattr(self, "coupling_")
+
+    def _beginning(self, task: FitTask) -> Beginning:
+        """What networks are before training."""
+        sizes = self._sizes()
+        if self._goes_on:
+            return Beginning(self.coupling_, going_on=True)
+        if isinstance(self.coupling, nn.Module):
+            return Beginning(self.coupling)
+        request = NetworkRequest(task.X.shape[1], sizes, self.rank, task.n_groups, task.encoding)
+        return Beginning(self._presets[self.coupling], request)
+
+    def _of_training(self, result: TrainingResult) -> dict:
+        """Further fitted attributes that follow from how training went; a hook."""
+        return {}
+
+    def _checkpoints(self) -> CheckpointFiles | None:
+        ranks = working_ranks()
+        if self.checkpoint is None or (ranks is not None and ranks.rank > 0):
+            return None
+        return CheckpointFiles(os.fspath(self.checkpoint), self.checkpoint_every)
+
+    def _learn(self, task: FitTask) -> TrainingResult:
+        """Train ``n_init`` networks, and become what follows from the best one."""
+        device = device_for(self.device, task.X)
+        # Drawn up front, so that the result does not depend on n_jobs or callbacks.
+        *seeds, last_seed = random_source(self.random_state).randint(
+            2**31 - 1, size=self.n_init + 1
+        )
+        task = dataclasses.replace(
+            task,
+            plan=self._curriculum(task),
+            begin=self._beginning(task),
+            memory_budget=self.memory_budget,
+            checkpoints=self._checkpoints(),
+        )
+        root = self._init_callback_context(
+            max_subtasks=self.n_init, sequential_subtasks=False
+        ).call_on_fit_task_begin(estimator=self, X=task.X, y=task.y)
+        contexts = [
+            root.subcontext(task_name="restart", task_id=i, max_subtasks=task.plan.longest)
+            for i in range(self.n_init)
+        ]
+        seeds = [int(seed) for seed in seeds]
+        runs = train_all(
+            task, seeds, int(last_seed), device, contexts, estimator=self, n_jobs=self.n_jobs
+        )
+        finite = [run for run in runs if not isinstance(run, FloatingPointError)]
+        if not finite:
+            raise runs[0]
+        network, best = min(finite, key=lambda run: (not run[1].converged, run[1].limit_loss))
+        # All at once: an interruption leaves the estimator as it was.
+        learned = task.completed(
+            network,
+            int(last_seed),
+            **self._of_training(best),
+            loss_curve_=best.loss_curve,
+            n_iter_=best.n_iterations,
+            limit_loss_=best.limit_loss,
+        )
+        # What an earlier fit of another kind has left behind would be of no network any more.
+        for name in vars(self).get("_learned", ()):
+            vars(self).pop(name, None)
+        vars(self).update(learned, _learned=tuple(learned))
+        root.call_on_fit_task_end(estimator=self, X=task.X, y=task.y, reconstruction_attributes={})
+        interrupted = len(runs) < self.n_init or any(result.interrupted for _, result in finite)
+        kept = [task.checkpoint(restart) for restart in range(self.n_init)]
+        for checkpoint in kept:
+            if checkpoint is not None and not interrupted:
+                # What is learned is in the estimator now.
+                checkpoint.discard()
+        if interrupted:
+            warn_caller(
+                f"Training was interrupted; the best couplings so far, of {best.n_iterations} "
+                "iterations, are kept. Fit again with warm_start=True to go on.",
+                ConvergenceWarning,
+            )
+        return best

@@ -1,0 +1,152 @@
+"""Graphs that couplings are restricted to, as the estimators take them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from scipy.sparse.csgraph import connected_components
+from sklearn.utils import check_array
+from torch import Tensor
+
+from skkuranet.estimators._arrays import Table, on_host
+
+
+def edges_of(connectivity: object, n_nodes: int) -> np.ndarray:
+    """Return the edges of a connectivity matrix, both ways and without self-couplings.
+
+    Parameters
+    ----------
+    connectivity : array-like or sparse matrix of shape (n_nodes, n_nodes)
+        Nonzero where two nodes may couple.
+    n_nodes : int
+        Number of nodes.
+
+    Returns
+    -------
+    ndarray of shape (2, n_edges), int64
+        Targets and sources.
+
+    Raises
+    ------
+    ValueError
+        If the matrix does not fit the nodes or has no edges.
+    """
+    connectivity = on_host(connectivity)
+    if not sp.issparse(connectivity) and np.ndim(connectivity) != 2:
+        raise ValueError(
+            "connectivity must be a matrix of shape (n_samples, n_samples) or a callable that "
+            f"returns one, got {type(connectivity).__name__} of {np.ndim(connectivity)} axes."
+        )
+    matrix = check_array(
+        connectivity,
+        accept_sparse="csr",
+        dtype=None,
+        input_name="connectivity",
+        ensure_min_samples=0,
+    )
+    if matrix.shape != (n_nodes, n_nodes):
+        raise ValueError(
+            f"connectivity has shape {matrix.shape}, but there are {n_nodes} oscillators in X. "
+            "Pass a graph of as many nodes, or a callable that makes one for any X."
+        )
+    pattern = sp.coo_array(sp.csr_array(matrix) != 0)
+    either = sp.coo_array(sp.csr_array(pattern) + sp.csr_array(pattern).T)
+    apart = either.row != either.col
+    edges = np.stack((either.row[apart], either.col[apart])).astype(np.int64)
+    if not edges.size:
+        raise ValueError("connectivity has no edges between distinct oscillators.")
+    return edges
+
+
+def warn_if_apart(edges: np.ndarray, n_nodes: int) -> None:
+    """Warn of a graph whose parts cannot synchronise with one another.
+
+    Parameters
+    ----------
+    edges : ndarray of shape (2, n_edges)
+        Targets and sources.
+    n_nodes : int
+        Number of nodes.
+    """
+    graph = sp.coo_array((np.ones(edges.shape[1]), tuple(edges)), shape=(n_nodes, n_nodes))
+    n_parts, part = connected_components(graph, directed=False)
+    if n_parts > 1:
+        lone = int(np.count_nonzero(np.bincount(part) == 1))
+        warnings.warn(
+            f"connectivity falls into {n_parts} parts, {lone} of them isolated oscillators. Parts "
+            "without an edge between them cannot synchronise; add edges or fit them apart.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+@dataclass(frozen=True)
+class FixedGraph:
+    """The edges of one graph, whatever the order in which its nodes are drawn.
+
+    Parameters
+    ----------
+    edges : ndarray of shape (2, n_edges), int64
+        Targets and sources.
+    """
+
+    edges: np.ndarray
+
+    def __call__(self, index: Tensor) -> Tensor:
+        """Return the edges of networks, nodes counted through.
+
+        Parameters
+        ----------
+        index : Tensor of shape (B, n), int64
+            Each row holds every node of the graph once.
+
+        Returns
+        -------
+        Tensor of shape (2, B n_edges), int64
+            Targets and sources.
+        """
+        place = index.argsort(-1)
+        first = torch.arange(len(index), device=index.device) * index.shape[-1]
+        edges = torch.as_tensor(self.edges, device=index.device)
+        return (place[:, edges] + first[:, None, None]).movedim(0, 1).flatten(1)
+
+
+@dataclass(frozen=True)
+class DrawnGraph:
+    """A graph made anew for every network by a callable of the user.
+
+    Parameters
+    ----------
+    connectivity : callable
+        From node features (n, n_features) to a matrix (n, n).
+    X : ndarray or Tensor of shape (n_samples, n_features)
+        Node features that networks are drawn from.
+    """
+
+    connectivity: Callable[[np.ndarray], object]
+    X: Table
+
+    def __call__(self, index: Tensor) -> Tensor:
+        """Return the edges of networks, nodes counted through.
+
+        Parameters
+        ----------
+        index : Tensor of shape (B, n), int64
+            Nodes that each network is made of.
+
+        Returns
+        -------
+        Tensor of shape (2, n_edges), int64
+            Targets and sources.
+        """
+        size = index.shape[-1]
+        found = [
+            edges_of(self.connectivity(on_host(self.X[nodes])), size) + number * size
+            for number, nodes in enumerate(index.cpu().numpy())
+        ]
+        return torch.as_tensor(np.concatenate(found, axis=1), device=index.device)

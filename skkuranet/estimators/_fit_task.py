@@ -1,0 +1,156 @@
+"""What is to be learned in one fit."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from skkuranet.coupling import CouplingNetwork, Normalization
+from skkuranet.estimators._arrays import Table, as_given, mean_and_scale
+from skkuranet.estimators._network_presets import NetworkPreset, NetworkRequest
+from skkuranet.objectives import Objective
+from skkuranet.training._checkpoint import Checkpoint
+from skkuranet.training._schedule import Curriculum
+
+
+@dataclass(frozen=True)
+class FitTask:
+    """What an estimator wants learned from one training set, and all that training must know.
+
+    Parameters
+    ----------
+    X : ndarray or Tensor of shape (n_samples, n_features)
+        Node features.
+    y : ndarray of shape (n_samples,) or None
+        Targets, for callbacks.
+    n_groups : int
+        Number of groups of phases that are wanted.
+    objective : callable
+        ``objective(device)`` returns the objective.
+    complete : callable
+        ``complete(network, seed)`` returns all fitted attributes that follow from a
+        trained network.
+    normalization : Normalization
+        Of the couplings.
+    n_labelled : int, default=0
+        Number of rows whose class is known.
+    weight_decay : float, default=0.0
+        Of the coupling network.
+    feature_noise : float, default=0.0
+        On the features of the nodes drawn for training, in standard deviations.
+    edges : ndarray of shape (2, n_edges), optional
+        Of the network of all rows, where there is but one.
+    graph : callable, optional
+        From the nodes of drawn networks to their edges; None couples all pairs.
+    encoding : callable, optional
+        ``encoding(generator)`` returns what coupling networks see features through.
+    attributes : mapping, default={}
+        Further fitted attributes, which do not depend on the network.
+    like : array, optional
+        Of the library, and on the device, that fitted arrays are wanted in; NumPy's by default.
+    plan : Curriculum, optional
+        How training proceeds.
+    begin : Beginning, optional
+        What networks are before it.
+    memory_budget : int, default=2**30
+        Bytes that two copies of the couplings of a batch may take.
+    checkpoints : CheckpointFiles, optional
+        Where the state of training is kept.
+    """
+
+    X: Table
+    y: np.ndarray | None
+    n_groups: int
+    objective: Callable[[torch.device], Objective]
+    complete: Callable[[nn.Module, int], dict]
+    normalization: Normalization
+    n_labelled: int = 0
+    weight_decay: float = 0.0
+    feature_noise: float = 0.0
+    edges: np.ndarray | None = None
+    graph: Callable[[Tensor], Tensor] | None = None
+    encoding: Callable[[torch.Generator], nn.Module] | None = None
+    attributes: Mapping[str, object] = field(default_factory=dict)
+    like: object = None
+    plan: Curriculum = field(default_factory=Curriculum)
+    begin: Beginning | None = None
+    memory_budget: int = 2**30
+    checkpoints: CheckpointFiles | None = None
+
+    def completed(self, network: nn.Module, seed: int, **others: object) -> dict:
+        """All fitted attributes, with those that follow from a trained network, and others."""
+        made = {**self.attributes, **self.complete(network, seed), **others}
+        return {
+            name: as_given(value, self.like) if isinstance(value, np.ndarray) else value
+            for name, value in made.items()
+        }
+
+    def new_network(self, seed: int) -> nn.Module:
+        """A network as it is before training."""
+        assert self.begin is not None
+        return self.begin.network(self.X, seed)
+
+    def checkpoint(self, restart: int) -> Checkpoint | None:
+        """Where the state of a restart is kept, if anywhere."""
+        return None if self.checkpoints is None else self.checkpoints.of(restart)
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What networks are before training: copies of one, or made by a preset.
+
+    Parameters
+    ----------
+    source : Module or NetworkPreset
+        What to copy, or to make one by.
+    request : NetworkRequest, optional
+        What a preset makes it for.
+    going_on : bool, default=False
+        Whether a module has been trained before, and its weights are kept unless others do better.
+    """
+
+    source: nn.Module | NetworkPreset
+    request: NetworkRequest | None = None
+    going_on: bool = False
+
+    def network(self, X: Table, seed: int) -> nn.Module:
+        """A network for the rows of a table."""
+        if isinstance(self.source, nn.Module):
+            if self.going_on:
+                before = getattr(self.source, "n_features", X.shape[1])
+                if before != X.shape[1]:
+                    raise ValueError(
+                        f"warm_start=True goes on with couplings of {before} features, but X has "
+                        f"{X.shape[1]}."
+                    )
+            return copy.deepcopy(self.source).float()
+        assert self.request is not None
+        network = self.source.make(self.request, torch.Generator().manual_seed(seed))
+        if isinstance(network, CouplingNetwork):
+            network.standardize(*mean_and_scale(X))
+        return network
+
+
+@dataclass(frozen=True)
+class CheckpointFiles:
+    """Files, by the number of a restart, that hold its state.
+
+    Parameters
+    ----------
+    path : str
+        What their names begin with.
+    every : int
+        Iterations between states.
+    """
+
+    path: str
+    every: int
+
+    def of(self, restart: int) -> Checkpoint:
+        """The file of a restart."""
+        return Checkpoint(f"{self.path}.{restart}", self.every)

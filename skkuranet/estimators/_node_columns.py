@@ -1,0 +1,273 @@
+"""Which columns of a table are parameters of nodes, and how these move."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import torch
+
+from skkuranet._utils.messages import plain
+from skkuranet.dynamics import DYNAMICS, Dynamics
+from skkuranet.estimators._arrays import on_host
+
+_NOT_NEGATIVE = {
+    "delay": "Delays are times that have passed; shift the column so that none is below 0.",
+    "noise": "Noise is given by its standard deviation.",
+}
+
+
+def resolve_columns(roles, n_features, feature_names=None):
+    """Turn the columns that play a role into indices.
+
+    Parameters
+    ----------
+    roles : dict
+        From the name of a parameter to a column: an index, a name, or None for no such
+        column.
+    n_features : int
+        Number of columns.
+    feature_names : ndarray of shape (n_features,), default=None
+        Names of the columns, where they have names.
+
+    Returns
+    -------
+    dict
+        From the name of each parameter that is not None to the index of its column.
+
+    Raises
+    ------
+    ValueError
+        If a column does not exist or plays two roles.
+    """
+    found = {
+        role: _index(role, column, n_features, feature_names)
+        for role, column in roles.items()
+        if column is not None
+    }
+    for role, column in found.items():
+        others = [r for r, c in found.items() if c == column and r != role]
+        if others:
+            raise ValueError(
+                f"{role} and {others[0]} both name column {plain(roles[role])} of X. Give each its "
+                "own column, or None where oscillators have no such parameter."
+            )
+    return found
+
+
+def _index(role, column, n_features, feature_names):
+    if isinstance(column, str):
+        if feature_names is None:
+            raise ValueError(
+                f"{role}={plain(column)} is a name, but the columns of X have none. Pass a data "
+                "frame, or the index of the column."
+            )
+        places = np.flatnonzero(np.asarray(feature_names) == column)
+        if not len(places):
+            raise ValueError(
+                f"{role}={plain(column)} is not a column of X; its columns are "
+                f"{plain(feature_names)}."
+            )
+        return int(places[0])
+    whole = isinstance(column, Integral) and not isinstance(column, bool)
+    if not whole or not -n_features <= column < n_features:
+        raise ValueError(
+            f"{role}={plain(column)} is not a column of X, which has {n_features}; use an index "
+            f"from 0 to {n_features - 1}, a name, or None."
+        )
+    return int(column) % n_features
+
+
+def node_parameters(X, columns):
+    """Return what the columns of a table say of its nodes.
+
+    Parameters
+    ----------
+    X : ndarray or Tensor of shape (n_samples, n_features)
+        Oscillators.
+    columns : dict
+        What :func:`resolve_columns` returns.
+
+    Returns
+    -------
+    dict
+        From the name of each parameter to an ndarray of shape (n_samples,).
+
+    Raises
+    ------
+    ValueError
+        If a delay or a noise is negative.
+    """
+    nodes = {role: on_host(X[:, column]) for role, column in columns.items()}
+    for role, remedy in _NOT_NEGATIVE.items():
+        value = nodes.get(role)
+        if value is not None and np.any(value < 0):
+            raise ValueError(
+                f"The column {role} of X holds a negative {role}, {value.min():.3g}. {remedy}"
+            )
+    return nodes
+
+
+@dataclass(frozen=True)
+class NodeMotion:
+    """How nodes move besides their couplings, from columns of a table.
+
+    Parameters
+    ----------
+    dynamics : str, type or Dynamics
+        Equation of motion: a name in :data:`skkuranet.dynamics.DYNAMICS`, a class, or an instance
+        with the parameters that all nodes share.
+    columns : dict
+        From the name of each node parameter, "delay" and "noise" among them, to its column.
+    noise : float
+        Standard deviation of the noise of all nodes, where it has no column.
+    history : str
+        States before t = 0.
+    """
+
+    dynamics: Any = "kuramoto"
+    columns: Mapping[str, int] = field(default_factory=dict)
+    noise: float = 0.0
+    history: str = "rotation"
+
+    @property
+    def kind(self) -> type[Dynamics]:
+        """The class of the equation."""
+        return kind_of(self.dynamics)
+
+    @property
+    def state_shape(self) -> tuple[int, ...]:
+        """Axes of the state of one node."""
+        made = self.dynamics if isinstance(self.dynamics, Dynamics) else self.kind
+        # Where it depends on a field, an instance has to tell.
+        known = isinstance(made.state_shape, tuple)
+        return made.state_shape if known else self.kind().state_shape
+
+    @property
+    def is_noisy(self) -> bool:
+        """Whether there is noise."""
+        return self.noise > 0 or "noise" in self.columns
+
+    @property
+    def is_delayed(self) -> bool:
+        """Whether there are delays."""
+        return "delay" in self.columns
+
+    @property
+    def solver(self) -> str:
+        """The solver that suits the equation, and takes delays and noise where there are any."""
+        if self.is_noisy:
+            return "euler"
+        if self.is_delayed and self.kind.solver != "euler":
+            return "heun"
+        return self.kind.solver
+
+    def of(self, X, dtype: torch.dtype, device: torch.device) -> dict[str, Any]:
+        """Return the arguments of :func:`skkuranet.dynamics.integrate` for the rows of a table.
+
+        Parameters
+        ----------
+        X : ndarray or Tensor of shape (n_samples, n_features)
+            Nodes.
+        dtype : torch.dtype
+            Of the states. Delays stay in double precision, whose rounding to steps is that of fit.
+        device : torch.device
+
+        Returns
+        -------
+        dict
+            With tensors of shape (n_samples,).
+        """
+        nodes = node_parameters(X, self.columns)
+        delay, noise = nodes.pop("delay", None), nodes.pop("noise", None)
+        values = {k: torch.tensor(v, dtype=dtype, device=device) for k, v in nodes.items()}
+        if isinstance(self.dynamics, Dynamics):
+            made = replace(self.dynamics.to(dtype, device), **values)
+        else:
+            made = self.kind(**values)
+        found = {"dynamics": made, "history": self.history, "solver": self.solver}
+        if delay is not None:
+            found["delay"] = torch.tensor(delay, dtype=torch.float64, device=device)
+        if self.is_noisy:
+            strength = np.full(len(X), float(self.noise)) if noise is None else noise
+            found["noise"] = torch.tensor(strength, dtype=dtype, device=device)
+        return found
+
+
+def kind_of(dynamics):
+    """Return the class of an equation of motion.
+
+    Parameters
+    ----------
+    dynamics : str, type or Dynamics
+        A name in :data:`skkuranet.dynamics.DYNAMICS`, a class or an instance.
+
+    Returns
+    -------
+    type
+
+    Raises
+    ------
+    ValueError
+        If there is no such equation.
+    """
+    if isinstance(dynamics, Dynamics):
+        return type(dynamics)
+    if isinstance(dynamics, type) and issubclass(dynamics, Dynamics):
+        return dynamics
+    if isinstance(dynamics, str) and dynamics in DYNAMICS:
+        return DYNAMICS[dynamics]
+    raise ValueError(
+        f"dynamics must be one of {sorted(DYNAMICS)}, a subclass of skkuranet.dynamics.Dynamics or "
+        f"an instance of one, got {plain(dynamics)}."
+    )
+
+
+def roles_of(dynamics, columns, *, frequency, field, delay):
+    """Return which node parameter has which column, from the parameters of an estimator.
+
+    Parameters
+    ----------
+    dynamics : str, type or Dynamics
+        Equation of motion.
+    columns : dict or None
+        From names of node parameters to columns.
+    frequency, field, delay : int, str or None
+        Shorthands; a frequency that the dynamics does not have is left out.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ValueError
+        If a parameter is unknown or given twice.
+    """
+    known = [*kind_of(dynamics).names(), "delay", "noise"]
+    found = {"frequency": frequency, "field": field, "delay": delay}
+    if "frequency" not in known or "frequency" in (columns or {}):
+        # A default that nobody has asked for.
+        del found["frequency"]
+    for name, column in (columns or {}).items():
+        if found.get(name) is not None:
+            raise ValueError(
+                f"{name} has a column twice, {plain(found[name])} and {plain(column)} in columns. "
+                f"Give one of them."
+            )
+        found[name] = column
+    given = {name: column for name, column in found.items() if column is not None}
+    for name in given:
+        if name not in known:
+            raise ValueError(
+                f"{name} is no parameter of dynamics={plain(_named(dynamics))}, which has "
+                f"{', '.join(known)}."
+            )
+    return given
+
+
+def _named(dynamics):
+    return dynamics if isinstance(dynamics, str) else kind_of(dynamics).__name__

@@ -1,0 +1,195 @@
+"""From phases or pulls to labels."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import torch
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+
+from skkuranet.training._calibration import most_likely
+
+# Turns of the splay state within which k-means starts from it.
+_TURNS = 4
+# Distance of two phases that counts as none, as a share of that in the splay state.
+_MERGED = 0.25
+
+
+def phasors(phases: np.ndarray) -> np.ndarray:
+    """Points (cos θ, sin θ) of the unit circle.
+
+    Parameters
+    ----------
+    phases : ndarray of shape (n,)
+        In radians.
+
+    Returns
+    -------
+    ndarray of shape (n, 2)
+    """
+    return np.column_stack((np.cos(phases), np.sin(phases)))
+
+
+def cluster_phases(phases: np.ndarray, n_clusters: int, rng: np.random.RandomState) -> np.ndarray:
+    """k-means on the circle, of phases whose clusters have no names.
+
+    Beside scikit-learn's starts, evenly spaced centres are tried: the splay state, which keeps rare
+    clusters apart.
+
+    Parameters
+    ----------
+    phases : ndarray of shape (n,)
+        In radians.
+    n_clusters : int
+    rng : RandomState
+
+    Returns
+    -------
+    ndarray of shape (n,), int
+        Cluster of each, from 0.
+    """
+    points = phasors(phases).astype(np.float64)
+    turn = 2.0 * np.pi / n_clusters
+    splay = turn * np.arange(n_clusters)
+    tried = [KMeans(n_clusters, n_init=10, random_state=rng)] + [
+        KMeans(n_clusters, init=phasors(splay + turn * part / _TURNS), n_init=1)
+        for part in range(_TURNS)
+    ]
+    with warnings.catch_warnings():
+        # Fewer distinct phases than clusters are a result like any other.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = [kmeans.fit(points) for kmeans in tried]
+    return min(found, key=lambda kmeans: kmeans.inertia_).labels_
+
+
+def merged_classes(phases: np.ndarray, members: np.ndarray) -> list[np.ndarray]:
+    """Sets of classes whose mean phases are nearer than a quarter of the way in the splay state.
+
+    Parameters
+    ----------
+    phases : ndarray of shape (n,)
+        In radians.
+    members : ndarray of shape (n_classes, n)
+        1 for the nodes of each class, 0 for others.
+
+    Returns
+    -------
+    list of ndarray of int
+        Of two classes or more each.
+    """
+    means = np.angle(members @ np.exp(1j * phases))
+    order = np.argsort(means)
+    gaps = np.diff(means[order], append=means[order[0]] + 2.0 * np.pi)
+    near = gaps < _MERGED * 2.0 * np.pi / len(means)
+    if near.all():
+        return [np.arange(len(means))]
+    # Cut the circle behind a gap, so that no set goes round its end.
+    last = np.flatnonzero(~near)[-1]
+    order, near = np.roll(order, -last - 1), np.roll(near, -last - 1)
+    sets = np.split(order, np.flatnonzero(~near)[:-1] + 1)
+    return [np.sort(group) for group in sets if len(group) > 1]
+
+
+class PhaseReadout:
+    r"""Discretise phases by k-means whose centres start at the class mean phasors.
+
+    Random starts would split the largest cluster where one class is rare. Classes that share a
+    phase have one centre in common, and what is near it is most likely of the most frequent one.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n, 2)
+        Phasors of the reference network.
+    codes : ndarray of shape (n,), int
+        Class of each, from 0; -1 where it is unknown.
+    n_classes : int
+
+    Attributes
+    ----------
+    centers : ndarray of shape (n_classes, 2)
+        k-means centres, in the order of the classes.
+    precision : float
+        β of the probabilities of centres :math:`\propto e^{-\beta d^2}`, of maximum likelihood.
+    """
+
+    def __init__(self, points: np.ndarray, codes: np.ndarray, n_classes: int) -> None:
+        known, every = codes >= 0, np.arange(n_classes)
+        members = codes == every[:, None]
+        start = every.copy()
+        for group in merged_classes(np.arctan2(points[:, 1], points[:, 0]), members):
+            start[group] = group[0]
+        begun = np.where(known, start[codes], -1)
+        means = np.stack([points[begun == c].mean(axis=0) for c in np.unique(start)])
+        with warnings.catch_warnings():
+            # Merged clusters are reported by fit, in terms of the oscillators.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            kmeans = KMeans(len(means), init=means, n_init=1).fit(points)
+        # A class is where most of it is: k-means puts a centre without points anywhere.
+        found = np.stack(
+            [np.bincount(kmeans.labels_[own], minlength=len(means)) for own in members]
+        )
+        place = found.argmax(axis=1)
+        self.centers = kmeans.cluster_centers_[place]
+        _, self._first, self._place = np.unique(place, return_index=True, return_inverse=True)
+        count = members.sum(axis=1)
+        self._log_shares = np.log(count / np.bincount(self._place, count)[self._place])
+        squared = self._squared_distances(points[known])
+        own = np.arange(len(squared)), self._place[codes[known]]
+
+        def negative_log_likelihood(log_precision: float) -> float:
+            return -float(log_softmax(-np.exp(log_precision) * squared, axis=1)[own].mean())
+
+        best = minimize_scalar(negative_log_likelihood, bounds=(-5.0, 5.0), method="bounded")
+        self.precision = float(np.exp(best.x))
+
+    def codes(self, points: np.ndarray) -> np.ndarray:
+        """Most probable class of each point, (n,): that of the nearest centre."""
+        return self.log_probabilities(points).argmax(axis=1)
+
+    def log_probabilities(self, points: np.ndarray) -> np.ndarray:
+        """Logarithms of the class probabilities of each point, (n, n_classes)."""
+        of_place = log_softmax(-self.precision * self._squared_distances(points), axis=1)
+        return of_place[:, self._place] + self._log_shares
+
+    def _squared_distances(self, points: np.ndarray) -> np.ndarray:
+        """Squared distance of each point to each place, (n, n_places)."""
+        return ((points[:, None, :] - self.centers[self._first]) ** 2).sum(axis=2)
+
+
+class PullReadout:
+    r"""Name nodes by the pulls of the labelled reference rows of each class.
+
+    The probability of class c is proportional to :math:`\pi_c^s e^{a P_c}`, with P the pulls,
+    π the shares of the classes, and a and s of maximum likelihood on rows of known class.
+
+    Parameters
+    ----------
+    pulls : ndarray of shape (n, n_classes)
+        On rows of known class that the couplings were not trained on.
+    codes : ndarray of shape (n,), int
+        Class of each.
+    weights : ndarray of shape (n,)
+        What each counts for.
+    shares : ndarray of shape (n_classes,)
+        Share of each class in all rows of known class.
+    """
+
+    def __init__(
+        self, pulls: np.ndarray, codes: np.ndarray, weights: np.ndarray, shares: np.ndarray
+    ) -> None:
+        prior = np.log(shares)
+        scale, share = most_likely(
+            torch.from_numpy(pulls),
+            torch.from_numpy(prior),
+            torch.from_numpy(codes),
+            torch.from_numpy(weights / weights.mean()),
+        )
+        self.scale, self.offset = scale, share * prior
+
+    def log_probabilities(self, pulls: np.ndarray) -> np.ndarray:
+        """Logarithms of the class probabilities of nodes, (n, n_classes), from their pulls."""
+        return log_softmax(self.scale * pulls + self.offset, axis=1)

@@ -1,0 +1,173 @@
+"""Network of training rows that drives any other rows; what it alone decides is computed once."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from skkuranet._utils.tools import as_tensor, to_tensor
+from skkuranet.coupling import CouplingOperator, Normalization, driven_by
+from skkuranet.estimators._arrays import Table, as_table
+
+Answer = Callable[[CouplingOperator, Table], Tensor]
+
+# Pairs of a new row and a reference oscillator that are coupled at once.
+_PAIRS_PER_BATCH = 1 << 22
+# Rows that the coupling network is asked about at once: what a core's cache holds of their hidden
+# activations, and what fills a card.
+_ROWS, _ROWS_OF_A_CARD = 1 << 11, 1 << 18
+# What may be made anew and still be the same.
+_PLAIN = (int, float, str, torch.device)
+
+
+class ReferenceNetwork:
+    """Couplings of any rows to the oscillators of a reference network, in double precision.
+
+    How rows are batched does not show in the answers. Nothing changes once it is made, so that
+    threads can share it.
+
+    Parameters
+    ----------
+    network : Module
+        Trained coupling network; a copy computes.
+    normalization : Normalization
+        That it was trained with.
+    features : ndarray or Tensor of shape (n, n_features)
+        Rows of the reference network.
+    memory_budget : int
+        Bytes that couplings may take.
+    device : torch.device
+        Where to compute.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        normalization: Normalization,
+        features: Table,
+        memory_budget: int,
+        device: torch.device,
+    ) -> None:
+        made_from = network, normalization, features, memory_budget, device
+        self._made_from = [_kept(fact) for fact in _facts(*made_from)]
+        self._network = copy.deepcopy(network).to(device=device, dtype=torch.float64).eval()
+        self._device, features = device, as_table(features)
+        # A pair takes a few double-precision numbers where couplings are stored.
+        pairs = min(_PAIRS_PER_BATCH, memory_budget // 64)
+        self._rows_per_batch = max(1, pairs // len(features))
+        with torch.no_grad():
+            reference = to_tensor(features, self._network, device)
+            self._couplings = driven_by(
+                self._network, reference, normalization, memory_budget=memory_budget
+            )
+
+    def is_made_from(self, *made_from: object) -> bool:
+        """Whether it would be the same if it were made now.
+
+        Parameters
+        ----------
+        *made_from : network, normalization, features, memory_budget, device
+            As it is made from them. Weights and features that have been changed in place are
+            noticed, and so are hooks, submodules and attributes that have been replaced.
+
+        Returns
+        -------
+        bool
+        """
+        facts = list(_facts(*made_from))
+        return len(facts) == len(self._made_from) and all(map(_alike, facts, self._made_from))
+
+    def answers(self, X: Table, answer: Answer) -> np.ndarray:
+        """Ask something of the couplings of rows, a bounded number of rows at once.
+
+        Parameters
+        ----------
+        X : ndarray or Tensor of shape (m, n_features)
+            Rows that the network drives.
+        answer : callable
+            ``answer(coupling, rows)`` returns a tensor with an entry for each row, from the
+            couplings of these rows to the reference network, (rows, n).
+
+        Returns
+        -------
+        ndarray of shape (m, ...)
+        """
+        found = []
+        with torch.no_grad():
+            for first in range(0, len(X), self._rows_per_batch):
+                rows = X[first : first + self._rows_per_batch]
+                coupling = self._couplings(to_tensor(rows, self._network, self._device))
+                found.append(answer(coupling, rows).cpu().numpy())
+        return np.concatenate(found)
+
+    def says(self, X: Table, answer: Callable[[nn.Module, Tensor], Tensor]) -> np.ndarray:
+        """Ask something of the coupling network about rows, a bounded number of rows at once.
+
+        Parameters
+        ----------
+        X : ndarray or Tensor of shape (m, n_features)
+            Any rows.
+        answer : callable
+            ``answer(network, rows)`` returns a tensor with an entry for each row.
+
+        Returns
+        -------
+        ndarray of shape (m, ...)
+        """
+        n_at_once = _ROWS if self._device.type == "cpu" else _ROWS_OF_A_CARD
+        parts = []
+        with torch.no_grad():
+            for first in range(0, len(X), n_at_once):
+                rows = to_tensor(X[first : first + n_at_once], self._network, self._device)
+                parts.append(answer(self._network, rows))
+        return torch.cat(parts).cpu().numpy()
+
+    def drive(self, X: Table, sources: np.ndarray | Tensor) -> np.ndarray:
+        r"""Return what the network exerts on rows, :math:`\sum_j K(x, x_j)\, s_{kj}`.
+
+        Parameters
+        ----------
+        X : ndarray or Tensor of shape (m, n_features)
+            Rows that the network drives.
+        sources : ndarray or Tensor of shape (k, n)
+            What the oscillators of the network send: cosine and sine of their phases, or which
+            of them are in each cluster.
+
+        Returns
+        -------
+        ndarray of shape (m, k)
+            In double precision.
+        """
+        weights = as_tensor(sources, torch.float64, self._device)
+        return self.answers(X, lambda coupling, _: coupling.matvec(weights).mT)
+
+
+def _facts(*things: object) -> Iterator[object]:
+    """All that things are, modules with their parts: tensors, hooks and other attributes."""
+    for thing in things:
+        for part in thing.modules() if isinstance(thing, nn.Module) else (thing,):
+            yield part
+            for value in getattr(part, "__dict__", {}).values():
+                # A module keeps its weights, parts and hooks in dictionaries.
+                yield from value.values() if isinstance(value, dict) else (value,)
+
+
+def _kept(fact: object) -> object:
+    if isinstance(fact, Tensor):
+        return fact.detach().clone()
+    return fact.copy() if isinstance(fact, np.ndarray) else fact
+
+
+def _alike(fact: object, kept: object) -> bool:
+    if fact is kept:
+        return True
+    if isinstance(fact, Tensor) and isinstance(kept, Tensor):
+        same_kind = (fact.dtype, fact.device) == (kept.dtype, kept.device)
+        return same_kind and fact.layout is torch.strided and torch.equal(fact, kept)
+    if isinstance(fact, np.ndarray) and isinstance(kept, np.ndarray):
+        return fact.dtype == kept.dtype and np.array_equal(fact, kept)
+    return isinstance(fact, _PLAIN) and fact == kept

@@ -1,0 +1,176 @@
+"""Mutual dynamics of networks made of rows, as users ask for it."""
+
+from __future__ import annotations
+
+from functools import partial
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.utils import check_scalar
+from torch import nn
+
+from skkuranet._utils.tools import random_source, resolve_storage
+from skkuranet.coupling import CouplingOperator
+from skkuranet.dynamics import Trajectory
+from skkuranet.estimators._arrays import Table, on_host
+from skkuranet.estimators._trained_network import Couple, TrainedNetwork
+
+LIMIT_TIME = 500.0
+
+
+def steps_in(time: float, step_size: float) -> int:
+    """Number of steps that a time takes, one at least.
+
+    Parameters
+    ----------
+    time : float
+        For instance ``LIMIT_TIME``, after which phases count as the limit.
+    step_size : float
+        In the same units.
+
+    Returns
+    -------
+    int
+    """
+    return max(1, round(time / step_size))
+
+
+def simulated(
+    trained: TrainedNetwork,
+    X: Table,
+    *,
+    step_size: float,
+    random_state: Any,
+    n_steps: int | None = None,
+    save_from: int = 0,
+    initial_phases: Any = None,
+    storage: str | None = None,
+    edges: np.ndarray | None = None,
+    couple: Couple | None = None,
+) -> Trajectory:
+    """Integrate the mutual dynamics of the network made of rows.
+
+    Parameters
+    ----------
+    trained : TrainedNetwork
+        Its couplings.
+    X : ndarray or Tensor of shape (n, n_features)
+        Rows.
+    step_size : float
+        In units of time.
+    random_state : int, RandomState instance or None
+        Source of initial phases and noise.
+    n_steps : int, optional
+        Number of steps; by default 500 units of time.
+    save_from : int, default=0
+        First step that is kept.
+    initial_phases : array-like of shape (n,) or (*state_shape, n), optional
+        Phases or states; by default random phases in single precision.
+    storage : str, optional
+        16-bit type in which couplings are stored.
+    edges : ndarray of shape (2, n_edges), optional
+        Targets and sources that alone may couple.
+    couple : callable, optional
+        Makes the couplings in another way; see :meth:`TrainedNetwork.integrate`.
+
+    Returns
+    -------
+    Trajectory
+        Arrays, or tensors where X is one.
+
+    Raises
+    ------
+    ValueError
+        If a setting does not fit, or what is kept does not fit the memory budget.
+    """
+    check_scalar(step_size, "step_size", Real, min_val=0.0, include_boundaries="neither")
+    rng = random_source(random_state)
+    if initial_phases is None:
+        initial_phases = rng.uniform(0.0, 2.0 * np.pi, len(X)).astype(np.float32)
+    start = np.asarray(on_host(initial_phases))
+    if storage is not None:
+        couple = partial(_stored, trained, resolve_storage(storage))
+        start = start.astype(np.float32)
+    if start.dtype != np.float32:
+        start = start.astype(np.float64)
+    wanted = [(len(X),)]
+    if trained.node_motion.state_shape:
+        wanted.append((*trained.node_motion.state_shape, len(X)))
+    if start.shape not in wanted:
+        raise ValueError(
+            f"initial_phases must have shape {' or '.join(map(str, wanted))}, one phase"
+            f"{' or state' if len(wanted) > 1 else ''} for each row of X, got {start.shape}."
+        )
+    if not np.all(np.isfinite(start)):
+        raise ValueError("initial_phases must be finite.")
+    n_steps = steps_in(LIMIT_TIME, step_size) if n_steps is None else n_steps
+    check_scalar(n_steps, "n_steps", Integral, min_val=1)
+    check_scalar(save_from, "save_from", Integral, min_val=0, max_val=n_steps)
+    n_kept = n_steps - save_from + 1
+    needed = n_kept * start.itemsize * len(X) * max(1, *wanted[-1][:-1], 1)
+    if needed > trained.memory_budget:
+        raise ValueError(
+            f"{n_kept} steps of {len(X)} phases take {needed} bytes, more than memory_budget="
+            f"{trained.memory_budget}. Raise save_from to keep fewer, or memory_budget."
+        )
+    generator = None
+    if trained.node_motion.is_noisy:
+        generator = torch.Generator().manual_seed(int(rng.randint(2**31 - 1)))
+    path = trained.integrate(
+        X,
+        start,
+        step_size=step_size,
+        n_steps=n_steps,
+        save_from=save_from,
+        edges=edges,
+        couple=couple,
+        generator=generator,
+    )
+    return path.to(X.device) if isinstance(X, torch.Tensor) else path.numpy()
+
+
+def limit_phases(
+    trained: TrainedNetwork,
+    X: Table,
+    rng: np.random.RandomState,
+    step_size: float,
+    n_steps: int | None = None,
+) -> np.ndarray:
+    """Phases of the mutual dynamics at the limit of random initial phases.
+
+    Parameters
+    ----------
+    trained : TrainedNetwork
+        Its couplings.
+    X : ndarray or Tensor of shape (n, n_features)
+        Rows.
+    rng : RandomState
+        Source of the initial phases.
+    step_size : float
+        In units of time.
+    n_steps : int, optional
+        Number of steps; by default 500 units of time.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        In radians.
+    """
+    n_steps = steps_in(LIMIT_TIME, step_size) if n_steps is None else n_steps
+    check_scalar(n_steps, "n_steps", Integral, min_val=1)
+    start = rng.uniform(0.0, 2.0 * np.pi, len(X)).astype(np.float32)
+    path = trained.integrate(X, start, step_size=step_size, n_steps=n_steps, save_from=n_steps)
+    phases: np.ndarray = path.numpy().phases[0]
+    return phases
+
+
+def _stored(
+    trained: TrainedNetwork,
+    storage: torch.dtype,
+    X: Table,
+    network: nn.Module,
+    device: torch.device,
+) -> CouplingOperator:
+    return trained.couple(X, torch.float32, storage=storage)

@@ -1,0 +1,299 @@
+"""Couplings with what they were trained with."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from skkuranet._utils.tools import to_tensor
+from skkuranet.coupling import CouplingOperator, Normalization, couple, couple_driven
+from skkuranet.coupling._build import compact
+from skkuranet.dynamics import Trajectory, integrate
+from skkuranet.estimators._arrays import Table, device_for
+from skkuranet.estimators._node_columns import NodeMotion
+from skkuranet.estimators._reference_network import ReferenceNetwork
+from skkuranet.training._run import start_of
+
+Couple = Callable[[Table, nn.Module, torch.device], CouplingOperator]
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """It couples any rows, has them move, and drives others with them.
+
+    Parameters
+    ----------
+    couplings : Module
+        Trained coupling network; copies compute, so that it stays as it is.
+    normalization : Normalization
+        That it was trained with.
+    node_motion : NodeMotion, default=NodeMotion()
+        How nodes move besides; by default as phases without frequencies.
+    memory_budget : int, default=2**30
+        Bytes that stored couplings may take.
+    device : str or torch.device, default="auto"
+        Where to compute; "auto" where the rows are, or on a CUDA device if there is one.
+    """
+
+    couplings: nn.Module
+    normalization: Normalization
+    node_motion: NodeMotion = field(default_factory=NodeMotion)
+    memory_budget: int = 2**30
+    device: str | torch.device = "auto"
+
+    def device_of(self, X: Table) -> torch.device:
+        """Return where to compute for the rows of a table.
+
+        Parameters
+        ----------
+        X : ndarray or Tensor of shape (n, n_features)
+            Rows.
+
+        Returns
+        -------
+        torch.device
+        """
+        return device_for(self.device, X)
+
+    def on(self, device: torch.device, dtype: torch.dtype) -> nn.Module:
+        """Return a copy of the couplings for computing.
+
+        Parameters
+        ----------
+        device : torch.device
+        dtype : torch.dtype
+
+        Returns
+        -------
+        Module
+        """
+        return copy.deepcopy(self.couplings).to(device=device, dtype=dtype).eval()
+
+    def couple(
+        self,
+        X: Table,
+        dtype: torch.dtype = torch.float32,
+        *,
+        edges: np.ndarray | None = None,
+        storage: torch.dtype | None = None,
+    ) -> CouplingOperator:
+        """Return the couplings of rows with one another, without gradients.
+
+        Parameters
+        ----------
+        X : ndarray or Tensor of shape (n, n_features)
+            Rows.
+        dtype : torch.dtype, default=torch.float32
+            In which to compute.
+        edges : ndarray of shape (2, n_edges), optional
+            Targets and sources that alone may couple.
+        storage : torch.dtype, optional
+            16-bit type in which couplings are stored.
+
+        Returns
+        -------
+        CouplingOperator of shape (n, n)
+        """
+        device = self.device_of(X)
+        with torch.no_grad():
+            network = self.on(device, dtype)
+            return couple(
+                network,
+                to_tensor(X, network, device),
+                self.normalization,
+                edges=None if edges is None else torch.as_tensor(edges, device=device),
+                storage=storage,
+                memory_budget=self.memory_budget,
+            )
+
+    def matrix(self, X: Table, Y: Table | None = None, *, edges: Any = None) -> Tensor:
+        """Return couplings as a matrix in double precision.
+
+        Parameters
+        ----------
+        X : ndarray or Tensor of shape (n, n_features)
+            Targets.
+        Y : ndarray or Tensor of shape (p, n_features), optional
+            Sources; by default the rows of X couple with one another.
+        edges : ndarray of shape (2, n_edges), optional
+            Of X, that alone may couple.
+
+        Returns
+        -------
+        Tensor of shape (n, p)
+
+        Raises
+        ------
+        ValueError
+            If it does not fit the memory budget.
+        """
+        sources = X if Y is None else Y
+        needed = 8 * len(X) * len(sources)
+        if needed > self.memory_budget:
+            raise ValueError(
+                f"A coupling matrix of {len(X)} x {len(sources)} takes {needed} bytes, more "
+                f"than memory_budget={self.memory_budget}. Raise memory_budget, or pass fewer "
+                "rows; simulate and predict need no matrix."
+            )
+        if Y is None:
+            with torch.no_grad():
+                return self.couple(X, torch.float64, edges=edges).dense()
+        device = self.device_of(X)
+        with torch.no_grad():
+            network = self.on(device, torch.float64)
+            return couple_driven(
+                network,
+                to_tensor(X, network, device),
+                to_tensor(Y, network, device),
+                self.normalization,
+                memory_budget=self.memory_budget,
+            ).dense()
+
+    def moving(self, X: Table, dtype: torch.dtype, device: torch.device) -> dict[str, Any]:
+        """Return what rows bring into their motion besides couplings.
+
+        Parameters
+        ----------
+        X : ndarray or Tensor of shape (n, n_features)
+            Rows.
+        dtype : torch.dtype
+        device : torch.device
+
+        Returns
+        -------
+        dict
+            Arguments of :func:`skkuranet.dynamics.integrate`.
+        """
+        return self.node_motion.of(X, dtype, device)
+
+    def integrate(
+        self,
+        X: Table,
+        start: np.ndarray,
+        *,
+        step_size: float,
+        n_steps: int,
+        save_from: int,
+        edges: np.ndarray | None = None,
+        couple: Couple | None = None,
+        quiet: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> Trajectory[Tensor]:
+        """Integrate the network made of rows, in the floating-point type of its start.
+
+        Parameters
+        ----------
+        X : ndarray or Tensor of shape (n, n_features)
+            Rows.
+        start : ndarray of shape (n,) or (*state_shape, n)
+            Initial phases or states.
+        step_size, n_steps, save_from
+            As for :func:`skkuranet.dynamics.integrate`.
+        edges : ndarray of shape (2, n_edges), optional
+            Targets and sources that alone may couple.
+        couple : callable, optional
+            ``couple(X, network, device)`` makes the couplings in another way.
+        quiet : bool, default=False
+            Whether to leave noise out.
+        generator : torch.Generator, optional
+            Of noise.
+
+        Returns
+        -------
+        Trajectory of Tensor
+        """
+        device = self.device_of(X)
+        state = torch.as_tensor(start, device=device)
+        with torch.no_grad():
+            motion = self.moving(X, state.dtype, device)
+            if quiet:
+                motion.pop("noise", None)
+            if "delay" in motion:
+                lag = motion["delay"] / step_size
+                check_delays(lag, len(X), step_size, self.memory_budget)
+            if couple is None:
+                coupling = self.couple(X, state.dtype, edges=edges)
+            else:
+                coupling = couple(X, self.on(device, state.dtype), device)
+            coupling = compact(coupling)
+            self._check_step(coupling, step_size)
+            return integrate(
+                coupling,
+                start_of(state, motion, n_batch_axes=0),
+                **motion,
+                generator=generator,
+                step_size=step_size,
+                n_steps=n_steps,
+                save_from=save_from,
+            )
+
+    def reference(self, features: Table, device: torch.device) -> ReferenceNetwork:
+        """Return the network made of rows, which drives any others.
+
+        Parameters
+        ----------
+        features : ndarray or Tensor of shape (n, n_features)
+            Rows of the network.
+        device : torch.device
+            Where to compute.
+
+        Returns
+        -------
+        ReferenceNetwork
+        """
+        return ReferenceNetwork(
+            self.couplings, self.normalization, features, self.memory_budget, device
+        )
+
+    def _check_step(self, coupling: CouplingOperator, step_size: float) -> None:
+        """Warn where Euler's method would overshoot even among oscillators at rest."""
+        # Couplings of classes are normalised to an in-degree that suits the step.
+        if self.node_motion == NodeMotion() or self.node_motion.solver != "euler":
+            return
+        ones = torch.ones((1, coupling.shape[-1]), dtype=coupling.dtype, device=coupling.device)
+        degree = float(coupling.matvec(ones).max())
+        if step_size * degree > 2.0:
+            warnings.warn(
+                f"step_size={step_size:g} is too large for couplings of in-degree {degree:.3g}: "
+                "Euler's method overshoots, and the motion is its own and not that of the "
+                f"oscillators. Set step_size to {1.0 / degree:.2g} or less.",
+                UserWarning,
+                stacklevel=2,
+            )
+
+
+def check_delays(lag: Any, n_nodes: int, step_size: float, memory_budget: int) -> None:
+    """Refuse delays whose past would not fit into memory.
+
+    Parameters
+    ----------
+    lag : array of float
+        Delays in steps.
+    n_nodes : int
+        Nodes that move at once.
+    step_size : float
+        Step in units of time.
+    memory_budget : int
+        Bytes.
+
+    Raises
+    ------
+    ValueError
+        If it does not fit the memory budget.
+    """
+    longest = float(lag.max())
+    # Two single-precision numbers for each node and step.
+    needed = int(8 * n_nodes * (longest + 1))
+    if needed > memory_budget:
+        raise ValueError(
+            f"The column delay of X reaches {longest * step_size:.6g} units of time; to "
+            f"remember that takes {needed} bytes, more than memory_budget="
+            f"{memory_budget}. Raise memory_budget or step_size, or mend the column."
+        )

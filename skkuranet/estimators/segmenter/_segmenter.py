@@ -1,0 +1,441 @@
+"""KuraNetSegmenter: pixels as oscillators that learn to synchronise into segments."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import _fit_context
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from skkuranet.estimators._clustering import ClusteringBase
+from skkuranet.estimators._fit_task import FitTask
+from skkuranet.estimators._network_presets import CLUSTERING, GROUPING
+from skkuranet.estimators._simulation import LIMIT_TIME
+from skkuranet.estimators.segmenter._grouping import GroupingMixin
+from skkuranet.estimators.segmenter._labelling import LabellingMixin
+from skkuranet.estimators.segmenter._pixels import PixelMixin
+from skkuranet.estimators.segmenter._whole_image import WholeImageMixin
+from skkuranet.images.reading import FEATURES, brightest
+from skkuranet.metrics import symmetric_best_dice
+from skkuranet.training._schedule import Curriculum
+
+# Steps before the trajectory that gradients see, and the share of networks that start near the
+# splay state to the end.
+_BURN_IN, _FINAL_SEEDING = 300, 0.3
+# Labelled pixels from which on closed form ends when those left out say so, and how many looks in
+# vain it takes.
+_DENSE, _LOOKS = 20_000, 4
+# Pixels of the networks that the best weights are chosen by.
+_HELD_OUT = 4000
+
+
+class KuraNetSegmenter(PixelMixin, WholeImageMixin, LabellingMixin, GroupingMixin, ClusteringBase):
+    r"""Segment images by oscillators that learn to synchronise into segments.
+
+    Every pixel is an oscillator. A neural network maps the features of two pixels, colour and
+    place, to their coupling; it is trained on small networks of labelled pixels so that,
+    whatever the initial phases, the flow
+
+    .. math:: \dot\theta_i = \sum_j K_\mu(x_i, x_j) \sin(\theta_j - \theta_i)
+
+    ends with the pixels of each segment in phase and the segments spread evenly around the circle
+    (Ricci et al. 2021, section III.B).
+
+    :meth:`transform` is exact and in closed form: a pixel is driven by a reference network of
+    training pixels, and comes to rest at the angle of the field that they exert. :meth:`predict`
+    looks at the parts of that field, one from each k-means cluster of the reference phases, and
+    takes the label of the strongest: where two clusters pull alike, the angle may be that of a
+    third which lies between them on the circle. :meth:`simulate` and
+    :meth:`cluster` run the mutual dynamics of all pixels of an image as one network instead.
+
+    Parameters
+    ----------
+    features : {"rgb_xy", "multiscale"} or callable, default="rgb_xy"
+        What the coupling network sees of a pixel. ``"rgb_xy"``: its channels and its column
+        and row, the five features of the paper for a colour image. ``"multiscale"``: those of
+        :func:`skimage.feature.multiscale_basic_features` and column and row. Or a callable
+        from an image of floats (h, w, n_channels) to features (h, w, n_features).
+    n_segments : int, default=None
+        None: a label means the same in all masks, and :meth:`predict` tells which pixels have it.
+        A number: labels only say which pixels of an image belong together. What is learned then
+        is whether two pixels do, and :meth:`predict` groups those of any image into so many
+        segments by the limit of their mutual dynamics.
+    bandwidth : "auto" or float, default="auto"
+        How fine details of place can be: standard deviation of the angular frequencies of
+        the waves through which the coupling network sees column and row, in radians per
+        longer side of the image. ``"auto"`` is the finer the shorter the way from any pixel to
+        the next labelled one. 0 makes none; a callable's features get none, nor does
+        ``"auto"`` make any where ``n_segments`` is given.
+    feature_noise : "auto" or float, default="auto"
+        Standard deviation of the noise that training adds to features, in standard deviations
+        of each: how far pixels near a labelled one are taken to be like it. ``"auto"`` is 0.1
+        for a hundred scattered labels and falls with the square root of their number, strokes
+        counting for the few scattered pixels that would be as near to all others; 0 where
+        ``n_segments`` is given.
+    smoothing : "auto" or float, default="auto"
+        Standard deviation, in pixels, of the Gaussian by which the pull on a pixel is averaged
+        with that on its neighbours in :meth:`predict` and :meth:`transform`; 0 does not average.
+        ``"auto"`` is a tenth of the mean distance to the next labelled pixel, 1 at least.
+    guidance : "auto" or int, default="auto"
+        Radius, in pixels, of windows over which pulls are smoothed further without crossing the
+        edges of the image (guided filter, He et al. 2013); 0 leaves it out. ``"auto"`` is 0.6
+        times the mean distance to the next labelled pixel.
+    coupling : {"factorized", "pairwise"} or torch.nn.Module, default="factorized"
+        The coupling network; see :class:`KuraNetClusterer`. Whole images need
+        ``"factorized"``, which is linear in the number of pixels.
+    hidden_layer_sizes : array-like of int, default=None
+        Widths of the hidden layers. None is (64, 64) for each of the four perceptrons of factorised
+        couplings, and (128, 128) for pairwise ones and with ``n_segments``.
+    rank : int, default=None
+        See :class:`KuraNetClusterer`; with ``n_segments`` the length of the vectors whose likeness
+        couples pixels, 16 by default.
+    normalization : {"auto", "balanced", "in_degree", "none"} or Normalization, default="auto"
+        How couplings are made independent of the number of oscillators; see
+        :class:`KuraNetClusterer`.
+    network_size : int, default=250
+        Pixels in each network drawn for training.
+    batch_size : int, default=4
+        Networks drawn for each iteration.
+    max_iter : int, default=800
+        Iterations of training at most; its whole schedule scales with it. Where couplings are
+        factorised, an eighth of them at the end goes through trajectories.
+    learning_rate_init : float, default=1e-2
+        Peak learning rate of Adam in closed form; through trajectories it is three tenths of it.
+    weight_decay : float, default=0.3
+        Decoupled weight decay of the coupling network. Factorised couplings have it for labels that
+        say as much as 1,000 pixels here and there; for more it falls in proportion, down to a
+        fiftieth, and for fewer it grows, up to fivefold.
+    step_size : float, default=1.0
+        Euler step, in units of time.
+    n_steps : int, default=60
+        Steps of the longest trajectories of training.
+    tol : float, default=1e-4
+        Trajectories stop early when the loss at the limit is below it. Couplings that do not learn
+        in closed form must be so in eight checks, ``max(25, max_iter // 16)`` iterations apart (25
+        with ``n_segments``). 0 never stops early.
+    n_init : int, default=1
+        Number of networks trained; the best is kept.
+    n_jobs : int, default=None
+        Number of jobs for ``n_init``. It does not change results.
+    warm_start : bool, default=False
+        Start from the couplings of the last fit, whatever ``coupling``, ``hidden_layer_sizes``,
+        ``rank`` and ``bandwidth`` say by now.
+    unlabeled : int, default=-1
+        Label in masks of pixels whose segment is not known. They take no part in training.
+        In a table, every row has a label unless ``unlabeled`` says which value means none; in a
+        mask, -1 means none unless ``unlabeled`` says another value.
+    n_reference : int, default=1000
+        Number of training pixels in the reference network, at most; each class has at
+        least one.
+    memory_budget : int, default=2**30
+        Bytes that stored couplings may take.
+    device : str or torch.device, default="auto"
+        "auto" uses a CUDA device where there is one. Fitted attributes stay on the CPU.
+    random_state : int, RandomState instance or None, default=None
+        Source of initial weights, networks and phases.
+    verbose : bool, int or None, default=None
+        Print the loss every 50 iterations, and how far predictions are. None says how far a fit
+        is, every ten seconds from the tenth on; 0 is silent.
+    checkpoint : str or path-like, default=None
+        File, by the number of its restart, in which fit keeps the state of training. A fit that
+        was killed and is called again with the same data, parameters and ``random_state``, a
+        number, goes on from there and ends as if nothing had happened; then the file is deleted.
+    checkpoint_every : int, default=100
+        Iterations between states.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels of the masks.
+    cluster_centers_ : ndarray of shape (n_classes, 2)
+        k-means centres of the reference phasors, in the order of ``classes_``.
+    coupling_ : torch.nn.Module
+        The trained coupling network, on the CPU.
+    normalization_ : Normalization
+        The normalisation that it was trained with.
+    reference_features_ : ndarray of shape (n_reference, n_features)
+        Features of the pixels of the reference network.
+    reference_phases_ : ndarray of shape (n_reference,)
+        Their phases at the limit, in radians.
+    loss_curve_ : list of float
+        Training loss of every iteration.
+    limit_loss_ : float
+        Cluster synchrony loss, from 0 to 1, of training networks at the limit.
+    n_iter_ : int
+        Number of iterations done.
+    n_channels_in_ : int
+        Number of channels of the images seen in fit.
+    smoothing_ : float
+        What ``smoothing`` comes to, in pixels; not there where ``n_segments`` is given.
+    guidance_ : int
+        What ``guidance`` comes to, in pixels; not there where ``n_segments`` is given.
+
+    See Also
+    --------
+    KuraNetClusterer : The same for rows of a table.
+    skimage.future.TrainableSegmenter : A pixel classifier as a segmenter.
+
+    References
+    ----------
+    M. Ricci et al., "KuraNet: Systems of Coupled Oscillators that Learn to Synchronize",
+    arXiv:2105.02838, 2021.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skkuranet import KuraNetSegmenter
+    >>> image = np.zeros((20, 30))
+    >>> image[:, 15:] = 1.0
+    >>> scribbles = np.full((20, 30), -1)
+    >>> scribbles[5, :10], scribbles[5, 20:] = 0, 1
+    >>> segmenter = KuraNetSegmenter(max_iter=100, random_state=0).fit(image, scribbles)
+    >>> segmenter.predict(image)[0, [0, 29]]
+    array([0, 1])
+    """
+
+    _parameter_constraints: dict = {
+        **ClusteringBase._parameter_constraints,
+        "features": [StrOptions(set(FEATURES)), callable],
+        "n_segments": [Interval(Integral, 2, None, closed="left"), None],
+        "bandwidth": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
+        "smoothing": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
+        "guidance": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
+        "feature_noise": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
+        "unlabeled": [Integral],
+    }
+
+    def __init__(
+        self,
+        features="rgb_xy",
+        *,
+        n_segments=None,
+        bandwidth="auto",
+        feature_noise="auto",
+        smoothing="auto",
+        guidance="auto",
+        coupling="factorized",
+        hidden_layer_sizes=None,
+        rank=None,
+        normalization="auto",
+        network_size=250,
+        batch_size=4,
+        max_iter=800,
+        learning_rate_init=1e-2,
+        weight_decay=0.3,
+        step_size=1.0,
+        n_steps=60,
+        tol=1e-4,
+        n_init=1,
+        n_jobs=None,
+        warm_start=False,
+        unlabeled=-1,
+        n_reference=1000,
+        memory_budget=2**30,
+        device="auto",
+        random_state=None,
+        verbose=None,
+        checkpoint=None,
+        checkpoint_every=100,
+    ):
+        self.features = features
+        self.n_segments = n_segments
+        self.bandwidth = bandwidth
+        self.feature_noise = feature_noise
+        self.smoothing = smoothing
+        self.guidance = guidance
+        self.coupling = coupling
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.rank = rank
+        self.normalization = normalization
+        self.network_size = network_size
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.learning_rate_init = learning_rate_init
+        self.weight_decay = weight_decay
+        self.step_size = step_size
+        self.n_steps = n_steps
+        self.tol = tol
+        self.n_init = n_init
+        self.n_jobs = n_jobs
+        self.warm_start = warm_start
+        self.unlabeled = unlabeled
+        self.n_reference = n_reference
+        self.memory_budget = memory_budget
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+        self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, image, mask):
+        """Learn couplings under which the pixels of each segment synchronise.
+
+        Parameters
+        ----------
+        image : array of shape (h, w) or (h, w, n_channels), PIL image, path, or a list of them
+            Image to learn from, or several of as many channels. Whole numbers count as fractions
+            of the largest of their type, and floats as they are. Where all labels are in every
+            image, every network of training is drawn from one of them.
+        mask : array of shape (h, w), PIL image, path, or a list of them
+            Label of each pixel, or ``unlabeled``. A label means the same in all masks, unless
+            ``n_segments`` is given; an image may then be listed with several masks.
+
+        Returns
+        -------
+        KuraNetSegmenter
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If an image, a mask or a parameter cannot be used; the message says why.
+        OSError
+            If a file cannot be read.
+        FloatingPointError
+            If the loss is not finite.
+        """
+        images, masks = self._pairs(image, mask)
+        n_channels = {image.shape[2] for image in images}
+        if len(n_channels) > 1:
+            raise ValueError(
+                f"All images of a fit must have as many channels, got {sorted(n_channels)}. "
+                "Convert them first, for instance with skimage.color.gray2rgb."
+            )
+        attributes = {
+            "n_channels_in_": n_channels.pop(),
+            "_brightest": max(brightest(image) for image in images),
+        }
+        learn = self._learn_labels if self.n_segments is None else self._learn_groups
+        learn(images, masks, attributes)
+        return self
+
+    def fit_predict(self, image, mask):
+        """Fit, and return the labels of all pixels of the images.
+
+        Parameters
+        ----------
+        image : array of shape (h, w) or (h, w, n_channels), PIL image, path, or a list of them
+            Image to learn from, or several.
+        mask : array of shape (h, w), PIL image, path, or a list of them
+            Label of each pixel, or ``unlabeled``.
+
+        Returns
+        -------
+        ndarray of shape (h, w), or list of them
+            Labels of ``classes_``.
+        """
+        return self.fit(image, mask).predict(image)
+
+    def fit_transform(self, image, mask):
+        """Fit, and return the phases at which all pixels of the images lock.
+
+        Parameters
+        ----------
+        image : array of shape (h, w) or (h, w, n_channels), PIL image, path, or a list of them
+            Image to learn from, or several.
+        mask : array of shape (h, w), PIL image, path, or a list of them
+            Label of each pixel, or ``unlabeled``.
+
+        Returns
+        -------
+        ndarray of shape (h, w), or list of them
+            Phases in (−π, π].
+        """
+        return self.fit(image, mask).transform(image)
+
+    def predict(self, image):
+        """Return the label of the segment whose oscillators pull each pixel hardest.
+
+        Parameters
+        ----------
+        image : array of shape (h, w) or (h, w, n_channels), PIL image, path, or a list of them
+            Images of as many channels as those of fit.
+
+        Returns
+        -------
+        ndarray of shape (h, w), or list of them
+            Labels of ``classes_``.
+        """
+        return self._each(image, self._groups if self._grouping else self._segments)
+
+    def transform(self, image):
+        """Return the phase at which each pixel locks.
+
+        Parameters
+        ----------
+        image : array of shape (h, w) or (h, w, n_channels), PIL image, path, or a list of them
+            Images of as many channels as those of fit.
+
+        Returns
+        -------
+        ndarray of shape (h, w), or list of them
+            Phases in (−π, π].
+        """
+        return self._each(image, self._limit_phases if self._grouping else self._phases)
+
+    def score(self, image, mask):
+        """Return the mean symmetric best Dice score of the predicted segments.
+
+        Parameters
+        ----------
+        image : array of shape (h, w) or (h, w, n_channels), PIL image, path, or a list of them
+            Images of as many channels as those of fit.
+        mask : array of shape (h, w), PIL image, path, or a list of them
+            True labels; pixels that are ``unlabeled`` do not count.
+
+        Returns
+        -------
+        float
+            Mean over the images, from 0 to 1; every label counts as a segment.
+        """
+        check_is_fitted(self)
+        images, masks = self._pairs(image, mask)
+        scores = []
+        for one, labels in zip(images, masks, strict=True):
+            known = labels != self.unlabeled
+            scores.append(symmetric_best_dice(labels[known], self.predict(one)[known]))
+        return float(np.mean(scores))
+
+    @property
+    def _presets(self):
+        return CLUSTERING if self.n_segments is None else GROUPING
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        # Images are read by pillow and scikit-image.
+        tags.array_api_support = False
+        tags.input_tags.two_d_array, tags.input_tags.three_d_array = False, True
+        return tags
+
+    def _curriculum(self, task: FitTask) -> Curriculum:
+        plan = super()._curriculum(task)
+        if self.n_segments is not None:
+            # How well networks of different images are grouped differs more than weights do.
+            return dataclasses.replace(plan, limit_resolution=math.inf)
+        plan = dataclasses.replace(plan, n_held_out=max(1, _HELD_OUT // self.network_size))
+        if self._in_closed_form:
+            after = max(1, self.max_iter // 8)
+            dense = task.n_labelled >= _DENSE
+            return self._after_closed_form(
+                plan,
+                after,
+                max(1, self.max_iter - after),
+                task,
+                # Of few pixels, those left out are too few to tell when to stop.
+                patience=_LOOKS if self.tol > 0 and dense else None,
+                stall=1 if self.tol > 0 else None,
+            )
+        return dataclasses.replace(
+            plan,
+            # Four segments are held apart so weakly that only late states show whether they are.
+            burn_in=_BURN_IN,
+            final_seeding=_FINAL_SEEDING,
+            limit_time=LIMIT_TIME,
+            check_every=max(25, self.max_iter // 16),
+        )

@@ -1,0 +1,148 @@
+"""All pixels of an image as one network, with its own mutual dynamics."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skkuranet._utils.tools import random_source
+from skkuranet.estimators._simulation import LIMIT_TIME, simulated, steps_in
+from skkuranet.images.reading import read_mask
+
+
+class WholeImageMixin:
+    """What a fitted segmenter can do with the exact network of all pixels of an image."""
+
+    def simulate(
+        self,
+        image,
+        *,
+        n_steps=None,
+        save_from=None,
+        step_size=None,
+        initial_phases=None,
+        storage=None,
+        random_state=None,
+    ):
+        """Integrate the mutual dynamics of all pixels of an image as one network.
+
+        Parameters
+        ----------
+        image : array of shape (h, w) or (h, w, n_channels), PIL image, or path
+            One image.
+        n_steps : int, default=None
+            Number of steps; None for 500 units of time.
+        save_from : int, default=None
+            First step that is kept; None keeps the limit alone, as every step takes four bytes for
+            each pixel.
+        step_size : float, default=None
+            Euler step in units of time; None takes the estimator's.
+        initial_phases : array-like of shape (h, w), default=None
+            In radians, and integrated in their own precision; None draws them at random, in
+            single precision.
+        storage : {None, "bfloat16"}, default=None
+            16-bit type in which pairwise couplings are evaluated and stored: half the memory and,
+            on processors and cards that compute in it, less time. What the network says is then
+            rounded by some tenths of a percent, and strong couplings that are exponentials of it
+            by some percent. Phases are in single precision.
+        random_state : int, RandomState instance or None, default=None
+            Source of the initial phases; None takes the estimator's.
+
+        Returns
+        -------
+        Trajectory
+            ``times`` (T,) and ``phases`` (T, h * w), pixels in the order of ``image.ravel()``.
+        """
+        X, shape = self._table(image)
+        if initial_phases is not None:
+            if np.shape(initial_phases) != shape:
+                raise ValueError(
+                    f"initial_phases must have shape {shape}, one phase for each pixel, got "
+                    f"{np.shape(initial_phases)}."
+                )
+            initial_phases = np.ravel(initial_phases)
+        step_size = self.step_size if step_size is None else step_size
+        n_steps = steps_in(LIMIT_TIME, step_size) if n_steps is None else n_steps
+        return simulated(
+            self.trained_network_,
+            X,
+            n_steps=n_steps,
+            save_from=n_steps if save_from is None else save_from,
+            step_size=step_size,
+            initial_phases=initial_phases,
+            storage=storage,
+            random_state=self.random_state if random_state is None else random_state,
+        )
+
+    def coupling_matrix(self, image, pixels=None):
+        """Return couplings between pixels of an image as a matrix.
+
+        Parameters
+        ----------
+        image : array of shape (h, w) or (h, w, n_channels), PIL image, or path
+            One image.
+        pixels : array-like of int of shape (n,), default=None
+            Places of the pixels of a network in ``image.ravel()``; None takes all.
+
+        Returns
+        -------
+        ndarray of shape (n, n)
+            K[i, j] is the strength with which pixel j acts on pixel i.
+        """
+        X, _ = self._table(image)
+        chosen = X if pixels is None else X[np.asarray(pixels)]
+        return self.trained_network_.matrix(chosen).cpu().numpy()
+
+    def cluster(self, image, n_segments=None, *, n_steps=None, random_state=None):
+        """Segment an image by the limit of the mutual dynamics of its pixels.
+
+        This needs no labels, so it can be asked for segments never seen in training; how well
+        those are told apart depends on what the couplings learned.
+
+        Parameters
+        ----------
+        image : array of shape (h, w) or (h, w, n_channels), PIL image, or path
+            One image.
+        n_segments : int, default=None
+            Number of segments; None for the number of classes in fit.
+        n_steps : int, default=None
+            Number of steps; None for 500 units of time.
+        random_state : int, RandomState instance or None, default=None
+            Source of initial phases and of k-means; None takes the estimator's. Up to three draws
+            of phases are tried, as clusters may stay merged for long on the way from one.
+
+        Returns
+        -------
+        ndarray of shape (h, w), int
+            Segment of each pixel, from 0.
+        """
+        X, shape = self._table(image)
+        n_segments = len(self.classes_) if n_segments is None else n_segments
+        self._check_number("n_segments", n_segments, len(X), "pixels")
+        seed = self.random_state if random_state is None else random_state
+        return self._clusters(X, n_segments, random_source(seed), n_steps).reshape(shape)
+
+    def synchrony_loss(self, image, mask, *, n_steps=None, random_state=None):
+        """Return the cluster synchrony loss of all labelled pixels as one network, at the limit.
+
+        Parameters
+        ----------
+        image : array of shape (h, w) or (h, w, n_channels), PIL image, or path
+            One image.
+        mask : array of shape (h, w), PIL image, or path
+            True labels. Pixels that are ``unlabeled`` are left out of the network.
+        n_steps : int, default=None
+            Number of steps; None for 500 units of time.
+        random_state : int, RandomState instance or None, default=None
+            Source of the initial phases; None takes the estimator's.
+
+        Returns
+        -------
+        float
+            0 for segments in phase and splay among each other, 1 for the opposite.
+        """
+        X, shape = self._table(image)
+        labels = read_mask(mask, shape, self.unlabeled).ravel()
+        known = labels != self.unlabeled
+        classes, codes = np.unique(labels[known], return_inverse=True)
+        seed = self.random_state if random_state is None else random_state
+        return self._limit_loss(X[known], codes, len(classes), random_source(seed), n_steps)

@@ -1,0 +1,1 @@
+"""Images, masks and what is done to pixels (NumPy and scikit-image)."""

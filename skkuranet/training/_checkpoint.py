@@ -1,0 +1,147 @@
+"""State of a training run on disk, so that a killed fit goes on where it was."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import NoneType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Checkpoint:
+    """A file that holds the state of one training run.
+
+    It is replaced as a whole, so that a run that is killed while it writes leaves the file that
+    was there before.
+
+    Parameters
+    ----------
+    path : str or path-like
+        File; its folder must exist.
+    every : int
+        Iterations between states.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], every: int) -> None:
+        self.path, self.every = Path(path), every
+        if not self.path.parent.is_dir():
+            raise FileNotFoundError(
+                f"checkpoint={str(path)!r} lies in a folder that does not exist. Create it first."
+            )
+
+    def due(self, n_iterations: int) -> bool:
+        """Say whether a state should be saved after so many iterations."""
+        return n_iterations % self.every == 0
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Write a state."""
+        # A name of its own, as other processes may write beside this one.
+        handle, written = tempfile.mkstemp(".part", f"{self.path.name}.", self.path.parent)
+        try:
+            with open(handle, "wb") as file:
+                torch.save(state, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(written, self.path)
+        except BaseException:
+            os.unlink(written)
+            raise
+
+    def last(self) -> dict[str, Any] | None:
+        """Return the last state, of whatever run, or None if there is none."""
+        if not self.path.exists():
+            return None
+        state: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
+        return state
+
+    def load(self, fingerprint: str) -> dict[str, Any] | None:
+        """Return the last state of the run with this fingerprint, or None if there is none.
+
+        Raises
+        ------
+        ValueError
+            If the file cannot be read, or is of another run.
+        """
+        try:
+            state = self.last()
+            if state is None:
+                return None
+            found = state["fingerprint"]
+        except Exception as error:
+            raise ValueError(
+                f"checkpoint: {str(self.path)!r} holds no state of training. Choose another path, "
+                "or delete the file to start anew."
+            ) from error
+        if found != fingerprint:
+            raise ValueError(
+                f"checkpoint: {str(self.path)!r} is of another fit: data, parameters or "
+                "random_state, which must be a number, differ. Choose another path, or delete the "
+                "file to start anew; fits of a grid search or cross-validation cannot share one."
+            )
+        return state
+
+    def discard(self) -> None:
+        """Delete the file."""
+        self.path.unlink(missing_ok=True)
+
+
+def fingerprint_of(settings: object, tensors: Iterable[Tensor]) -> str:
+    """Return a digest that is the same for equal settings and tensors.
+
+    Parameters
+    ----------
+    settings : object
+        Its ``repr`` counts.
+    tensors : iterable of Tensor
+        Their values and shapes count.
+
+    Returns
+    -------
+    str
+    """
+    digest = hashlib.sha256(repr(settings).encode())
+    for tensor in tensors:
+        digest.update(repr(tuple(tensor.shape)).encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def identity(thing: object) -> tuple[object, list[Tensor]]:
+    """Divide what tells a thing from others into what has a ``repr`` and tensors.
+
+    Parameters
+    ----------
+    thing : object
+        A number, string, tensor or dataclass, or a mapping or sequence of these.
+
+    Returns
+    -------
+    tuple of object and list of Tensor
+    """
+    if isinstance(thing, Tensor):
+        return "tensor", [thing]
+    if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
+        parts: dict[Any, Any] = {f.name: getattr(thing, f.name) for f in dataclasses.fields(thing)}
+        name = type(thing).__name__
+    elif isinstance(thing, Mapping):
+        parts, name = dict(thing), "mapping"
+    elif isinstance(thing, (list, tuple)):
+        parts, name = dict(enumerate(thing)), "sequence"
+    else:
+        known = isinstance(thing, (bool, int, float, str, NoneType))
+        return thing if known else type(thing).__name__, []
+    found = {key: identity(value) for key, value in parts.items()}
+    tensors = [t for _, each in found.values() for t in each]
+    return (name, [(key, value) for key, (value, _) in found.items()]), tensors
