@@ -15,8 +15,8 @@ from skkuranet.dynamics import integrate
 
 
 # %%
-# An operator says its shape, what it is made of, and its products. The vectors are rows. ``vjp``
-# pulls gradients back to what it is made of, so that it can also be trained.
+# An operator says its shape, what it is made of, and its product with vectors, which are rows. The
+# product with the transpose and the derivatives are autograd's, so that it can also be trained.
 class Ring(CouplingOperator):
     def __init__(self, n, strength):
         self.n, self.strength = n, strength
@@ -31,11 +31,6 @@ class Ring(CouplingOperator):
 
     def matvec(self, x):
         return self.strength * (x.roll(1, -1) + x.roll(-1, -1))
-
-    rmatvec = matvec  # a ring is symmetric
-
-    def vjp(self, left, right):
-        return ((left * (right.roll(1, -1) + right.roll(-1, -1))).sum(),)
 
 
 # %%

@@ -43,7 +43,8 @@ def settled(path, lag, *, turns, answers):
         watched = Trajectory(path.times[reach:], path.phases[reach:])
         turned = float(np.diff(watched.mean_phase()[[0, -1]])[0])
         frequency = turned / float(watched.times[-1] - watched.times[0])
-        at_rest = watched.locked()
+        # Where no closed form needs fixed angles, who keeps step may sway.
+        at_rest = watched.locked() if answers else watched.locked(np.pi)
         made |= {
             "reference_phases_": watched.phases[-1],
             "effective_frequencies_": watched.effective_frequency(),
