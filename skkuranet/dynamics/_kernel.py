@@ -115,7 +115,7 @@ class PlainKernel(Kernel):
     def part(self, signals: Tensor, drives: Tensor, by_rates: Tensor) -> KernelPart:
         """By derivatives of all stages at once where these are few; else by pullbacks."""
         kind = type(self.dynamics)
-        by_hand = kind.pull_rate is not Dynamics.pull_rate
+        by_hand = (kind.pull_signal, kind.pull_rate) != (Dynamics.pull_signal, Dynamics.pull_rate)
         few = math.prod(self.dynamics.state_shape) * signals.shape[-2] <= _FEW
         part = LinearPart if few and not by_hand else PulledPart
         return part(self.dynamics, signals, drives, by_rates)
