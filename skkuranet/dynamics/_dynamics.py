@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
@@ -34,6 +35,8 @@ class Dynamics(ABC):
     ----------
     state_shape : tuple of int
         Axes of the state of one unit; () for a phase.
+    parameter_shapes : mapping of str to tuple of int
+        Axes of those parameters of which a unit has more than one number, (..., \*shape, n).
     noisy : tuple of float or None
         Where states have one axis, which of its components noise acts on, by 1 and 0; None for all.
     wraps : bool
@@ -67,6 +70,7 @@ class Dynamics(ABC):
     """
 
     state_shape: ClassVar[tuple[int, ...]] = ()
+    parameter_shapes: ClassVar[Mapping[str, tuple[int, ...]]] = MappingProxyType({})
     noisy: ClassVar[tuple[float, ...] | None] = None
     wraps: ClassVar[bool] = False
     solver: ClassVar[str] = "euler"

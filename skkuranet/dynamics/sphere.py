@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -39,6 +39,11 @@ class Sphere(Dynamics):
     def state_shape(self) -> tuple[int, ...]:  # type: ignore[override]
         """One axis of d numbers."""
         return (self.n_dims,)
+
+    @property
+    def parameter_shapes(self) -> Mapping[str, tuple[int, ...]]:  # type: ignore[override]
+        """A matrix turns each vector."""
+        return {"rotation": (self.n_dims, self.n_dims)}
 
     def signal(self, state: Tensor) -> Tensor:
         """Return the vectors."""
