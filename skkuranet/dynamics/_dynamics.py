@@ -357,6 +357,66 @@ def picked(value: Tensor, index: Tensor) -> Tensor:
     return value[..., index].movedim(inner, [n_batch + axis for axis in inner])
 
 
+def signal_of(dynamics: Dynamics, state: Tensor) -> Tensor:
+    """Return the signals of a dynamics, and make sure of their shape.
+
+    Parameters
+    ----------
+    dynamics : Dynamics
+        Any.
+    state : Tensor of shape (..., *state_shape, n)
+        States.
+
+    Returns
+    -------
+    Tensor of shape (..., m, n)
+
+    Raises
+    ------
+    ValueError
+        If they have another.
+    """
+    signal, n_axes = dynamics.signal(state), len(dynamics.state_shape)
+    if signal.ndim != state.ndim - n_axes + 1 or signal.shape[-1] != state.shape[-1]:
+        batch = state.shape[: state.ndim - n_axes - 1]
+        wanted = ", ".join(map(str, (*batch, "m", state.shape[-1])))
+        raise ValueError(
+            f"{type(dynamics).__name__}.signal must return shape ({wanted}) for states of shape "
+            f"{tuple(state.shape)}, got {tuple(signal.shape)}."
+        )
+    return signal
+
+
+def rate_of(dynamics: Dynamics, state: Tensor, drive: Tensor) -> Tensor:
+    """Return the rates of a dynamics, and make sure of their shape.
+
+    Parameters
+    ----------
+    dynamics : Dynamics
+        Any.
+    state : Tensor of shape (..., *state_shape, n)
+        States.
+    drive : Tensor of shape (..., m, n)
+        What units receive.
+
+    Returns
+    -------
+    Tensor of shape (..., *state_shape, n)
+
+    Raises
+    ------
+    ValueError
+        If they have another.
+    """
+    rate = dynamics.rate(state, drive)
+    if rate.shape != state.shape:
+        raise ValueError(
+            f"{type(dynamics).__name__}.rate must return the shape of states, "
+            f"{tuple(state.shape)}, got {tuple(rate.shape)}."
+        )
+    return rate
+
+
 def pulled(function: Callable[..., Tensor], inputs: Sequence[Tensor], grad: Tensor) -> list[Any]:
     """Pull a gradient with respect to what a function returns back to its inputs.
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from skkuranet.dynamics._array_ops import TorchOps, ops_for
-from skkuranet.dynamics._dynamics import Dynamics
+from skkuranet.dynamics._dynamics import Dynamics, rate_of
 
 # Numbers of a state times those of a signal up to which derivatives of all stages are made at once.
 _FEW = 9
@@ -110,7 +110,7 @@ class PlainKernel(Kernel):
 
     def rate(self, state: Tensor, signal: Tensor, drive: Tensor, out: Tensor, spare: Any) -> None:
         """Write how fast states change."""
-        out.copy_(self.dynamics.rate(state, drive))
+        out.copy_(rate_of(self.dynamics, state, drive))
 
     def part(self, signals: Tensor, drives: Tensor, by_rates: Tensor) -> KernelPart:
         """By derivatives of all stages at once where these are few; else by pullbacks."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from skkuranet.coupling import CouplingOperator, product
-from skkuranet.dynamics._dynamics import Dynamics
+from skkuranet.dynamics._dynamics import Dynamics, rate_of, signal_of
 
 HISTORIES = ("rotation", "constant")
 
@@ -107,4 +107,5 @@ class Problem:
         -------
         Tensor of shape (..., *state_shape, n)
         """
-        return self.dynamics.rate(state, product(self.coupling, self.dynamics.signal(state)))
+        drive = product(self.coupling, signal_of(self.dynamics, state))
+        return rate_of(self.dynamics, state, drive)
