@@ -7,6 +7,7 @@ import warnings
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from skkuranet._messages import plain
 from skkuranet.coupling import CouplingOperator
@@ -98,7 +99,7 @@ def integrate(
     ValueError
         If a shape, a type or a setting does not fit, or the solver cannot do what it is asked.
     NotImplementedError
-        If forward-mode derivatives are wanted of a solver of fixed steps.
+        If forward-mode derivatives are wanted.
 
     Warns
     -----
@@ -200,7 +201,13 @@ def delay_in_steps(delay: Tensor, step_size: float) -> Tensor:
     ------
     ValueError
         If a delay is negative or not finite.
+    NotImplementedError
+        If a delay has a forward-mode tangent.
     """
+    if forward_ad.unpack_dual(delay).tangent is not None:
+        raise NotImplementedError(
+            "delay is rounded to steps, so that there are no derivatives with respect to it."
+        )
     if not bool(torch.isfinite(delay).all()) or bool((delay < 0).any()):
         raise ValueError("delay must be finite and not negative.")
     exact = delay.double() / step_size
