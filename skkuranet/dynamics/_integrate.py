@@ -72,9 +72,10 @@ def integrate(
         What delayed states were before t = 0: those that the dynamics says, for phases free
         rotation at the natural frequencies, or the initial ones.
     noise : float or Tensor, optional
-        Standard deviation of the noise of each node, in units of the state per square root of
-        time, of a shape that states broadcast with; or what noise adds in each step,
-        (n_steps, ..., *state_shape, n). Only Euler's method takes it.
+        Standard deviation of the noise, in units of the state per square root of time: one for
+        all, one for each node, (..., n), or one for each number of a state,
+        (..., *state_shape, n). Or what noise adds in each step, (n_steps, ..., *state_shape, n).
+        Only Euler's method takes it.
     generator : torch.Generator, optional
         Where the seed of the noise comes from.
     step_size : float, default=0.1
@@ -162,7 +163,7 @@ def integrate(
     increments = None
     if noise is not None:
         increments = increments_of(
-            torch.as_tensor(noise),
+            noise if isinstance(noise, Tensor) else torch.tensor(noise, dtype=torch.float64),
             dynamics,
             state,
             step_size=float(step_size),

@@ -19,7 +19,7 @@ class Sphere(Dynamics):
     .. math:: \dot x_i = \Omega_i x_i + \sum_j K_{ij} \bigl[x_j - (x_j \cdot x_i)\, x_i\bigr]
 
     States are the vectors, (..., d, n). Two dimensions are the circle, and phases; in three and
-    more, rings of attracting neighbours have no twisted states (Markdahl, Thunberg and
+    more, rings of attracting neighbours have no stable twisted states (Markdahl, Thunberg and
     Gonçalves 2018).
 
     Parameters
