@@ -238,6 +238,8 @@ class Dynamics(ABC):
     def respond(self, drive: Tensor) -> tuple[Tensor, Tensor] | None:
         """Return where units come to rest under a drive that does not change.
 
+        A subclass with another :meth:`rate` than its base needs another of these, too.
+
         Parameters
         ----------
         drive : Tensor of shape (..., m, n)

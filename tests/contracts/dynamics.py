@@ -320,6 +320,35 @@ class DynamicsContract:
         before = dynamics.before(state, 0.3)
         torch.testing.assert_close(dynamics.retract(before), before)
 
+    @pytest.mark.parametrize("history", ["rotation", "constant"])
+    def test_delayed_signals_of_the_first_step_are_of_the_past(self, history):
+        dynamics, state = self.make(4), self.state(4)
+        K, lag = self.couplings(4), [0, 3, 1, 2]
+        sent = [
+            dynamics.signal(dynamics.before(state, STEP * ago) if history == "rotation" else state)
+            for ago in lag
+        ]
+        acting = torch.stack([signal[..., j] for j, signal in enumerate(sent)], -1)
+        drive = acting @ K.mT
+        wanted = dynamics.retract(state + STEP * dynamics.rate(state, drive))
+        options = {"delay": STEP * torch.tensor(lag), "history": history, "n_steps": 1}
+        path = integrate(DenseCoupling(K), state, dynamics, step_size=STEP, **options).states
+        torch.testing.assert_close(path[1], wanted)
+
+    @pytest.mark.parametrize("solver", ["euler", "heun"])
+    def test_delays_of_nothing_change_nothing(self, solver):
+        inputs = (self.couplings(4), self.state(4), *self.make(4).parameters.values())
+        inputs = [t.clone().requires_grad_() for t in inputs]
+
+        def results(delay):
+            K, state, *values = inputs
+            units = self.make(4).with_values(values)
+            options = {"solver": solver, "n_steps": 5, "delay": delay}
+            path = integrate(DenseCoupling(K), state, units, **options).states
+            return path.detach(), *torch.autograd.grad(path.square().sum(), inputs)
+
+        torch.testing.assert_close(results(torch.zeros(4)), results(None))
+
     def test_units_rest_where_a_constant_drive_leaves_them(self):
         dynamics, state, drive = self.moment(30)
         found = dynamics.respond(drive)

@@ -93,18 +93,16 @@ class Repelled(Kuramoto):
     def rate(self, state, drive):
         return 2.0 * self.frequency - super().rate(state, drive)
 
+    def respond(self, drive):
+        return None
+
 
 class TestRepelled(DynamicsContract):
     def make(self, n, batch=()):
         return Repelled(normal(*batch, n, seed=1), normal(*batch, n, seed=2))
 
-    responds = True
-
     def equation(self, x, K, frequency, field):
         return frequency - (K * np.sin(x - x[:, None])).sum(1) - field * np.sin(x)
-
-    def test_units_rest_where_a_constant_drive_leaves_them(self):
-        """What it inherits is not true of it; a rule of its own would have to be written."""
 
 
 @dataclass(frozen=True)
