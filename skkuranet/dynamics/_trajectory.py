@@ -161,6 +161,7 @@ class Trajectory(Generic[Array]):
         Parameters
         ----------
         device : torch.device
+            Where they are to be.
 
         Returns
         -------
