@@ -37,10 +37,13 @@ class DynamicsContract:
         Whether it knows where a constant drive leaves a unit.
     drifts : bool
         Whether there are drives under which a unit does not rest.
+    turns : bool
+        Whether it knows what a frame that turns sees.
     """
 
     responds = False
     drifts = False
+    turns = False
 
     def make(self, n, batch=()):
         """Return a dynamics with a parameter of every kind, (*batch, n)."""
@@ -313,6 +316,42 @@ class DynamicsContract:
             assert phases.shape == (2, 6)
             torch.testing.assert_close(path.phases[0], phases)
             assert path.order_parameter().shape == (4, 2)
+
+    def test_units_have_the_phases_that_they_are_given(self):
+        dynamics, phases = self.make(6, (2,)), 2.0 * normal(2, 6)
+        state = dynamics.from_phases(phases)
+        assert (state is None) == (dynamics.phases(self.state(6, (2,))) is None)
+        if state is None:
+            return
+        assert state.shape == (2, *dynamics.state_shape, 6)
+        torch.testing.assert_close(dynamics.retract(state), state)
+        found = dynamics.phases(state)
+        if dynamics.wraps:
+            assert (found.abs() <= math.pi).all()
+        torch.testing.assert_close(found.cos(), phases.cos())
+        torch.testing.assert_close(found.sin(), phases.sin())
+
+    def test_a_frame_that_turns_sees_slower_phases(self):
+        speed, step, n_steps = 0.7, 0.02, 60
+        dynamics = self.frameless(5)
+        turning = dynamics.rotating(speed)
+        assert (turning is not None) == self.turns
+        if turning is None:
+            return
+        K, start = DenseCoupling(self.couplings(5)), self.state(5)
+        options = {"step_size": step, "n_steps": n_steps, "solver": "rk4"}
+        path = integrate(K, start, dynamics, **options).phases
+        slower = integrate(K, self.seen(start, speed), turning, **options).phases
+        turned = speed * step * torch.arange(n_steps + 1, dtype=torch.float64).unsqueeze(-1)
+        torch.testing.assert_close(path - path[0], slower - slower[0] + turned, rtol=0, atol=1e-5)
+
+    def frameless(self, n):
+        """Units that no frame is marked out for."""
+        return self.make(n)
+
+    def seen(self, state, speed):
+        """A state as a frame that turns sees it at its beginning."""
+        return state
 
     def test_the_past_leads_to_the_present(self):
         dynamics, state = self.make(6), self.state(6)

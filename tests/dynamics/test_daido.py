@@ -11,6 +11,8 @@ from skkuranet.dynamics import Daido, integrate
 
 
 class TestDaido(DynamicsContract):
+    turns = True
+
     def make(self, n, batch=()):
         return Daido(normal(*batch, n, seed=1), normal(*batch, n, seed=2))
 

@@ -13,10 +13,13 @@ from skkuranet.dynamics import Kuramoto, integrate
 
 
 class TestKuramoto(DynamicsContract):
-    responds = drifts = True
+    responds = drifts = turns = True
 
     def make(self, n, batch=()):
         return Kuramoto(normal(*batch, n, seed=1), normal(*batch, n, seed=2))
+
+    def frameless(self, n):
+        return Kuramoto(normal(n, seed=1))
 
     def equation(self, x, K, frequency, field):
         return frequency + (K * np.sin(x - x[:, None])).sum(1) + field * np.sin(x)
@@ -32,6 +35,10 @@ class TestKuramotoAlone(TestKuramoto):
 
     def equation(self, x, K):
         return (K * np.sin(x - x[:, None])).sum(1)
+
+
+def test_a_field_marks_a_frame_out():
+    assert Kuramoto(field=normal(3)).rotating(0.5) is None
 
 
 def test_energy_of_symmetric_couplings_never_rises():

@@ -14,10 +14,13 @@ from skkuranet.dynamics import Sakaguchi, integrate
 
 
 class TestSakaguchi(DynamicsContract):
-    responds = drifts = True
+    responds = drifts = turns = True
 
     def make(self, n, batch=()):
         return Sakaguchi(*(normal(*batch, n, seed=seed) for seed in (1, 2, 3)))
+
+    def frameless(self, n):
+        return Sakaguchi(normal(n, seed=1), phase_lag=normal(n, seed=3))
 
     def equation(self, x, K, frequency, field, phase_lag):
         pull = K * np.sin(x - x[:, None] - phase_lag[:, None])

@@ -12,7 +12,7 @@ from skkuranet.dynamics import SecondOrder, integrate
 
 
 class TestSecondOrder(DynamicsContract):
-    responds = drifts = True
+    responds = drifts = turns = True
 
     def make(self, n, batch=()):
         return SecondOrder(
@@ -20,6 +20,10 @@ class TestSecondOrder(DynamicsContract):
             uniform(*batch, n, low=0.5, high=1.5, seed=2),
             uniform(*batch, n, low=1.0, high=1.5, seed=3),
         )
+
+    def seen(self, state, speed):
+        phase, velocity = state
+        return torch.stack((phase, velocity - speed))
 
     def equation(self, x, K, frequency, inertia, damping):
         phase, velocity = x

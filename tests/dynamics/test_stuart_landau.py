@@ -13,6 +13,8 @@ from skkuranet.dynamics import StuartLandau, integrate
 
 
 class TestStuartLandau(DynamicsContract):
+    turns = True
+
     def make(self, n, batch=()):
         return StuartLandau(normal(*batch, n, seed=1), normal(*batch, n, seed=2))
 

@@ -68,16 +68,3 @@ def test_a_common_rotation_commutes_with_the_flow(name, seed):
         torch.testing.assert_close(other.states, turned(path.states, angle), rtol=1e-8, atol=1e-8)
         if path.phases is not None:
             torch.testing.assert_close(other.order_parameter(), path.order_parameter())
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_a_rotating_frame_takes_the_mean_frequency_away(seed):
-    n, n_steps, step = 6, 40, 0.05
-    frequency, K = normal(n, seed=seed), DenseCoupling(normal(n, n, seed=seed + 1))
-    for dynamics in (Kuramoto, Sakaguchi, Daido):
-        options = {"n_steps": n_steps, "step_size": step, "solver": "rk4"}
-        start = normal(n, seed=seed + 2)
-        path = integrate(K, start, dynamics(frequency), **options).phases
-        faster = integrate(K, start, dynamics(frequency + 0.7), **options).phases
-        turned = 0.7 * step * torch.arange(n_steps + 1, dtype=torch.float64)
-        torch.testing.assert_close(faster - turned.unsqueeze(-1), path)
