@@ -223,6 +223,8 @@ class Dynamics(ABC):
     def rotating(self, speed: float) -> Self | None:
         """Return the same dynamics as seen from a frame that turns.
 
+        A subclass with another :meth:`rate` than its base needs another of these, too.
+
         Parameters
         ----------
         speed : float
