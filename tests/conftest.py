@@ -8,6 +8,9 @@ os.environ.setdefault("SCIPY_ARRAY_API", "1")
 import pytest
 import torch
 
+# What they assert is shown like what tests do.
+pytest.register_assert_rewrite("contracts")
+
 
 @pytest.fixture(
     params=[

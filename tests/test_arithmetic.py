@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from small_flows import DENSE, FACTORS, RANK, N, flow, leaves
-from torch.autograd import forward_ad
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from skkuranet.coupling import DenseCoupling, FactorizedCoupling, _factorized, _products
@@ -236,15 +235,6 @@ def test_tensors_that_are_views_of_others_with_a_sign():
     plain = negative.resolve_neg()
     wanted = integrate(DenseCoupling(K.resolve_neg()), plain, frequency=plain, n_steps=5).phases
     assert torch.equal(found, wanted)
-
-
-# torch makes use of what it has deprecated.
-@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
-def test_forward_mode_is_refused():
-    with forward_ad.dual_level():
-        phases = forward_ad.make_dual(torch.zeros(N), torch.ones(N))
-        with pytest.raises(NotImplementedError, match="reverse mode"):
-            integrate(DenseCoupling(torch.eye(N)), phases, n_steps=2)
 
 
 def test_operations_are_seen_by_those_who_follow_them():

@@ -3,10 +3,8 @@
 import itertools
 import math
 
-import numpy as np
 import pytest
 import torch
-from scipy.integrate import solve_ivp
 
 from skkuranet.coupling import (
     Balanced,
@@ -351,87 +349,6 @@ def test_stages_that_stay_where_a_step_begins():
         return path, *torch.autograd.grad(path[-1].sin().sum(), (K, phases))
 
     torch.testing.assert_close(gradients(method), gradients("euler"))
-
-
-@pytest.mark.parametrize(("solver", "order"), [("euler", 1), ("rk4", 4)])
-def test_order_of_convergence(solver, order):
-    coupling, start = DenseCoupling(normal(N, N)), normal(N, seed=1)
-    system = {"frequency": normal(N, seed=2), "field": normal(N, seed=3)}
-
-    def end(n_steps):
-        options = {"step_size": 1.0 / n_steps, "n_steps": n_steps, "save_from": n_steps}
-        return integrate(coupling, start, solver=solver, **system, **options).phases[0]
-
-    exact = integrate(
-        coupling, start, solver="rk4", step_size=1 / 4096, n_steps=4096, save_from=4096, **system
-    ).phases[0]
-    coarse, fine = (float((end(n) - exact).norm()) for n in (64, 128))
-    assert math.log2(coarse / fine) == pytest.approx(order, abs=0.15)
-
-
-@pytest.mark.parametrize("solver", ["rk4", "dopri5"])
-def test_agrees_with_scipy(solver):
-    K, w, b, start = normal(N, N), normal(N, seed=1), normal(N, seed=2), normal(N, seed=3)
-    k, omega, field = (a.cpu().numpy() for a in (K, w, b))
-
-    def rate(_, theta):
-        pull = np.sin(theta[None, :] - theta[:, None])
-        return omega + (k * pull).sum(1) + field * np.sin(theta)
-
-    truth = solve_ivp(rate, (0, 2), start.cpu().numpy(), method="DOP853", rtol=1e-12, atol=1e-12).y[
-        :, -1
-    ]
-    solver = solver if solver == "rk4" else _tight(solver)
-    ours = integrate(
-        DenseCoupling(K),
-        start,
-        frequency=w,
-        field=b,
-        step_size=1 / 512,
-        n_steps=1024,
-        solver=solver,
-    )
-    np.testing.assert_allclose(ours.phases[-1].cpu(), truth, atol=1e-8)
-
-
-def _tight(method):
-    from skkuranet.dynamics import Adaptive
-
-    return Adaptive(method, rtol=1e-11, atol=1e-11)
-
-
-def test_energy_of_symmetric_couplings_never_rises_and_rotations_commute():
-    K = normal(N, N)
-    K = K + K.mT
-    start = normal(N, seed=1)
-    path = integrate(DenseCoupling(K), start, step_size=0.01, n_steps=400, solver="rk4").phases
-    difference = path.unsqueeze(-1) - path.unsqueeze(-2)
-    energy = -0.5 * (K * difference.cos()).sum((-2, -1))
-    assert (energy.diff() <= 1e-12).all()
-    turned = integrate(
-        DenseCoupling(K), start + 1, step_size=0.01, n_steps=400, solver="rk4"
-    ).phases
-    torch.testing.assert_close(turned - 1, path)
-
-
-@pytest.mark.parametrize(("ratio", "expected"), [(0.7, 0.0), (1.3, None), (2.0, None)])
-def test_kuramotos_transition(ratio, expected):
-    """Frequencies of Lorentz's distribution have R = sqrt(1 − ε_c/ε) and ε_c = 2γ (1975)."""
-    n, gamma = 2000, 0.2
-    levels = (torch.arange(n, dtype=torch.float64, device=DEVICE) + 0.5) / n
-    frequency = (gamma * torch.tan(math.pi * (levels - 0.5))).clamp(-20, 20)
-    strength = ratio * 2.0 * gamma
-    ones = torch.ones_like(levels).unsqueeze(-1)
-    path = integrate(
-        FactorizedCoupling(ones * strength / n, ones),
-        3.0 * levels[torch.randperm(n, generator=torch.Generator().manual_seed(0))],
-        frequency=frequency,
-        step_size=0.05,
-        n_steps=3000,
-        save_from=2000,
-    )
-    expected = math.sqrt(1.0 - 1.0 / ratio) if expected is None else expected
-    assert float(path.order_parameter().mean()) == pytest.approx(expected, abs=0.03)
 
 
 def test_locking_in_closed_form_equals_a_long_simulation():

@@ -296,6 +296,11 @@ class CouplingOperator(ABC):
         -------
         CouplingOperator
             The sum.
+
+        Raises
+        ------
+        ValueError
+            If they have another shape.
         """
         return _Sum(self, other)
 

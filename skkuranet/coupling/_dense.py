@@ -165,7 +165,7 @@ class DenseCoupling(StoredCoupling):
 
     def add(self, other: CouplingOperator) -> CouplingOperator:
         """Return K + other."""
-        if isinstance(other, DenseCoupling):
+        if isinstance(other, DenseCoupling) and other.shape == self.shape:
             return DenseCoupling(self.matrix + other.matrix)
         return super().add(other)
 

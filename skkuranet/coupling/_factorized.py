@@ -156,7 +156,7 @@ class FactorizedCoupling(CouplingOperator):
 
     def add(self, other: CouplingOperator) -> CouplingOperator:
         """Return K + other; two factorised couplings add their ranks."""
-        if not isinstance(other, FactorizedCoupling):
+        if not isinstance(other, FactorizedCoupling) or other.shape != self.shape:
             return super().add(other)
         diagonals = [d for d in (self.diagonal, other.diagonal) if d is not None]
         return self._with(

@@ -24,7 +24,8 @@ class SparseCoupling(CouplingOperator):
     ----------
     targets, sources : Tensor of shape (n_edges,), int64
         Edge e lets oscillator ``sources[e]`` act on oscillator ``targets[e]``. In a batch
-        of networks oscillators are counted through: i of network b is b n + i.
+        of networks oscillators are counted through: i of network b is b n + i. Strengths of an
+        edge that is given twice add up, but each counts in the degree.
     values : Tensor of shape (n_edges,)
         Coupling strength of each edge.
     shape : tuple of int

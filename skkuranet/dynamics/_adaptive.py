@@ -59,8 +59,17 @@ class Adaptive(Solver):
         Returns
         -------
         Tensor of shape (n_steps - save_from + 1, ..., *state_shape, n)
+
+        Raises
+        ------
+        ValueError
+            If sources have delays, or there is noise.
+        NotImplementedError
+            If anything has a forward-mode tangent.
+        ImportError
+            If torchdiffeq is not installed.
         """
-        self.check(problem)
+        self.check(problem, state)
         try:
             from torchdiffeq import odeint
         except ImportError as error:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
@@ -34,6 +35,8 @@ class Dynamics(ABC):
     ----------
     state_shape : tuple of int
         Axes of the state of one unit; () for a phase.
+    parameter_shapes : mapping of str to tuple of int
+        Axes of those parameters of which a unit has more than one number, (..., \*shape, n).
     noisy : tuple of float or None
         Where states have one axis, which of its components noise acts on, by 1 and 0; None for all.
     wraps : bool
@@ -67,6 +70,7 @@ class Dynamics(ABC):
     """
 
     state_shape: ClassVar[tuple[int, ...]] = ()
+    parameter_shapes: ClassVar[Mapping[str, tuple[int, ...]]] = MappingProxyType({})
     noisy: ClassVar[tuple[float, ...] | None] = None
     wraps: ClassVar[bool] = False
     solver: ClassVar[str] = "euler"
@@ -219,6 +223,8 @@ class Dynamics(ABC):
     def rotating(self, speed: float) -> Self | None:
         """Return the same dynamics as seen from a frame that turns.
 
+        A subclass with another :meth:`rate` than its base needs another of these, too.
+
         Parameters
         ----------
         speed : float
@@ -233,6 +239,8 @@ class Dynamics(ABC):
 
     def respond(self, drive: Tensor) -> tuple[Tensor, Tensor] | None:
         """Return where units come to rest under a drive that does not change.
+
+        A subclass with another :meth:`rate` than its base needs another of these, too.
 
         Parameters
         ----------
@@ -351,6 +359,66 @@ def picked(value: Tensor, index: Tensor) -> Tensor:
     n_inner, n_batch = value.ndim - 1, index.ndim - 1
     inner = list(range(n_inner))
     return value[..., index].movedim(inner, [n_batch + axis for axis in inner])
+
+
+def signal_of(dynamics: Dynamics, state: Tensor) -> Tensor:
+    """Return the signals of a dynamics, and make sure of their shape.
+
+    Parameters
+    ----------
+    dynamics : Dynamics
+        Any.
+    state : Tensor of shape (..., *state_shape, n)
+        States.
+
+    Returns
+    -------
+    Tensor of shape (..., m, n)
+
+    Raises
+    ------
+    ValueError
+        If they have another.
+    """
+    signal, n_axes = dynamics.signal(state), len(dynamics.state_shape)
+    if signal.ndim != state.ndim - n_axes + 1 or signal.shape[-1] != state.shape[-1]:
+        batch = state.shape[: state.ndim - n_axes - 1]
+        wanted = ", ".join(map(str, (*batch, "m", state.shape[-1])))
+        raise ValueError(
+            f"{type(dynamics).__name__}.signal must return shape ({wanted}) for states of shape "
+            f"{tuple(state.shape)}, got {tuple(signal.shape)}."
+        )
+    return signal
+
+
+def rate_of(dynamics: Dynamics, state: Tensor, drive: Tensor) -> Tensor:
+    """Return the rates of a dynamics, and make sure of their shape.
+
+    Parameters
+    ----------
+    dynamics : Dynamics
+        Any.
+    state : Tensor of shape (..., *state_shape, n)
+        States.
+    drive : Tensor of shape (..., m, n)
+        What units receive.
+
+    Returns
+    -------
+    Tensor of shape (..., *state_shape, n)
+
+    Raises
+    ------
+    ValueError
+        If they have another.
+    """
+    rate = dynamics.rate(state, drive)
+    if rate.shape != state.shape:
+        raise ValueError(
+            f"{type(dynamics).__name__}.rate must return the shape of states, "
+            f"{tuple(state.shape)}, got {tuple(rate.shape)}."
+        )
+    return rate
 
 
 def pulled(function: Callable[..., Tensor], inputs: Sequence[Tensor], grad: Tensor) -> list[Any]:

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
 from skkuranet.coupling._plan import Plan, plan_for
 from skkuranet.dynamics._array_ops import TorchOps, quiet
@@ -103,13 +102,9 @@ class RungeKutta(Solver):
         NotImplementedError
             If anything has a forward-mode tangent, which the adjoint knows nothing of.
         """
-        self.check(problem)
+        self.check(problem, state)
         plan = _Solve(self, step_size, n_steps, save_from)
         tensors = (state, *problem.parameters)
-        if any(forward_ad.unpack_dual(t).tangent is not None for t in tensors):
-            raise NotImplementedError(
-                "Solvers of fixed steps have no forward-mode derivatives; use reverse mode."
-            )
         products = plan_for(problem.coupling)
         if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
             return _Flow.apply(plan, problem, products, *tensors)

@@ -7,6 +7,7 @@ import warnings
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from skkuranet._utils.messages import plain
 from skkuranet.coupling import CouplingOperator
@@ -71,9 +72,10 @@ def integrate(
         What delayed states were before t = 0: those that the dynamics says, for phases free
         rotation at the natural frequencies, or the initial ones.
     noise : float or Tensor, optional
-        Standard deviation of the noise of each node, in units of the state per square root of
-        time, of a shape that states broadcast with; or what noise adds in each step,
-        (n_steps, ..., *state_shape, n). Only Euler's method takes it.
+        Standard deviation of the noise, in units of the state per square root of time: one for
+        all, one for each node, (..., n), or one for each number of a state,
+        (..., *state_shape, n). Or what noise adds in each step, (n_steps, ..., *state_shape, n).
+        Only Euler's method takes it.
     generator : torch.Generator, optional
         Where the seed of the noise comes from.
     step_size : float, default=0.1
@@ -98,7 +100,7 @@ def integrate(
     ValueError
         If a shape, a type or a setting does not fit, or the solver cannot do what it is asked.
     NotImplementedError
-        If forward-mode derivatives are wanted of a solver of fixed steps.
+        If forward-mode derivatives are wanted.
 
     Warns
     -----
@@ -161,7 +163,7 @@ def integrate(
     increments = None
     if noise is not None:
         increments = increments_of(
-            torch.as_tensor(noise),
+            noise if isinstance(noise, Tensor) else torch.tensor(noise, dtype=torch.float64),
             dynamics,
             state,
             step_size=float(step_size),
@@ -200,7 +202,13 @@ def delay_in_steps(delay: Tensor, step_size: float) -> Tensor:
     ------
     ValueError
         If a delay is negative or not finite.
+    NotImplementedError
+        If a delay has a forward-mode tangent.
     """
+    if forward_ad.unpack_dual(delay).tangent is not None:
+        raise NotImplementedError(
+            "delay is rounded to steps, so that there are no derivatives with respect to it."
+        )
     if not bool(torch.isfinite(delay).all()) or bool((delay < 0).any()):
         raise ValueError("delay must be finite and not negative.")
     exact = delay.double() / step_size

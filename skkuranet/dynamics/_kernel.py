@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from skkuranet.dynamics._array_ops import TorchOps, ops_for
-from skkuranet.dynamics._dynamics import Dynamics
+from skkuranet.dynamics._dynamics import Dynamics, rate_of
 
 # Numbers of a state times those of a signal up to which derivatives of all stages are made at once.
 _FEW = 9
@@ -110,12 +110,12 @@ class PlainKernel(Kernel):
 
     def rate(self, state: Tensor, signal: Tensor, drive: Tensor, out: Tensor, spare: Any) -> None:
         """Write how fast states change."""
-        out.copy_(self.dynamics.rate(state, drive))
+        out.copy_(rate_of(self.dynamics, state, drive))
 
     def part(self, signals: Tensor, drives: Tensor, by_rates: Tensor) -> KernelPart:
         """By derivatives of all stages at once where these are few; else by pullbacks."""
         kind = type(self.dynamics)
-        by_hand = kind.pull_rate is not Dynamics.pull_rate
+        by_hand = (kind.pull_signal, kind.pull_rate) != (Dynamics.pull_signal, Dynamics.pull_rate)
         few = math.prod(self.dynamics.state_shape) * signals.shape[-2] <= _FEW
         part = LinearPart if few and not by_hand else PulledPart
         return part(self.dynamics, signals, drives, by_rates)

@@ -28,9 +28,9 @@ def increments_of(
 
     Parameters
     ----------
-    noise : Tensor of shape (n_steps, ..., *state_shape, n), or one that states broadcast with
-        The increments themselves, or the standard deviations σ, in units of the state per square
-        root of time.
+    noise : Tensor of shape (), (..., n), (..., *state_shape, n) or (n_steps, ..., *state_shape, n)
+        The standard deviations σ, in units of the state per square root of time, for all, for each
+        node or for each number of a state; or the increments themselves.
     dynamics : Dynamics
         It says which components of a state are noisy.
     state : Tensor of shape (..., *state_shape, n)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from skkuranet.coupling import CouplingOperator, product
-from skkuranet.dynamics._dynamics import Dynamics
+from skkuranet.dynamics._dynamics import Dynamics, rate_of, signal_of
 
 HISTORIES = ("rotation", "constant")
 
@@ -49,24 +49,26 @@ class Problem:
             self._check_parameter(name, value)
 
     def _check_parameter(self, name: str, value: Tensor) -> None:
-        n, batch = self.coupling.shape[-1], self.coupling.shape[:-1]
-        # One number for all, or of each unit several, which the dynamics knows.
-        if value.ndim == 0:
+        *batch, _, n = self.coupling.shape
+        inner = tuple(self.dynamics.parameter_shapes.get(name, ()))
+        if value.ndim == 0 and not inner:
             return
-        if value.shape[-1] not in ((n,) if name in ("frequency", "field", "delay") else (1, n)):
+        *lead, size = value.shape
+        axes = tuple(lead[len(lead) - len(inner) :])
+        lead = lead[: len(lead) - len(inner)]
+        if size not in (1, n):
             raise ValueError(
-                f"{name} must have one entry for each of {n} oscillators, got shape "
+                f"{name} must have one entry for each of {n} units, or one for all, got shape "
                 f"{tuple(value.shape)}."
             )
-        extra = value.ndim - len(batch)
-        inner = len(self.dynamics.state_shape)
-        if extra > 2 * inner or (
-            not inner
-            and any(size not in (1, whole) for size, whole in zip(value.shape[::-1], batch[::-1]))
-        ):
+        if axes != inner:
+            shape = ", ".join(map(str, ("...", *inner, n)))
+            raise ValueError(f"{name} must have shape ({shape}), got {tuple(value.shape)}.")
+        fits = all(size in (1, whole) for size, whole in zip(lead[::-1], batch[::-1]))
+        if len(lead) > len(batch) or not fits:
             raise ValueError(
                 f"{name} of shape {tuple(value.shape)} does not fit the couplings, which "
-                f"make networks of shape {tuple(batch)}. Repeat the couplings along the batch."
+                f"make networks of shape {(*batch, n)}. Repeat the couplings along the batch."
             )
 
     @property
@@ -105,4 +107,5 @@ class Problem:
         -------
         Tensor of shape (..., *state_shape, n)
         """
-        return self.dynamics.rate(state, product(self.coupling, self.dynamics.signal(state)))
+        drive = product(self.coupling, signal_of(self.dynamics, state))
+        return rate_of(self.dynamics, state, drive)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from skkuranet.dynamics._problem import Problem
 
@@ -32,18 +33,22 @@ class Solver(ABC):
         """Whether there may be noise."""
         return False
 
-    def check(self, problem: Problem) -> None:
+    def check(self, problem: Problem, state: Tensor) -> None:
         """Refuse what this solver cannot do.
 
         Parameters
         ----------
         problem : Problem
             What it is to solve.
+        state : Tensor of shape (..., *state_shape, n)
+            Initial state.
 
         Raises
         ------
         ValueError
             If there are delays, or noise, that it does not support.
+        NotImplementedError
+            If anything has a forward-mode tangent, which would be lost.
         """
         if problem.lag is not None and not self.supports_delays:
             raise ValueError(
@@ -54,6 +59,12 @@ class Solver(ABC):
             raise ValueError(
                 f"solver={self.name!r} cannot integrate noise. Only solver='euler' does, which is "
                 "the Euler-Maruyama method then."
+            )
+
+        tensors = (state, *problem.parameters)
+        if any(forward_ad.unpack_dual(t).tangent is not None for t in tensors):
+            raise NotImplementedError(
+                f"solver={self.name!r} has no forward-mode derivatives; use reverse mode."
             )
 
     @abstractmethod

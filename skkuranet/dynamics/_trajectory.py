@@ -69,9 +69,13 @@ class Trajectory(Generic[Array]):
         -------
         Tensor or ndarray of shape (T, ...)
             1 for global synchrony, 0 for phases that balance.
+
+        Raises
+        ------
+        TypeError
+            If units have no phases.
         """
-        if self.phases is None:
-            raise TypeError("These units have no phases, and so no order parameter; see states.")
+        self._check_phases("order parameter")
         if isinstance(self.phases, Tensor):
             return mean_field(self.phases).abs()
         return np.hypot(np.cos(self.phases).mean(-1), np.sin(self.phases).mean(-1))
@@ -86,9 +90,12 @@ class Trajectory(Generic[Array]):
 
         Raises
         ------
+        TypeError
+            If units have no phases.
         ValueError
             If only one time was kept.
         """
+        self._check_phases("effective frequency")
         if len(self.times) < 2:
             raise ValueError("An effective frequency needs two times; lower save_from.")
         turned: Array = self.phases[-1] - self.phases[0]
@@ -107,7 +114,13 @@ class Trajectory(Generic[Array]):
         -------
         Tensor or ndarray of shape (..., n), bool
             Whether each oscillator is locked.
+
+        Raises
+        ------
+        TypeError
+            If units have no phases.
         """
+        self._check_phases("locking")
         against = self.phases - self.mean_phase()[..., None]
         turned: Array = against[-1] - against[0]
         return abs(turned) <= tolerance
@@ -119,7 +132,13 @@ class Trajectory(Generic[Array]):
         -------
         Tensor or ndarray of shape (T, ...)
             In radians.
+
+        Raises
+        ------
+        TypeError
+            If units have no phases.
         """
+        self._check_phases("mean phase")
         # In the frame of the median oscillator: a network may turn by more than π a step.
         if isinstance(self.phases, Tensor):
             middle = self.phases.median(-1).values
@@ -131,6 +150,10 @@ class Trajectory(Generic[Array]):
         phases = self.phases - turned[..., None]
         angle = np.arctan2(np.sin(phases).mean(-1), np.cos(phases).mean(-1))
         return turned + np.unwrap(angle, axis=0)
+
+    def _check_phases(self, what: str) -> None:
+        if self.phases is None:
+            raise TypeError(f"These units have no phases, and so no {what}; see states.")
 
     def to(self, device: torch.device) -> Trajectory[Tensor]:
         """Return the same trajectory with tensors on a device.

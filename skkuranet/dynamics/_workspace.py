@@ -11,6 +11,7 @@ from torch import Tensor
 
 from skkuranet.coupling._plan import Plan
 from skkuranet.dynamics._delays import Past
+from skkuranet.dynamics._dynamics import signal_of
 from skkuranet.dynamics._kernel import Kernel, kernel_for
 from skkuranet.dynamics._problem import Problem
 
@@ -234,7 +235,7 @@ def signal_shape(problem: Problem, like: Tensor) -> tuple[int, ...]:
     """Shape (..., m, n) of the signals of states like this."""
     n_axes = len(problem.dynamics.state_shape)
     with torch.no_grad():
-        n_signals = problem.dynamics.signal(like).shape[-2]
+        n_signals = signal_of(problem.dynamics, like).shape[-2]
     return (*like.shape[: like.ndim - 1 - n_axes], n_signals, like.shape[-1])
 
 

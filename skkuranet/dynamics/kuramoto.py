@@ -170,7 +170,9 @@ class _Part(KernelPart):
     ) -> None:
         self.dynamics, self.ops = dynamics, ops
         field = dynamics.field
-        self._field = None if field is None else ops.view(field.unsqueeze(-2))
+        # Stages are an axis of their own, which one number for all has no need of.
+        each = field.unsqueeze(-2) if field is not None and field.ndim else field
+        self._field = None if each is None else ops.view(each)
         self._minus = ops.number(-1.0, by_rates)
         tangents, self_derivatives = torch.empty_like(signals), torch.empty_like(by_rates)
         self._signals, self._drives, self._tangents = map(ops.pairs, (signals, drives, tangents))

@@ -22,8 +22,8 @@ class SecondOrder(Dynamics):
     in, or taken out where it is negative, and K the capacity of lines; a state at rest solves the
     equations of power flow. Noise acts on the velocities.
 
-    Explicit steps must be shorter than :math:`d / \lambda`, with λ the largest eigenvalue of the
-    Laplacian of K; ``solver="rk4"`` allows longer ones.
+    Steps of Euler's method must be shorter than :math:`d / \lambda`, with λ the largest eigenvalue
+    of the Laplacian of K; ``solver="rk4"`` allows longer ones.
 
     Parameters
     ----------

@@ -53,7 +53,7 @@ class SIS(Dynamics):
         """Return the share of time that a node is infected under constant pressure."""
         pressure = self._pressure(drive)
         state = pressure / (pressure + (1.0 if self.recovery is None else self.recovery))
-        return state, state == state
+        return state, state.isfinite()
 
     def _pressure(self, drive: Tensor) -> Tensor:
         pressure = drive.squeeze(-2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -19,7 +19,7 @@ class Sphere(Dynamics):
     .. math:: \dot x_i = \Omega_i x_i + \sum_j K_{ij} \bigl[x_j - (x_j \cdot x_i)\, x_i\bigr]
 
     States are the vectors, (..., d, n). Two dimensions are the circle, and phases; in three and
-    more, rings of attracting neighbours have no twisted states (Markdahl, Thunberg and
+    more, rings of attracting neighbours have no stable twisted states (Markdahl, Thunberg and
     Gonçalves 2018).
 
     Parameters
@@ -39,6 +39,11 @@ class Sphere(Dynamics):
     def state_shape(self) -> tuple[int, ...]:  # type: ignore[override]
         """One axis of d numbers."""
         return (self.n_dims,)
+
+    @property
+    def parameter_shapes(self) -> Mapping[str, tuple[int, ...]]:  # type: ignore[override]
+        """A matrix turns each vector."""
+        return {"rotation": (self.n_dims, self.n_dims)}
 
     def signal(self, state: Tensor) -> Tensor:
         """Return the vectors."""

@@ -28,7 +28,7 @@ class ThetaNeurons(Dynamics):
     excitability: Tensor | None = None
 
     def signal(self, state: Tensor) -> Tensor:
-        """Return pulses, of mean 1 where phases are anywhere alike."""
+        """Return pulses, whose mean is 1 over phases that are spread evenly."""
         return (2.0 / 3.0 * (1.0 - state.cos()).square()).unsqueeze(-2)
 
     def rate(self, state: Tensor, drive: Tensor) -> Tensor:

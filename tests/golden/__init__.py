@@ -1,0 +1,1 @@
+"""Small reference arrays of double precision, and what writes them."""
