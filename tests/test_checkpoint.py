@@ -205,3 +205,89 @@ def test_what_is_no_state_is_refused(tmp_path):
         model.set_params(checkpoint=tmp_path / "nowhere" / "state").fit(X, Y)
     with pytest.raises(ValueError, match="checkpoint_every"):
         model.set_params(checkpoint_every=0).fit(X, Y)
+
+
+# Another value of each parameter that a fit depends on.
+SHARED = {
+    "coupling": "pairwise",
+    "hidden_layer_sizes": (17,),
+    "rank": 7,
+    "network_size": 30,
+    "batch_size": 3,
+    "max_iter": 61,
+    "learning_rate_init": 2e-3,
+    "weight_decay": 0.07,
+    "step_size": 0.05,
+    "n_steps": 21,
+    "tol": 0.3,
+    "n_init": 2,
+    "n_reference": 33,
+}
+CLASSES = {"normalization": "in_degree", "unlabeled": -7}
+OTHERS = {
+    "clusterer": SHARED
+    | CLASSES
+    | {
+        "readout": "kmeans",
+        "class_weight": "balanced",
+        "early_stopping": False,
+        "n_iter_no_change": 3,
+    },
+    "synchronizer": SHARED
+    | {
+        "frequency": None,
+        "field": 0,
+        "delay": 0,
+        "dynamics": "sakaguchi",
+        "columns": {"noise": 0},
+        "noise": 0.2,
+        "objective": "frequency",
+        "average_degree": 1.5,
+        "connectivity": np.ones((100, 100)) - np.eye(100),
+        "history": "constant",
+    },
+    "segmenter": SHARED
+    | CLASSES
+    | {
+        "features": "multiscale",
+        "n_segments": 2,
+        "bandwidth": 1.0,
+        "feature_noise": 0.1,
+        "smoothing": 3.0,
+        "guidance": 2,
+    },
+}
+# Where and how a fit runs; warm starts begin with other weights.
+ANYWHERE = {
+    "checkpoint",
+    "checkpoint_every",
+    "device",
+    "memory_budget",
+    "n_jobs",
+    "random_state",
+    "verbose",
+    "warm_start",
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", OTHERS)
+def test_the_state_of_a_fit_with_any_other_parameter_is_refused(name, tmp_path, monkeypatch):
+    model, data = FITS[name]
+    model = type(model)(**model.get_params()).set_params(
+        checkpoint=tmp_path / "state", checkpoint_every=1
+    )
+    assert set(OTHERS[name]) | ANYWHERE == set(model.get_params())
+    with monkeypatch.context() as patch:
+        killed_after(2, patch)
+        with pytest.raises(Killed):
+            model.fit(*data)
+        for parameter, value in OTHERS[name].items():
+            other = type(model)(**model.get_params()).set_params(**{parameter: value})
+            if parameter in ("field", "delay", "columns"):
+                # A column has one role.
+                other.set_params(frequency=None)
+                if parameter == "delay":
+                    data = (np.abs(data[0]),)
+            with pytest.raises(ValueError, match="is of another fit"):
+                other.fit(*data)

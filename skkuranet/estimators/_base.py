@@ -30,6 +30,17 @@ from skkuranet.training import TrainingResult
 from skkuranet.training._process_group import working_ranks
 from skkuranet.training._schedule import Curriculum
 
+# Where and how a fit runs, which may change before it goes on.
+_ANYWHERE = {
+    "checkpoint",
+    "checkpoint_every",
+    "device",
+    "memory_budget",
+    "n_jobs",
+    "random_state",
+    "verbose",
+}
+
 
 class KuraNetBase(CallbackSupportMixin, BaseEstimator):
     """Base of the estimators: a coupling network, trained through the dynamics."""
@@ -176,6 +187,11 @@ class KuraNetBase(CallbackSupportMixin, BaseEstimator):
             begin=self._beginning(task),
             memory_budget=self.memory_budget,
             checkpoints=self._checkpoints(),
+            settings={
+                name: value
+                for name, value in self.get_params(deep=False).items()
+                if name not in _ANYWHERE
+            },
         )
         root = self._init_callback_context(
             max_subtasks=self.n_init, sequential_subtasks=False

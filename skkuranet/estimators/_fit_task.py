@@ -61,6 +61,8 @@ class FitTask:
         Bytes that two copies of the couplings of a batch may take.
     checkpoints : CheckpointFiles, optional
         Where the state of training is kept.
+    settings : mapping, default={}
+        Parameters that tell this fit from others.
     """
 
     X: Table
@@ -81,6 +83,7 @@ class FitTask:
     begin: Beginning | None = None
     memory_budget: int = 2**30
     checkpoints: CheckpointFiles | None = None
+    settings: Mapping[str, object] = field(default_factory=dict)
 
     def completed(self, network: nn.Module, seed: int, **others: object) -> dict:
         """All fitted attributes, with those that follow from a trained network, and others."""

@@ -161,6 +161,7 @@ def _train_once(
                 going_on=task.begin is not None and task.begin.going_on,
                 on_iteration=on_iteration,
                 checkpoint=checkpoint,
+                settings=task.settings,
                 ranks=working_ranks(),
             )
         except FloatingPointError as error:

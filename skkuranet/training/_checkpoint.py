@@ -11,8 +11,9 @@ from pathlib import Path
 from types import NoneType
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class Checkpoint:
@@ -124,7 +125,7 @@ def identity(thing: object) -> tuple[object, list[Tensor]]:
     Parameters
     ----------
     thing : object
-        A number, string, tensor or dataclass, or a mapping or sequence of these.
+        A number, string, tensor, array, module or dataclass, or a mapping or sequence of these.
 
     Returns
     -------
@@ -132,6 +133,10 @@ def identity(thing: object) -> tuple[object, list[Tensor]]:
     """
     if isinstance(thing, Tensor):
         return "tensor", [thing]
+    if isinstance(thing, np.ndarray) and thing.dtype.kind in "biuf":
+        return "array", [torch.from_numpy(np.ascontiguousarray(thing))]
+    if isinstance(thing, nn.Module):
+        return repr(thing), [*thing.parameters(), *thing.buffers()]
     if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
         parts: dict[Any, Any] = {f.name: getattr(thing, f.name) for f in dataclasses.fields(thing)}
         name = type(thing).__name__
@@ -141,7 +146,8 @@ def identity(thing: object) -> tuple[object, list[Tensor]]:
         parts, name = dict(enumerate(thing)), "sequence"
     else:
         known = isinstance(thing, (bool, int, float, str, NoneType))
-        return thing if known else type(thing).__name__, []
+        # Of what is called, the name has to do.
+        return thing if known else getattr(thing, "__qualname__", type(thing).__name__), []
     found = {key: identity(value) for key, value in parts.items()}
     tensors = [t for _, each in found.values() for t in each]
     return (name, [(key, value) for key, (value, _) in found.items()]), tensors

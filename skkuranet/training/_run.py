@@ -90,6 +90,7 @@ def train(
     on_iteration: Callable[[int, float], bool] | None = None,
     checkpoint: Checkpoint | None = None,
     ranks: Ranks | None = None,
+    settings: object = None,
 ) -> TrainingResult:
     """Fit a coupling network by gradient descent through the dynamics.
 
@@ -124,6 +125,9 @@ def train(
     ranks : Ranks, optional
         Processes that share out the networks of each batch. All draw alike, so that what is
         learned does not depend on their number but for rounding.
+    settings : object, optional
+        What else tells this run from others, for checkpoints: numbers, strings, tensors, arrays,
+        modules, dataclasses, and mappings and sequences of these.
 
     Returns
     -------
@@ -150,6 +154,7 @@ def train(
         graph,
         memory_budget,
         ranks,
+        settings,
     )
     result = run.result
     first = run.resume(checkpoint)
@@ -217,7 +222,9 @@ class _Run:
         graph: Callable[[Tensor], Tensor] | None,
         memory_budget: int,
         ranks: Ranks | None,
+        settings: object,
     ) -> None:
+        self.settings = settings
         self.graph, self.memory_budget, self.ranks = graph, memory_budget, ranks
         #: Networks of a batch that this process looks after.
         self.own = slice(None) if ranks is None else ranks.share(curriculum.batch_size)
@@ -306,7 +313,7 @@ class _Run:
 
     def fingerprint(self) -> str:
         """What tells this run, before its first iteration, from others."""
-        settings_of_objective, tensors = identity(self.objective.settings())
+        others, tensors = identity((self.objective.settings(), self.settings))
         if self.held_out_edges is not None:
             tensors.append(self.held_out_edges)
         settings = (
@@ -315,7 +322,7 @@ class _Run:
             self.generator.initial_seed(),
             self.network,
             type(self.objective).__name__,
-            settings_of_objective,
+            others,
         )
         return fingerprint_of(settings, (self.features, *tensors, *self.parameters))
 
