@@ -163,6 +163,9 @@ class ClusterObjective(Objective):
         is drawn from one of them. By default from all nodes.
     weights : Tensor of shape (N,), optional
         What each node counts for, beside others. By default all count alike.
+    motion : dict, optional
+        How nodes move, as arguments of :func:`skkuranet.dynamics.integrate`; by default as phases
+        without frequencies.
     """
 
     #: Logit by which the wanted phase leads its neighbours on the circle.
@@ -179,8 +182,10 @@ class ClusterObjective(Objective):
         evidence: float = 1.0,
         pools: Sequence[Tensor] | None = None,
         weights: Tensor | None = None,
+        motion: dict[str, Any] | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> None:
+        self.motion = motion or {}
         known = labels >= 0
         if weights is not None:
             weights = weights.double() / weights[known].double().mean()
@@ -200,8 +205,8 @@ class ClusterObjective(Objective):
         self.directions = torch.stack((self.splay.cos(), self.splay.sin()))
 
     def node_parameters(self, index: Tensor) -> dict[str, Any]:
-        """Return nothing: XY spins have neither frequency nor field."""
-        return {}
+        """Return how nodes move, which is the same for all."""
+        return self.motion
 
     def initial_phases(self, index: Tensor, seeded: float, generator: torch.Generator) -> Tensor:
         """Draw phases at random or, with probability ``seeded``, 1 rad around the splay state."""

@@ -230,6 +230,7 @@ OTHERS = {
     | {
         "readout": "kmeans",
         "class_weight": "balanced",
+        "dynamics": "daido",
         "early_stopping": False,
         "n_iter_no_change": 3,
     },

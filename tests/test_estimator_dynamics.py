@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.datasets import make_blobs
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import adjusted_rand_score
 
-from skkuranet import KuraNetSynchronizer, simulate_in_batches
+from skkuranet import KuraNetClusterer, KuraNetSynchronizer, simulate_in_batches
 from skkuranet.coupling import DenseCoupling
 from skkuranet.dynamics import (
     DYNAMICS,
@@ -16,6 +18,7 @@ from skkuranet.dynamics import (
     Dynamics,
     Kuramoto,
     SecondOrder,
+    Sphere,
     StuartLandau,
     integrate,
 )
@@ -260,3 +263,36 @@ def test_an_unsynchronised_network_of_another_dynamics_says_so():
         model = KuraNetSynchronizer(dynamics=StuartLandau, **QUICK).fit(X)
     assert not model.locked_.all()
     assert np.isfinite(model.predict(X)).all()
+
+
+@pytest.mark.parametrize(
+    "dynamics",
+    ["second_order", "stuart_landau", Daido(second=torch.tensor(0.1)), Sphere(n_dims=2)],
+    ids=lambda d: d if isinstance(d, str) else type(d).__name__,
+)
+def test_classes_are_found_by_phases_of_other_dynamics(dynamics):
+    X, y = make_blobs(150, centers=3, cluster_std=0.6, random_state=1)
+    settings = {"step_size": 0.2, "n_steps": 60, "random_state": 0, "max_iter": 60}
+    model = KuraNetClusterer(dynamics=dynamics, network_size=60, **settings).fit(X, y)
+    assert model.score(X, y) > 0.95
+    # A row locks where the reference network has its class.
+    angles = np.arctan2(*model.transform(X).T[::-1])
+    for code in range(3):
+        own = model.reference_phases_[model.predict(model.reference_features_) == code]
+        difference = np.angle(np.exp(1j * angles[y == code]).mean() / np.exp(1j * own).mean())
+        assert abs(difference) < 0.3
+    assert adjusted_rand_score(model.cluster(X, random_state=1), y) > 0.8
+
+
+@pytest.mark.parametrize(
+    ("dynamics", "message"),
+    [
+        ("sis", "dynamics='sis' has no phases"),
+        (Sphere(), "dynamics='Sphere' has no phases"),
+        (SecondOrder(inertia=torch.ones(4)), "inertia has 4 numbers"),
+    ],
+)
+def test_classes_need_phases(dynamics, message):
+    X, y = make_blobs(50, centers=2, random_state=1)
+    with pytest.raises(ValueError, match=message):
+        KuraNetClusterer(dynamics=dynamics).fit(X, y)

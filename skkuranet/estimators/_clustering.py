@@ -17,6 +17,7 @@ from skkuranet.estimators._arrays import on_host
 from skkuranet.estimators._base import KuraNetBase
 from skkuranet.estimators._fit_task import FitTask
 from skkuranet.estimators._network_presets import CLUSTERING, CLUSTERING_NORMALIZATIONS
+from skkuranet.estimators._node_columns import NodeMotion
 from skkuranet.estimators._phase_clusters import (
     PhaseReadout,
     PullReadout,
@@ -72,7 +73,9 @@ class ClusteringBase(KuraNetBase):
                 X,
                 y,
                 len(classes),
-                objective=functools.partial(_objective, codes, len(classes), pools, weights),
+                objective=functools.partial(
+                    _objective, codes, len(classes), pools, weights, self._node_motion()
+                ),
                 complete=functools.partial(
                     self._complete, normalization, X, codes, classes, weights, held_out
                 ),
@@ -210,17 +213,15 @@ class ClusteringBase(KuraNetBase):
         start[codes < 0] = rng.uniform(0.0, 2.0 * np.pi, np.count_nonzero(codes < 0))
         n_steps = steps_in(LIMIT_TIME, self.step_size)
         trained = self._trained(network, normalization, self._node_motion())
-        phases = (
-            trained.integrate(
-                X[chosen], start, step_size=self.step_size, n_steps=n_steps, save_from=n_steps
-            )
-            .numpy()
-            .phases[0]
-        )
+        path = trained.integrate(
+            X[chosen], start, step_size=self.step_size, n_steps=n_steps, save_from=n_steps
+        ).numpy()
+        phases = path.phases[0]
         readout = PhaseReadout(phasors(phases), codes, len(classes))
         made |= {
             "reference_features_": on_host(X[chosen]),
             "reference_phases_": phases,
+            "_reference_states": path.states[0],
             "cluster_centers_": readout.centers,
             "_readout": readout,
             "_reference_members": weights * (codes == np.arange(len(classes))[:, None]),
@@ -261,10 +262,12 @@ def _synchrony_loss(phases, codes, n_classes):
     return float(cluster_synchrony_loss(torch.from_numpy(phases).double(), membership.double()))
 
 
-def _objective(codes, n_classes, pools, weights, device):
+def _objective(codes, n_classes, pools, weights, node_motion, device):
+    plain = node_motion == NodeMotion()
     return ClusterObjective(
         torch.as_tensor(codes, device=device),
         n_classes,
         pools=pools,
         weights=None if weights is None else torch.as_tensor(weights, device=device),
+        motion=None if plain else node_motion.of(codes[:, None], torch.float32, device),
     )

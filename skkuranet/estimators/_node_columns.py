@@ -271,3 +271,31 @@ def roles_of(dynamics, columns, *, frequency, field, delay):
 
 def _named(dynamics):
     return dynamics if isinstance(dynamics, str) else kind_of(dynamics).__name__
+
+
+def check_phases(dynamics):
+    """Refuse an equation of motion whose units have no phase, or parameters of their own.
+
+    Parameters
+    ----------
+    dynamics : str, type or Dynamics
+        A name in :data:`skkuranet.dynamics.DYNAMICS`, a class or an instance.
+
+    Raises
+    ------
+    ValueError
+        If there is no such equation, or it has no phases.
+    """
+    kind = kind_of(dynamics)
+    made = dynamics if isinstance(dynamics, Dynamics) else kind()
+    if made.from_phases(torch.zeros(1)) is None:
+        raise ValueError(
+            f"dynamics={plain(_named(dynamics))} has no phases that classes could share; use one "
+            "that has."
+        )
+    for name, value in made.parameters.items():
+        if value.numel() > 1:
+            raise ValueError(
+                f"dynamics: {name} has {value.numel()} numbers, but all rows share one. Give one "
+                "number, or use KuraNetSynchronizer, which takes columns."
+            )

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.utils import check_scalar
-from torch import nn
+from torch import Tensor, nn
 
 from skkuranet._utils.tools import random_source, resolve_storage
 from skkuranet.coupling import CouplingOperator
-from skkuranet.dynamics import Trajectory
+from skkuranet.dynamics import Dynamics, Trajectory, follow, wrap
 from skkuranet.estimators._arrays import Table, on_host
 from skkuranet.estimators._trained_network import Couple, TrainedNetwork
 
@@ -164,6 +164,38 @@ def limit_phases(
     path = trained.integrate(X, start, step_size=step_size, n_steps=n_steps, save_from=n_steps)
     phases: np.ndarray = path.numpy().phases[0]
     return phases
+
+
+def settled_under(
+    dynamics: Dynamics, coupling: CouplingOperator, states: Tensor, step_size: float
+) -> Tensor:
+    """Phases at which nodes come to rest that a network at rest drives.
+
+    Parameters
+    ----------
+    dynamics : Dynamics
+        Of the nodes and of the network.
+    coupling : CouplingOperator of shape (m, n)
+        Of the nodes to the network.
+    states : Tensor of shape (n,) or (*state_shape, n)
+        Of the network.
+    step_size : float
+        Of the integration that tells where there is no closed form.
+
+    Returns
+    -------
+    Tensor of shape (m,)
+        In (−π, π].
+    """
+    found = dynamics.respond(coupling.matvec(dynamics.signal(states)))
+    if found is not None:
+        ends = found[0]
+    else:
+        steps = steps_in(LIMIT_TIME, step_size)
+        ends = follow(
+            coupling, states.expand(steps, *states.shape), step_size=step_size, dynamics=dynamics
+        )
+    return wrap(dynamics.phases(ends))
 
 
 def _stored(

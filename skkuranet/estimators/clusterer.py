@@ -7,6 +7,7 @@ from itertools import pairwise
 from numbers import Integral
 
 import numpy as np
+import torch
 from sklearn.base import (
     ClassifierMixin,
     ClassNamePrefixFeaturesOutMixin,
@@ -21,12 +22,14 @@ from skkuranet._utils.distinct import distinct_rows
 from skkuranet._utils.messages import plain
 from skkuranet._utils.tools import random_source
 from skkuranet.coupling import MembershipNetwork
+from skkuranet.dynamics import DYNAMICS, Dynamics
 from skkuranet.estimators._arrays import as_given, check_library, checked, empty_like, on_host
 from skkuranet.estimators._clustering import ClusteringBase
 from skkuranet.estimators._fit_task import FitTask
 from skkuranet.estimators._labels import check_classes, check_labelled
+from skkuranet.estimators._node_columns import NodeMotion, check_phases
 from skkuranet.estimators._phase_clusters import phasors
-from skkuranet.estimators._simulation import simulated
+from skkuranet.estimators._simulation import settled_under, simulated
 from skkuranet.training._schedule import Curriculum
 
 # Nodes of networks drawn for training, at least and for each class.
@@ -87,6 +90,10 @@ class KuraNetClusterer(
         the paper; more than a few classes are then hard to tell apart on one circle.
     class_weight : dict, "balanced" or None, default=None
         What the rows of each class count for. ``"balanced"`` makes all classes count alike.
+    dynamics : str, type or Dynamics, default="kuramoto"
+        The equation of motion of the phases: a name in :data:`skkuranet.dynamics.DYNAMICS`, a class
+        or an instance with parameters that all rows share. It moves training networks, the
+        reference network and what :meth:`simulate`, :meth:`cluster` and :meth:`transform` show.
     network_size : int or "auto", default="auto"
         Oscillators in each network drawn for training, of each class one at least. ``"auto"`` is
         100, or five for each class if that is more.
@@ -208,6 +215,7 @@ class KuraNetClusterer(
         **ClusteringBase._parameter_constraints,
         "readout": [StrOptions({"pulls", "kmeans"})],
         "class_weight": [dict, StrOptions({"balanced"}), None],
+        "dynamics": [StrOptions(set(DYNAMICS)), type, Dynamics],
         "network_size": [StrOptions({"auto"}), Interval(Integral, 2, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left"), None],
         "early_stopping": ["boolean"],
@@ -224,6 +232,7 @@ class KuraNetClusterer(
         normalization="auto",
         readout="pulls",
         class_weight=None,
+        dynamics="kuramoto",
         network_size="auto",
         batch_size=4,
         max_iter=None,
@@ -252,6 +261,7 @@ class KuraNetClusterer(
         self.normalization = normalization
         self.readout = readout
         self.class_weight = class_weight
+        self.dynamics = dynamics
         self.network_size = network_size
         self.batch_size = batch_size
         self.max_iter = max_iter
@@ -303,6 +313,7 @@ class KuraNetClusterer(
             If the loss is not finite.
         """
         given = X
+        check_phases(self.dynamics)
         X, y, classes, codes = check_labelled(self, X, y, reset=True, ensure_min_samples=2)
         everything = X
         if sample_weight is not None:
@@ -549,6 +560,16 @@ class KuraNetClusterer(
         X, _, classes, codes = check_labelled(self, X, y, reset=False)
         seed = self.random_state if random_state is None else random_state
         return self._limit_loss(X, codes, len(classes), random_source(seed))
+
+    def _node_motion(self):
+        return NodeMotion(self.dynamics)
+
+    def _rest(self, coupling, X):
+        if self._node_motion() == NodeMotion():
+            return super()._rest(coupling, X)
+        dynamics = self._node_motion().of(X, torch.float64, coupling.device)["dynamics"]
+        states = torch.tensor(self._reference_states, dtype=torch.float64, device=coupling.device)
+        return settled_under(dynamics, coupling, states, self.step_size)
 
     def _size_of_networks(self, n_classes):
         if self.network_size == "auto":
