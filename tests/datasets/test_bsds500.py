@@ -13,7 +13,7 @@ from scipy.io import savemat
 
 from skkuranet.datasets import fetch_bsds500, load_bsds500, load_bsds500_paper
 
-REAL = Path(__file__).parents[2] / "shared" / "bsds500"
+REAL = Path(__file__).parents[3] / "shared" / "bsds500"
 
 
 def made(folder):

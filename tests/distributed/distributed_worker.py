@@ -1,4 +1,4 @@
-"""What every process of tests/test_distributed.py does, started by torchrun."""
+"""What every process of test_distributed.py does, started by torchrun."""
 
 import os
 import sys
