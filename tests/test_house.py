@@ -1,6 +1,8 @@
 """Rules that keep the house in order: who imports whom, and where an equation may stand."""
 
 import ast
+import importlib
+import inspect
 import re
 import subprocess
 import sys
@@ -79,6 +81,18 @@ def test_nobody_calls_private_members_of_an_estimator():
         for line in path.read_text().splitlines()
         if re.search(r"\bestimator\._|copy\.copy\(self\)", line)
     ]
+    assert found == []
+
+
+def test_a_class_has_one_base_of_our_own():
+    """So that what is private to a class is that of one line of ancestors."""
+    found = []
+    for name in MODULES:
+        module = importlib.import_module(name)
+        for cls in vars(module).values():
+            if inspect.isclass(cls) and cls.__module__ == name:
+                ours = [b for b in cls.__bases__ if b.__module__.startswith("skkuranet")]
+                found += [cls.__name__] if len(ours) > 1 else []
     assert found == []
 
 

@@ -1,18 +1,12 @@
-"""Learning which pixels of an image belong together, whatever they are called."""
+"""Pixels of an image that belong together, whatever they are called."""
 
 from __future__ import annotations
 
-import functools
-from numbers import Integral
+from typing import Any
 
 import numpy as np
 import torch
 
-from skkuranet._utils.tools import random_source
-from skkuranet.dynamics import wrap
-from skkuranet.estimators._fit_task import FitTask
-from skkuranet.estimators._simulation import limit_phases
-from skkuranet.images.label_density import waves_of_place
 from skkuranet.images.reading import check_number, pixel_features
 from skkuranet.objectives import PairObjective
 
@@ -20,81 +14,62 @@ from skkuranet.objectives import PairObjective
 _PIXELS, _LEAST = 500_000, 500
 
 
-class GroupingMixin:
-    """The half of a segmenter that groups the pixels of images never seen."""
+def grouped_pixels(
+    images: list[np.ndarray],
+    masks: list[np.ndarray],
+    *,
+    features: Any,
+    unlabeled: int,
+    rng: np.random.RandomState,
+) -> tuple[np.ndarray, np.ndarray, tuple[torch.Tensor, ...]]:
+    """Draw labelled pixels of each image, whose labels are its own.
 
-    @property
-    def _grouping(self):
-        """Whether fit has learned of groups rather than of labels."""
-        return not hasattr(self, "reference_phases_")
+    Parameters
+    ----------
+    images : list of ndarray of shape (h, w, n_channels)
+        As they were read; one may come several times, with another mask each.
+    masks : list of ndarray of shape (h, w)
+        Labels, or ``unlabeled``.
+    features : str or callable
+        What is seen of a pixel.
+    unlabeled : int
+        Stands for no label.
+    rng : RandomState
+        Source of the draw.
 
-    def _learn_groups(self, images, masks, attributes):
-        """Train on networks of pixels of one image each; its labels are its own."""
-        if self.warm_start and hasattr(self, "coupling_") and not self._grouping:
-            raise ValueError(
-                "warm_start=True cannot go on from labels to n_segments, whose couplings are of "
-                "another kind. Set warm_start=False to start anew."
-            )
-        rng = random_source(self.random_state)
-        wanted = max(_LEAST, _PIXELS // len(images))
-        X, codes = [], []
-        seen = table = None
-        for image, mask in zip(images, masks, strict=True):
-            if image is not seen:
-                # An image with several masks is looked at once.
-                seen, table = image, pixel_features(image, self.features)
-            chosen = rng.permutation(np.flatnonzero(mask.ravel() != self.unlabeled))[:wanted]
-            X.append(table[chosen])
-            check_number(table.shape[1], X[0].shape[1])
-            codes.append(np.unique(mask.ravel()[chosen], return_inverse=True)[1])
-        if max(int(labels.max()) for labels in codes) == 0:
-            raise ValueError("No mask has two labels, so that there is nothing to tell apart.")
-        pools = torch.arange(sum(map(len, X))).split([len(part) for part in X])
-        X, codes = np.concatenate(X), np.concatenate(codes)
-        normalization = self._normalization()
-        self._learn(
-            FitTask(
-                X,
-                codes,
-                self.n_segments,
-                objective=functools.partial(_objective, codes, pools),
-                complete=functools.partial(self._grouped, normalization),
-                normalization=normalization,
-                weight_decay=self.weight_decay,
-                feature_noise=0.0 if self.feature_noise == "auto" else self.feature_noise,
-                # Details of place in one image say nothing about another.
-                encoding=(
-                    None
-                    if callable(self.features) or self.bandwidth == "auto"
-                    else waves_of_place(X, self.bandwidth)
-                ),
-                attributes=attributes | {"_n_pixel_features": X.shape[1]},
-            )
-        )
+    Returns
+    -------
+    X : ndarray of shape (n, n_features)
+        Features.
+    codes : ndarray of shape (n,), int
+        Label of each, from 0 in each image.
+    pools : tuple of Tensor
+        Pixels of each image.
 
-    def _grouped(self, normalization, network, seed):
-        return {
-            "coupling_": network,
-            "normalization_": normalization,
-            "classes_": np.arange(self.n_segments),
-            "_simulation_seed": seed,
-        }
-
-    def _groups(self, image):
-        return self.cluster(image, random_state=self._seed_of_answers)
-
-    def _limit_phases(self, image):
-        X, shape = self._table(image)
-        rng = random_source(self._seed_of_answers)
-        limit = limit_phases(self.trained_network_, X, rng, self.step_size)
-        return wrap(torch.from_numpy(limit)).numpy().reshape(shape)
-
-    @property
-    def _seed_of_answers(self):
-        """The same initial phases whenever an answer is asked for."""
-        number = isinstance(self.random_state, Integral)
-        return self.random_state if number else self._simulation_seed
+    Raises
+    ------
+    ValueError
+        If no mask has two labels, or images differ in their features.
+    """
+    wanted = max(_LEAST, _PIXELS // len(images))
+    X, codes = [], []
+    seen = table = None
+    for image, mask in zip(images, masks, strict=True):
+        if image is not seen:
+            # An image with several masks is looked at once.
+            seen, table = image, pixel_features(image, features)
+        chosen = rng.permutation(np.flatnonzero(mask.ravel() != unlabeled))[:wanted]
+        X.append(table[chosen])
+        check_number(table.shape[1], X[0].shape[1])
+        codes.append(np.unique(mask.ravel()[chosen], return_inverse=True)[1])
+    if max(int(labels.max()) for labels in codes) == 0:
+        raise ValueError("No mask has two labels, so that there is nothing to tell apart.")
+    pools = torch.arange(sum(map(len, X))).split([len(part) for part in X])
+    return np.concatenate(X), np.concatenate(codes), pools
 
 
-def _objective(codes, pools, device):
+def pair_objective(
+    codes: np.ndarray, pools: tuple[torch.Tensor, ...], device: torch.device
+) -> PairObjective:
+    """Which pixels of an image belong together, as training wants it."""
     return PairObjective(torch.as_tensor(codes, device=device), pools=pools)

@@ -1,16 +1,16 @@
-"""Images as tables of pixels: what estimators need to answer for images as others do for rows."""
+"""Images as tables of pixels."""
 
 from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
-from sklearn.utils.validation import check_is_fitted
 
-from skkuranet.coupling import MembershipNetwork
-from skkuranet.estimators._phase_clusters import phasors
 from skkuranet.images.guided_filter import guided_filter
 from skkuranet.images.reading import (
     brightest,
@@ -31,46 +31,43 @@ _EPSILON = 3e-4
 _BRIGHTER = 20.0
 
 
-class PixelMixin:
-    """Images and masks for an estimator whose oscillators are pixels."""
+@dataclass(frozen=True)
+class PixelReader:
+    """Images as a fitted segmenter sees them.
 
-    def _pairs(self, image, mask):
-        """Images and masks as lists of arrays that fit each other."""
-        if is_one_image(image):
-            image, mask = [image], [mask]
-        elif isinstance(mask, np.ndarray) and mask.ndim == 2:
-            raise ValueError("mask is one mask, but image is several; pass as many of each.")
-        if len(image) != len(mask) or not len(image):
-            raise ValueError(
-                f"Pass as many masks as images, and one at least; got {len(image)} images and "
-                f"{len(mask)} masks."
-            )
-        number = (lambda i: "") if len(image) == 1 else (lambda i: f"[{i}]")
-        images = [read_image(one, f"image{number(i)}") for i, one in enumerate(image)]
-        masks = [
-            read_mask(one, images[i].shape[:2], self.unlabeled, f"mask{number(i)}")
-            for i, one in enumerate(mask)
-        ]
-        return images, masks
+    Parameters
+    ----------
+    features : str or callable
+        What it sees of a pixel.
+    n_channels : int
+        Channels of the images of fit.
+    brightest : float
+        The largest of their intensities.
+    n_features : int
+        Features of their pixels.
+    verbose : bool, int or None
+        Whether to print how far answers are.
+    """
 
-    def _each(self, image, action):
-        check_is_fitted(self)
-        if is_one_image(image):
-            return action(self._as_seen(image))
-        return [action(self._as_seen(one, f"image[{i}]")) for i, one in enumerate(image)]
+    features: Any
+    n_channels: int
+    brightest: float
+    n_features: int
+    verbose: Any = None
 
-    def _as_seen(self, image, name="image"):
+    def read(self, image: Any, name: str = "image") -> np.ndarray:
+        """Return an image as an array, (h, w, n_channels), if it is like those of fit."""
         image = read_image(image, name)
-        if image.shape[2] != self.n_channels_in_:
+        if image.shape[2] != self.n_channels:
             raise ValueError(
                 f"{name} has {image.shape[2]} channels, but KuraNetSegmenter was fitted to images "
-                f"of {self.n_channels_in_}."
+                f"of {self.n_channels}."
             )
         intensity = brightest(image)
-        if not self._brightest / _BRIGHTER <= intensity <= self._brightest * _BRIGHTER:
+        if not self.brightest / _BRIGHTER <= intensity <= self.brightest * _BRIGHTER:
             warnings.warn(
                 f"{name} of dtype {image.dtype} has intensities up to {intensity:.3g}, where those "
-                f"of fit reached {self._brightest:.3g}. Whole numbers count as fractions of the "
+                f"of fit reached {self.brightest:.3g}. Whole numbers count as fractions of the "
                 "largest of their type, and floats as they are; convert the image to the type of "
                 "those of fit.",
                 UserWarning,
@@ -78,61 +75,27 @@ class PixelMixin:
             )
         return image
 
-    def _labelled_features(self, image, known):
-        """Features of the labelled pixels, and of no more at a time than needed."""
-        bands, first, chosen = feature_bands(image, self.features, _PIXELS_AT_ONCE), 0, []
-        for band in bands:
-            chosen.append(band[known[first : first + len(band)]])
-            first += len(band)
-        return np.concatenate(chosen)
-
-    def _table(self, image):
-        check_is_fitted(self)
+    def table(self, image: Any) -> tuple[np.ndarray, tuple[int, int]]:
+        """Return the features of all pixels of one image, and its height and width."""
         if not is_one_image(image):
             raise ValueError("Pass one image; every image is a network of its own.")
-        image = self._as_seen(image)
+        image = self.read(image)
         X = pixel_features(image, self.features)
-        check_number(X.shape[1], self._n_pixel_features)
+        check_number(X.shape[1], self.n_features)
         return X, image.shape[:2]
 
-    def _segments(self, image):
-        """The label of the segment that pulls each pixel most, of what its neighbours say."""
-        if self._pull_readout is None:
-            found = self._smoothed(self._by_pixel(self._probabilities, image), image)
-        else:
-            found = self._pulls(self._reference_members, image)
-        return self.classes_[found.argmax(axis=-1)]
+    def each(self, image: Any, action: Callable[[np.ndarray], Any]) -> Any:
+        """Answer for one image, or for each of several."""
+        if is_one_image(image):
+            return action(self.read(image))
+        return [action(self.read(one, f"image[{i}]")) for i, one in enumerate(image)]
 
-    def _probabilities(self, X):
-        found = self._reference_network(X).says(X, MembershipNetwork.log_probabilities)
-        return np.exp(found).astype(np.float32)
-
-    def _phases(self, image):
-        field = self._pulls(phasors(self.reference_phases_).T, image)
-        return np.arctan2(field[..., 1], field[..., 0])
-
-    def _pulls(self, sources, image):
-        """What the reference network exerts on each pixel, (h, w, k), for k things it sends."""
-
-        def exerted(X):
-            return self._reference_network(X).drive(X, sources).astype(np.float32)
-
-        return self._smoothed(self._by_pixel(exerted, image), image)
-
-    def _smoothed(self, pulls, image):
-        """What is said of each pixel, with what is said of those near it and like it."""
-        pulls = gaussian_filter(pulls, self.smoothing_, axes=(0, 1))
-        if not self.guidance_:
-            return pulls
-        guide = intensities(image) / (self._brightest or 1.0)
-        return guided_filter(pulls, guide, self.guidance_, _EPSILON)
-
-    def _by_pixel(self, answer, image):
+    def by_pixel(self, answer: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> np.ndarray:
         """Answer for every pixel, a bounded number of them at once."""
         n_pixels, n_done = image.shape[0] * image.shape[1], 0
         parts = []
         for X in feature_bands(image, self.features, _PIXELS_AT_ONCE):
-            check_number(X.shape[1], self._n_pixel_features)
+            check_number(X.shape[1], self.n_features)
             parts.append(answer(X))
             n_done += len(X)
             if self.verbose:
@@ -142,3 +105,41 @@ class PixelMixin:
                 print(f"[KuraNetSegmenter] |{bar}| {done:4.0%}", end=end, file=sys.stderr)
         found = np.concatenate(parts)
         return found.reshape(*image.shape[:2], *found.shape[1:])
+
+    def smoothed(
+        self, said: np.ndarray, image: np.ndarray, smoothing: float, guidance: int
+    ) -> np.ndarray:
+        """Return what is said of each pixel with what is said of those near it and like it."""
+        said = gaussian_filter(said, smoothing, axes=(0, 1))
+        if not guidance:
+            return said
+        return guided_filter(said, intensities(image) / (self.brightest or 1.0), guidance, _EPSILON)
+
+
+def pairs_of(image: Any, mask: Any, unlabeled: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Images and masks as lists of arrays that fit each other."""
+    if is_one_image(image):
+        image, mask = [image], [mask]
+    elif isinstance(mask, np.ndarray) and mask.ndim == 2:
+        raise ValueError("mask is one mask, but image is several; pass as many of each.")
+    if len(image) != len(mask) or not len(image):
+        raise ValueError(
+            f"Pass as many masks as images, and one at least; got {len(image)} images and "
+            f"{len(mask)} masks."
+        )
+    number = (lambda i: "") if len(image) == 1 else (lambda i: f"[{i}]")
+    images = [read_image(one, f"image{number(i)}") for i, one in enumerate(image)]
+    masks = [
+        read_mask(one, images[i].shape[:2], unlabeled, f"mask{number(i)}")
+        for i, one in enumerate(mask)
+    ]
+    return images, masks
+
+
+def labelled_features(image: np.ndarray, known: np.ndarray, features: Any) -> np.ndarray:
+    """Features of the labelled pixels, and of no more at a time than needed."""
+    bands, first, chosen = feature_bands(image, features, _PIXELS_AT_ONCE), 0, []
+    for band in bands:
+        chosen.append(band[known[first : first + len(band)]])
+        first += len(band)
+    return np.concatenate(chosen)

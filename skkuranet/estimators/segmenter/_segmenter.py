@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from numbers import Integral, Real
 
 import numpy as np
+import torch
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skkuranet._utils.tools import random_source
+from skkuranet.coupling import MembershipNetwork
+from skkuranet.dynamics import wrap
 from skkuranet.estimators._clustering import ClusteringBase
 from skkuranet.estimators._fit_task import FitTask
 from skkuranet.estimators._network_presets import CLUSTERING, GROUPING
-from skkuranet.estimators._simulation import LIMIT_TIME
-from skkuranet.estimators.segmenter._grouping import GroupingMixin
-from skkuranet.estimators.segmenter._labelling import LabellingMixin
-from skkuranet.estimators.segmenter._pixels import PixelMixin
-from skkuranet.estimators.segmenter._whole_image import WholeImageMixin
+from skkuranet.estimators._phase_clusters import phasors
+from skkuranet.estimators._simulation import LIMIT_TIME, limit_phases
+from skkuranet.estimators.segmenter._grouping import grouped_pixels, pair_objective
+from skkuranet.estimators.segmenter._labelling import labelled_pixels
+from skkuranet.estimators.segmenter._pixels import pairs_of
+from skkuranet.estimators.segmenter._whole_image import ImageBase
+from skkuranet.images.label_density import (
+    feature_noise,
+    guidance_of,
+    smoothing_of,
+    waves_of_place,
+)
 from skkuranet.images.reading import FEATURES, brightest
 from skkuranet.metrics import symmetric_best_dice
-from skkuranet.training._schedule import Curriculum
+from skkuranet.training import Curriculum
 
 # Steps before the trajectory that gradients see, and the share of networks that start near the
 # splay state to the end.
@@ -33,7 +45,7 @@ _DENSE, _LOOKS = 20_000, 4
 _HELD_OUT = 4000
 
 
-class KuraNetSegmenter(PixelMixin, WholeImageMixin, LabellingMixin, GroupingMixin, ClusteringBase):
+class KuraNetSegmenter(ImageBase):
     r"""Segment images by oscillators that learn to synchronise into segments.
 
     Every pixel is an oscillator. A neural network maps the features of two pixels, colour and
@@ -299,7 +311,7 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, LabellingMixin, GroupingMixi
         FloatingPointError
             If the loss is not finite.
         """
-        images, masks = self._pairs(image, mask)
+        images, masks = pairs_of(image, mask, self.unlabeled)
         n_channels = {image.shape[2] for image in images}
         if len(n_channels) > 1:
             raise ValueError(
@@ -310,7 +322,15 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, LabellingMixin, GroupingMixi
             "n_channels_in_": n_channels.pop(),
             "_brightest": max(brightest(image) for image in images),
         }
-        learn = self._learn_labels if self.n_segments is None else self._learn_groups
+        groups = self.n_segments is not None
+        if self._goes_on and groups != self._groups_:
+            before, now = ("n_segments", "labels") if self._groups_ else ("labels", "n_segments")
+            raise ValueError(
+                f"warm_start=True cannot go on from {before} to {now}, whose couplings are of "
+                "another kind. Set warm_start=False to start anew."
+            )
+        attributes["_groups_"] = groups
+        learn = self._learn_groups if groups else self._learn_labels
         learn(images, masks, attributes)
         return self
 
@@ -361,7 +381,8 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, LabellingMixin, GroupingMixi
         ndarray of shape (h, w), or list of them
             Labels of ``classes_``.
         """
-        return self._each(image, self._groups if self._grouping else self._segments)
+        reader = self._reader()
+        return reader.each(image, self._grouped if self._groups_ else self._segments)
 
     def transform(self, image):
         """Return the phase at which each pixel locks.
@@ -376,7 +397,8 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, LabellingMixin, GroupingMixi
         ndarray of shape (h, w), or list of them
             Phases in (−π, π].
         """
-        return self._each(image, self._limit_phases if self._grouping else self._phases)
+        reader = self._reader()
+        return reader.each(image, self._limit_phases if self._groups_ else self._phases)
 
     def score(self, image, mask):
         """Return the mean symmetric best Dice score of the predicted segments.
@@ -394,7 +416,7 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, LabellingMixin, GroupingMixi
             Mean over the images, from 0 to 1; every label counts as a segment.
         """
         check_is_fitted(self)
-        images, masks = self._pairs(image, mask)
+        images, masks = pairs_of(image, mask, self.unlabeled)
         scores = []
         for one, labels in zip(images, masks, strict=True):
             known = labels != self.unlabeled
@@ -439,3 +461,121 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, LabellingMixin, GroupingMixi
             limit_time=LIMIT_TIME,
             check_every=max(25, self.max_iter // 16),
         )
+
+    def _learn_labels(self, images, masks, attributes):
+        """Train on labels that mean the same in all masks."""
+        seen = labelled_pixels(images, masks, features=self.features, unlabeled=self.unlabeled)
+        if len(seen.classes) > self.network_size:
+            raise ValueError(
+                f"network_size={self.network_size} cannot hold the {len(seen.classes)} labels in "
+                "mask. Raise network_size to several times their number."
+            )
+        decay = self._share_of_decay(seen.n_scattered) if self._in_closed_form else 1.0
+        result = self._learn_classes(
+            seen.X,
+            seen.codes,
+            seen.codes,
+            seen.classes,
+            "mask",
+            weight_decay=self.weight_decay * decay,
+            feature_noise=_given(self.feature_noise, lambda: feature_noise(seen.n_scattered)),
+            encoding=(
+                None
+                if callable(self.features)
+                else waves_of_place(seen.X, self.bandwidth, seen.distances / seen.sides)
+            ),
+            pools=seen.pools,
+            attributes=attributes
+            | {
+                "_n_pixel_features": seen.X.shape[1],
+                "smoothing_": _given(self.smoothing, lambda: smoothing_of(seen.distances)),
+                "guidance_": _given(self.guidance, lambda: guidance_of(seen.distances)),
+            },
+        )
+        self._warn_of_lost_classes(result)
+        # Once, for all predictions.
+        self._reference_network(seen.X)
+
+    def _learn_groups(self, images, masks, attributes):
+        """Train on networks of pixels of one image each; its labels are its own."""
+        X, codes, pools = grouped_pixels(
+            images,
+            masks,
+            features=self.features,
+            unlabeled=self.unlabeled,
+            rng=random_source(self.random_state),
+        )
+        normalization = self._normalization()
+        # Details of place in one image say nothing about another.
+        blurred = callable(self.features) or self.bandwidth == "auto"
+        self._learn(
+            FitTask(
+                X,
+                codes,
+                self.n_segments,
+                objective=functools.partial(pair_objective, codes, pools),
+                complete=functools.partial(self._complete_groups, normalization),
+                normalization=normalization,
+                weight_decay=self.weight_decay,
+                feature_noise=_given(self.feature_noise, lambda: 0.0),
+                encoding=None if blurred else waves_of_place(X, self.bandwidth),
+                attributes=attributes | {"_n_pixel_features": X.shape[1]},
+            )
+        )
+
+    def _complete_groups(self, normalization, network, seed):
+        return {
+            "coupling_": network,
+            "normalization_": normalization,
+            "classes_": np.arange(self.n_segments),
+            "_simulation_seed": seed,
+        }
+
+    def _segments(self, image):
+        """The label of the segment that pulls each pixel most, of what its neighbours say."""
+        if self._pull_readout is None:
+            found = self._said(self._probabilities, image)
+        else:
+            found = self._pulls(self._reference_members, image)
+        return self.classes_[found.argmax(axis=-1)]
+
+    def _probabilities(self, X):
+        found = self._reference_network(X).says(X, MembershipNetwork.log_probabilities)
+        return np.exp(found).astype(np.float32)
+
+    def _phases(self, image):
+        field = self._pulls(phasors(self.reference_phases_).T, image)
+        return np.arctan2(field[..., 1], field[..., 0])
+
+    def _pulls(self, sources, image):
+        """What the reference network exerts on each pixel, (h, w, k), for k things it sends."""
+
+        def exerted(X):
+            return self._reference_network(X).drive(X, sources).astype(np.float32)
+
+        return self._said(exerted, image)
+
+    def _said(self, answer, image):
+        """An answer for each pixel, with what is said of those near it and like it."""
+        reader = self._reader()
+        said = reader.by_pixel(answer, image)
+        return reader.smoothed(said, image, self.smoothing_, self.guidance_)
+
+    def _grouped(self, image):
+        return self.cluster(image, random_state=self._seed_of_answers())
+
+    def _limit_phases(self, image):
+        X, shape = self._reader().table(image)
+        rng = random_source(self._seed_of_answers())
+        limit = limit_phases(self.trained_network_, X, rng, self.step_size)
+        return wrap(torch.from_numpy(limit)).numpy().reshape(shape)
+
+    def _seed_of_answers(self):
+        """The same initial phases whenever an answer is asked for."""
+        number = isinstance(self.random_state, Integral)
+        return self.random_state if number else self._simulation_seed
+
+
+def _given(value, otherwise):
+    """A parameter, or what "auto" comes to."""
+    return otherwise() if isinstance(value, str) else value

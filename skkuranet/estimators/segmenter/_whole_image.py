@@ -1,16 +1,30 @@
-"""All pixels of an image as one network, with its own mutual dynamics."""
+"""All pixels of an image as one exact network."""
 
 from __future__ import annotations
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from skkuranet._utils.tools import random_source
+from skkuranet.estimators._clustering import ClusteringBase
 from skkuranet.estimators._simulation import LIMIT_TIME, simulated, steps_in
+from skkuranet.estimators.segmenter._pixels import PixelReader
 from skkuranet.images.reading import read_mask
 
 
-class WholeImageMixin:
-    """What a fitted segmenter can do with the exact network of all pixels of an image."""
+class ImageBase(ClusteringBase):
+    """Base of the segmenter: what it can do with all pixels of an image as one network."""
+
+    def _reader(self) -> PixelReader:
+        """Images as this fitted segmenter sees them."""
+        check_is_fitted(self)
+        return PixelReader(
+            self.features,
+            self.n_channels_in_,
+            self._brightest,
+            self._n_pixel_features,
+            self.verbose,
+        )
 
     def simulate(
         self,
@@ -52,7 +66,7 @@ class WholeImageMixin:
         Trajectory
             ``times`` (T,) and ``phases`` (T, h * w), pixels in the order of ``image.ravel()``.
         """
-        X, shape = self._table(image)
+        X, shape = self._reader().table(image)
         if initial_phases is not None:
             if np.shape(initial_phases) != shape:
                 raise ValueError(
@@ -88,7 +102,7 @@ class WholeImageMixin:
         ndarray of shape (n, n)
             K[i, j] is the strength with which pixel j acts on pixel i.
         """
-        X, _ = self._table(image)
+        X, _ = self._reader().table(image)
         chosen = X if pixels is None else X[np.asarray(pixels)]
         return self.trained_network_.matrix(chosen).cpu().numpy()
 
@@ -115,7 +129,7 @@ class WholeImageMixin:
         ndarray of shape (h, w), int
             Segment of each pixel, from 0.
         """
-        X, shape = self._table(image)
+        X, shape = self._reader().table(image)
         n_segments = len(self.classes_) if n_segments is None else n_segments
         self._check_number("n_segments", n_segments, len(X), "pixels")
         seed = self.random_state if random_state is None else random_state
@@ -140,7 +154,7 @@ class WholeImageMixin:
         float
             0 for segments in phase and splay among each other, 1 for the opposite.
         """
-        X, shape = self._table(image)
+        X, shape = self._reader().table(image)
         labels = read_mask(mask, shape, self.unlabeled).ravel()
         known = labels != self.unlabeled
         classes, codes = np.unique(labels[known], return_inverse=True)
