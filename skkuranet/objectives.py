@@ -80,7 +80,7 @@ class Objective(ABC):
 
         Returns
         -------
-        Tensor of shape (B, n) or (B, *state_shape, n)
+        Tensor of shape (B, n) or (B, state_shape, n)
             Phases in radians; states where the dynamics has no phases.
         """
 
@@ -92,7 +92,7 @@ class Objective(ABC):
         ----------
         coupling : CouplingOperator of shape (B, n, n)
             Couplings of the networks.
-        phases : Tensor of shape (T, B, n) or (T, B, *state_shape, n)
+        phases : Tensor of shape (T, B, n) or (T, B, state_shape, n)
             Trajectories; states where the dynamics has no phases.
         index : Tensor of shape (B, n), int64
             Nodes that each network is made of.

@@ -47,7 +47,7 @@ class Adaptive(Solver):
         ----------
         problem : Problem
             What moves.
-        state : Tensor of shape (..., *state_shape, n)
+        state : Tensor of shape (..., state_shape, n)
             Initial state.
         step_size : float
             Distance of the output times; the solver chooses its own steps.
@@ -58,7 +58,7 @@ class Adaptive(Solver):
 
         Returns
         -------
-        Tensor of shape (n_steps - save_from + 1, ..., *state_shape, n)
+        Tensor of shape (n_steps - save_from + 1, ..., state_shape, n)
 
         Raises
         ------

@@ -21,7 +21,7 @@ class Past:
     ----------
     problem : Problem
         With a lag.
-    state : Tensor of shape (..., *state_shape, n)
+    state : Tensor of shape (..., state_shape, n)
         Initial state.
     step_size : float
         Step in units of time.
@@ -63,7 +63,7 @@ class Past:
 
         Parameters
         ----------
-        state : Tensor of shape (..., *state_shape, n)
+        state : Tensor of shape (..., state_shape, n)
             Initial state.
         """
         inputs = (state, *self._problem.dynamics.parameters.values())

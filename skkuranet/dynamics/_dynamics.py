@@ -27,7 +27,8 @@ class Dynamics(ABC):
     is differentiated with respect to them, to the initial state and to the couplings; what is not
     written by hand, autograd does.
 
-    States have the shape (..., \*state_shape, n), signals and drives (..., m, n): units are last.
+    States have the shape (..., state_shape, n), with the axes of one unit in the middle, signals and
+    drives (..., m, n): units are last.
     Both functions must treat units apart: the rate of a unit may depend on no other's state but
     through its drive.
 
@@ -130,7 +131,7 @@ class Dynamics(ABC):
 
         Parameters
         ----------
-        state : Tensor of shape (..., *state_shape, n)
+        state : Tensor of shape (..., state_shape, n)
             States.
 
         Returns
@@ -145,14 +146,14 @@ class Dynamics(ABC):
 
         Parameters
         ----------
-        state : Tensor of shape (..., *state_shape, n)
+        state : Tensor of shape (..., state_shape, n)
             States.
         drive : Tensor of shape (..., m, n)
             What units receive: products of the couplings with the signals.
 
         Returns
         -------
-        Tensor of shape (..., *state_shape, n)
+        Tensor of shape (..., state_shape, n)
             Per unit of time.
         """
 
@@ -161,14 +162,14 @@ class Dynamics(ABC):
 
         Parameters
         ----------
-        state : Tensor of shape (..., *state_shape, n)
+        state : Tensor of shape (..., state_shape, n)
             At t = 0.
         ago : float
             Units of time before.
 
         Returns
         -------
-        Tensor of shape (..., *state_shape, n)
+        Tensor of shape (..., state_shape, n)
         """
         return state
 
@@ -177,12 +178,12 @@ class Dynamics(ABC):
 
         Parameters
         ----------
-        state : Tensor of shape (..., *state_shape, n)
+        state : Tensor of shape (..., state_shape, n)
             At the end of a step.
 
         Returns
         -------
-        Tensor of shape (..., *state_shape, n)
+        Tensor of shape (..., state_shape, n)
         """
         return state
 
@@ -193,7 +194,7 @@ class Dynamics(ABC):
 
         Parameters
         ----------
-        state : Tensor of shape (..., *state_shape, n)
+        state : Tensor of shape (..., state_shape, n)
             States.
 
         Returns
@@ -215,7 +216,7 @@ class Dynamics(ABC):
 
         Returns
         -------
-        Tensor of shape (..., *state_shape, n) or None
+        Tensor of shape (..., state_shape, n) or None
             None where units have no phase.
         """
         return None if self.state_shape else phases
@@ -250,7 +251,7 @@ class Dynamics(ABC):
         Returns
         -------
         tuple of Tensor or None
-            States (..., *state_shape, n), and whether there is rest, (..., n); None if it is not
+            States (..., state_shape, n), and whether there is rest, (..., n); None if it is not
             known in closed form.
         """
         return None
@@ -262,14 +263,14 @@ class Dynamics(ABC):
 
         Parameters
         ----------
-        state : Tensor of shape (..., *state_shape, n)
+        state : Tensor of shape (..., state_shape, n)
             States.
         grad : Tensor of shape (..., m, n)
             Gradient with respect to the signals.
 
         Returns
         -------
-        by_state : Tensor of shape (..., *state_shape, n)
+        by_state : Tensor of shape (..., state_shape, n)
         by_parameters : sequence of Tensor
             In the shapes and the order of :attr:`parameters`.
         """
@@ -289,16 +290,16 @@ class Dynamics(ABC):
 
         Parameters
         ----------
-        state : Tensor of shape (..., *state_shape, n)
+        state : Tensor of shape (..., state_shape, n)
             States.
         drive : Tensor of shape (..., m, n)
             What units receive.
-        grad : Tensor of shape (..., *state_shape, n)
+        grad : Tensor of shape (..., state_shape, n)
             Gradient with respect to the rates.
 
         Returns
         -------
-        by_state : Tensor of shape (..., *state_shape, n)
+        by_state : Tensor of shape (..., state_shape, n)
         by_drive : Tensor of shape (..., m, n)
         by_parameters : sequence of Tensor
             In the shapes and the order of :attr:`parameters`.
@@ -332,7 +333,7 @@ class Dynamics(ABC):
         ----------
         ops : TorchOps
             What is done to arrays.
-        like : Tensor of shape (..., *state_shape, n)
+        like : Tensor of shape (..., state_shape, n)
             A state.
 
         Returns
@@ -368,7 +369,7 @@ def signal_of(dynamics: Dynamics, state: Tensor) -> Tensor:
     ----------
     dynamics : Dynamics
         Any.
-    state : Tensor of shape (..., *state_shape, n)
+    state : Tensor of shape (..., state_shape, n)
         States.
 
     Returns
@@ -398,14 +399,14 @@ def rate_of(dynamics: Dynamics, state: Tensor, drive: Tensor) -> Tensor:
     ----------
     dynamics : Dynamics
         Any.
-    state : Tensor of shape (..., *state_shape, n)
+    state : Tensor of shape (..., state_shape, n)
         States.
     drive : Tensor of shape (..., m, n)
         What units receive.
 
     Returns
     -------
-    Tensor of shape (..., *state_shape, n)
+    Tensor of shape (..., state_shape, n)
 
     Raises
     ------

@@ -82,7 +82,7 @@ class RungeKutta(Solver):
         ----------
         problem : Problem
             What moves.
-        state : Tensor of shape (..., *state_shape, n)
+        state : Tensor of shape (..., state_shape, n)
             Initial state.
         step_size : float
             Step in units of time.
@@ -93,7 +93,7 @@ class RungeKutta(Solver):
 
         Returns
         -------
-        Tensor of shape (n_steps - save_from + 1, ..., *state_shape, n)
+        Tensor of shape (n_steps - save_from + 1, ..., state_shape, n)
 
         Raises
         ------

@@ -53,7 +53,7 @@ def integrate(
     ----------
     coupling : CouplingOperator of shape (..., n, n)
         Any operator, one of your own included.
-    state : Tensor of shape (..., *state_shape, n)
+    state : Tensor of shape (..., state_shape, n)
         Initial state, of the couplings' dtype: phases in radians, (..., n), unless the dynamics
         has another.
     dynamics : Dynamics, optional
@@ -74,7 +74,7 @@ def integrate(
     noise : float or Tensor, optional
         Standard deviation of the noise, in units of the state per square root of time: one for
         all, one for each node, (..., n), or one for each number of a state,
-        (..., *state_shape, n). Or what noise adds in each step, (n_steps, ..., *state_shape, n).
+        (..., state_shape, n). Or what noise adds in each step, (n_steps, ..., state_shape, n).
         Only Euler's method takes it.
     generator : torch.Generator, optional
         Where the seed of the noise comes from.
@@ -92,7 +92,7 @@ def integrate(
     Returns
     -------
     Trajectory
-        Times (T,), states (T, ..., *state_shape, n) and phases (T, ..., n), where units have
+        Times (T,), states (T, ..., state_shape, n) and phases (T, ..., n), where units have
         phases, with T = n_steps - save_from + 1.
 
     Raises

@@ -57,7 +57,7 @@ class Kernel(ABC):
             Memory for what units send.
         drives : Tensor of shape (..., n_stages, m, n)
             Memory for what units receive, and then for the gradients with respect to it.
-        by_rates : Tensor of shape (..., n_stages, *state_shape, n)
+        by_rates : Tensor of shape (..., n_stages, state_shape, n)
             Memory for gradients with respect to rates.
         """
 
@@ -239,7 +239,7 @@ def kernel_for(dynamics: Dynamics, like: Tensor) -> Kernel:
     ----------
     dynamics : Dynamics
         Any.
-    like : Tensor of shape (..., *state_shape, n)
+    like : Tensor of shape (..., state_shape, n)
         A state.
 
     Returns

@@ -114,7 +114,7 @@ def follow(
     ----------
     coupling : CouplingOperator of shape (m, n)
         Couplings of the test units to the network.
-    source_phases : Tensor of shape (T, n) or (T, *state_shape, n)
+    source_phases : Tensor of shape (T, n) or (T, state_shape, n)
         States with which the network acts at each step: where it has delays, those of
         the past.
     step_size : float
@@ -130,7 +130,7 @@ def follow(
 
     Returns
     -------
-    Tensor of shape (m,) or (*state_shape, m)
+    Tensor of shape (m,) or (state_shape, m)
         States after T steps; phases in (−π, π].
     """
     dynamics = Kuramoto(frequency, field) if dynamics is None else dynamics

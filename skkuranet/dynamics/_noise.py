@@ -28,12 +28,12 @@ def increments_of(
 
     Parameters
     ----------
-    noise : Tensor of shape (), (..., n), (..., *state_shape, n) or (n_steps, ..., *state_shape, n)
+    noise : Tensor of shape (), (..., n), (..., state_shape, n) or (n_steps, ..., state_shape, n)
         The standard deviations σ, in units of the state per square root of time, for all, for each
         node or for each number of a state; or the increments themselves.
     dynamics : Dynamics
         It says which components of a state are noisy.
-    state : Tensor of shape (..., *state_shape, n)
+    state : Tensor of shape (..., state_shape, n)
         Initial state.
     step_size : float
         Step in units of time.
@@ -44,7 +44,7 @@ def increments_of(
 
     Returns
     -------
-    Tensor of shape (n_steps, ..., *state_shape, n)
+    Tensor of shape (n_steps, ..., state_shape, n)
 
     Raises
     ------

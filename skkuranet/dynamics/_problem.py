@@ -26,7 +26,7 @@ class Problem:
         Delays of the sources, in steps of the solver; 0 by default.
     history : {"rotation", "constant"}, default="rotation"
         States before t = 0: those that :meth:`Dynamics.before` returns, or the initial ones.
-    increments : Tensor of shape (n_steps, ..., *state_shape, n), optional
+    increments : Tensor of shape (n_steps, ..., state_shape, n), optional
         What noise adds to the state at the end of each step.
     """
 
@@ -82,14 +82,14 @@ class Problem:
 
         Parameters
         ----------
-        state : Tensor of shape (..., *state_shape, n)
+        state : Tensor of shape (..., state_shape, n)
             At t = 0.
         ago : float
             Units of time before.
 
         Returns
         -------
-        Tensor of shape (..., *state_shape, n)
+        Tensor of shape (..., state_shape, n)
         """
         return state if self.history == "constant" else self.dynamics.before(state, ago)
 
@@ -100,12 +100,12 @@ class Problem:
 
         Parameters
         ----------
-        state : Tensor of shape (..., *state_shape, n)
+        state : Tensor of shape (..., state_shape, n)
             States.
 
         Returns
         -------
-        Tensor of shape (..., *state_shape, n)
+        Tensor of shape (..., state_shape, n)
         """
         drive = product(self.coupling, signal_of(self.dynamics, state))
         return rate_of(self.dynamics, state, drive)

@@ -40,7 +40,7 @@ class Solver(ABC):
         ----------
         problem : Problem
             What it is to solve.
-        state : Tensor of shape (..., *state_shape, n)
+        state : Tensor of shape (..., state_shape, n)
             Initial state.
 
         Raises
@@ -83,7 +83,7 @@ class Solver(ABC):
         ----------
         problem : Problem
             What moves.
-        state : Tensor of shape (..., *state_shape, n)
+        state : Tensor of shape (..., state_shape, n)
             Initial state.
         step_size : float
             Step in units of time.
@@ -94,5 +94,5 @@ class Solver(ABC):
 
         Returns
         -------
-        Tensor of shape (n_steps - save_from + 1, ..., *state_shape, n)
+        Tensor of shape (n_steps - save_from + 1, ..., state_shape, n)
         """

@@ -29,7 +29,7 @@ class Trajectory(Generic[Array]):
         Times, in units of time.
     phases : Tensor or ndarray of shape (T, ..., n), or None
         Phases in radians, not wrapped; None where units have no phase.
-    states : Tensor or ndarray of shape (T, ..., *state_shape, n), optional
+    states : Tensor or ndarray of shape (T, ..., state_shape, n), optional
         States; by default the phases.
     """
 

@@ -25,7 +25,7 @@ class Motion:
         What moves.
     plan : Plan
         For its couplings.
-    like : Tensor of shape (..., *state_shape, n)
+    like : Tensor of shape (..., state_shape, n)
         A state.
     n_stages : int
         Number of rates of a step.
@@ -116,7 +116,7 @@ class Part:
         What moves.
     plan : Plan
         For its couplings.
-    costate : Tensor of shape (..., *state_shape, n)
+    costate : Tensor of shape (..., state_shape, n)
         Gradient with respect to the state after the part, to be replaced by that before.
     kernel : Kernel
         That of the way forward.

@@ -66,7 +66,7 @@ def simulated(
         Number of steps; by default 500 units of time.
     save_from : int, default=0
         First step that is kept.
-    initial_phases : array-like of shape (n,) or (*state_shape, n), optional
+    initial_phases : array-like of shape (n,) or (state_shape, n), optional
         Phases or states; by default random phases in single precision.
     storage : str, optional
         16-bit type in which couplings are stored.
@@ -177,7 +177,7 @@ def settled_under(
         Of the nodes and of the network.
     coupling : CouplingOperator of shape (m, n)
         Of the nodes to the network.
-    states : Tensor of shape (n,) or (*state_shape, n)
+    states : Tensor of shape (n,) or (state_shape, n)
         Of the network.
     step_size : float
         Of the integration that tells where there is no closed form.

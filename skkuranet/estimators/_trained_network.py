@@ -192,7 +192,7 @@ class TrainedNetwork:
         ----------
         X : ndarray or Tensor of shape (n, n_features)
             Rows.
-        start : ndarray of shape (n,) or (*state_shape, n)
+        start : ndarray of shape (n,) or (state_shape, n)
             Initial phases or states.
         step_size, n_steps, save_from
             As for :func:`skkuranet.dynamics.integrate`.
