@@ -24,6 +24,8 @@ class Kernel(ABC):
     ----------
     ops : TorchOps
         What is done to arrays.
+    n_signals : int
+        Numbers that a unit sends.
     reuses_drive : bool
         Whether, where states and signals have one axis and two rows, a rate may be written over
         the second row of the drive, and the first is free after.
@@ -32,6 +34,7 @@ class Kernel(ABC):
     """
 
     ops: TorchOps
+    n_signals: int
     reuses_drive = False
     is_replayable = False
 
@@ -97,8 +100,9 @@ class KernelPart(ABC):
 class PlainKernel(Kernel):
     """The functions of any dynamics."""
 
-    def __init__(self, dynamics: Dynamics) -> None:
+    def __init__(self, dynamics: Dynamics, like: Tensor) -> None:
         self.dynamics, self.ops = dynamics, TorchOps()
+        self.n_signals = dynamics.signal(like.detach()).shape[-2]
 
     def rows(self, memory: Tensor) -> Tensor:
         """The memory itself."""
@@ -246,7 +250,7 @@ def kernel_for(dynamics: Dynamics, like: Tensor) -> Kernel:
     -------
     Kernel
     """
-    return dynamics.kernel(ops_for(like), like) or PlainKernel(dynamics)
+    return dynamics.kernel(ops_for(like), like) or PlainKernel(dynamics, like)
 
 
 def _grad(
