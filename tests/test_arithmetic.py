@@ -206,6 +206,18 @@ def test_autocast_does_not_round_gradients(batch, monkeypatch):
     torch.testing.assert_close(found, wanted, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("batch", [(), (3,)])
+@pytest.mark.parametrize("shapes", [DENSE, FACTORS], ids=["dense", "factorised"])
+@pytest.mark.parametrize("delay", [None, torch.tensor([0.0, 0.1, 0.3, 0.2, 0.4])])
+def test_going_back_twice_finds_the_same(batch, shapes, delay):
+    given = [leaf.detach().float().requires_grad_() for leaf in leaves(batch, shapes)]
+    path = flow(*given, n_steps=20, delay=delay)
+    first = torch.autograd.grad(path.sin().sum(), given, retain_graph=True)
+    # This time what was kept may be overwritten.
+    second = torch.autograd.grad(path.sin().sum(), given)
+    torch.testing.assert_close(second, first, rtol=0, atol=0)
+
+
 def test_overflow_is_no_warning():
     given = [10.0 * leaf.detach().float() for leaf in leaves((), DENSE)]
     phases = given[0].requires_grad_()

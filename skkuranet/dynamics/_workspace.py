@@ -63,7 +63,11 @@ class Motion:
         signal = like.new_empty(_signal_shape(problem, kernel, like))
         drive, per_slot = torch.empty_like(signal), (n_slots, *signal.shape)
         self.notes = _notes_of(plan, signal, n_slots) if keeps else None
-        self.drives = signal.new_empty(per_slot) if keeps and plan.keeps_products else None
+        self.drives: Tensor | None = None
+        if keeps and plan.keeps_products:
+            # Laid out as the way back has them, which may take this memory.
+            stages = (*signal.shape[:-2], n_slots, *signal.shape[-2:])
+            self.drives = signal.new_empty(stages).movedim(-3, 0)
         acting = signal if past is None else signal.new_empty(per_slot if keeps else signal.shape)
         self.acting = None if past is None else acting
         acting = acting.expand(per_slot)
@@ -124,6 +128,15 @@ class Tape:
             if whole is not None and part is not None:
                 whole[first : first + len(states)] = part[: len(states)]
 
+    def give_drives(self, n_slots: int) -> Tensor | None:
+        """Return the drives to be overwritten, if they are of so many slots and last used now."""
+        # Without retain_graph nobody can go back again.
+        is_last = not torch._C._autograd._get_current_graph_task_keep_graph()
+        if self.drives is None or len(self.drives) != n_slots or not is_last:
+            return None
+        given, self.drives = self.drives, None
+        return given
+
 
 class Part:
     """A few steps of a trajectory, in memory that serves one part after another.
@@ -163,7 +176,8 @@ class Part:
         rows, axis = (*shape[:-2], m, *shape[-2:]), -2 - len(problem.dynamics.state_shape)
         signals, back = costate.new_empty(rows), costate.new_empty(shape)
         # Gradients with respect to drives are known last, and take the memory of these.
-        drives = torch.empty_like(signals)
+        drives = tape.give_drives(m)
+        drives = torch.empty_like(signals) if drives is None else drives.movedim(0, -3)
         by_rates = costate.new_empty(_with_axis(costate.shape, axis, m))
         self._acting = signals if tape.acting is None else tape.acting.movedim(0, -3)
         of_drives, of_signals = (_notes_of(plan, back, m) for _ in range(2))
@@ -177,7 +191,7 @@ class Part:
             self._of_signals = self._of_signals.contiguous()
         self._drives = drives
         self._again: Callable[[], object] | None = None
-        if tape.drives is None:
+        if not plan.keeps_products:
             self._again = plan.again(*map(_rows, (self._acting, self._of_signals, drives)))
         self.kernel_part = kernel.part(signals, drives, by_rates)
         self.costate, self.back = self.ops.view(costate), kernel.rows(back)
