@@ -1,8 +1,10 @@
 """What the benchmarks share: the paper's data, regimes and JSON files."""
 
+import itertools
 import json
 import platform
 import resource
+import statistics
 import sys
 import threading
 import time
@@ -13,6 +15,7 @@ import psutil
 import sklearn
 import torch
 from sklearn.datasets import make_circles, make_moons
+from torch.profiler import ProfilerActivity, profile
 
 from skkuranet.datasets import make_gaussian_ring, make_spirals
 
@@ -74,6 +77,28 @@ def measure(action):
         action()
         seconds = time.perf_counter() - start
     return {"seconds": seconds, "gigabytes_above_input": memory.gigabytes}
+
+
+def medians(actions, repeats):
+    """Median seconds of each action; they take turns."""
+    seconds = {name: [] for name in actions}
+    for turn in range(repeats + 1):
+        for name, action in actions.items():
+            begin = time.perf_counter()
+            action()
+            # The first turn warms up.
+            if turn:
+                seconds[name].append(time.perf_counter() - begin)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def peak(action):
+    """Gigabytes of tensors that an action holds at its peak, beyond what was there."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        action()
+    events = [e for e in profiler.profiler.kineto_results.events() if e.name() == "[memory]"]
+    sizes = [event.nbytes() for event in sorted(events, key=lambda event: event.start_ns())]
+    return max(itertools.accumulate(sizes)) / 1e9
 
 
 def process_peak():

@@ -6,6 +6,11 @@ and autograd differentiates both. What the authors' code takes for a batch was m
 one thread on a machine of this kind.
 
     OMP_NUM_THREADS=1 python benchmarks/speed.py [--repeats 7]
+        [--against COMMIT] [--oscillatools PYTHON]
+
+``--against`` also times the core of an earlier commit beside today's (``_speed_before.py``), and
+``--oscillatools`` a toolkit of the same field, in an environment of its own
+(``_speed_oscillatools.py``).
 """
 
 import argparse
@@ -16,8 +21,10 @@ import sys
 import time
 
 import torch
-from _common import write
-from torch.profiler import ProfilerActivity, profile
+from _common import medians, peak, write
+from _speed_before import before
+from _speed_dynamics import other_dynamics
+from _speed_oscillatools import beside_oscillatools
 from torchdiffeq import odeint
 
 from skkuranet.coupling import (
@@ -37,28 +44,6 @@ from skkuranet.training import Curriculum, train
 N_STEPS, STEP = 100, 0.1
 # Seconds for a batch of 100 oscillators with 128 hidden units and 100 steps, adjoint=False.
 AUTHORS = 0.093
-
-
-def medians(actions, repeats):
-    """Median seconds of each action; they take turns."""
-    seconds = {name: [] for name in actions}
-    for turn in range(repeats + 1):
-        for name, action in actions.items():
-            begin = time.perf_counter()
-            action()
-            # The first turn warms up.
-            if turn:
-                seconds[name].append(time.perf_counter() - begin)
-    return {name: statistics.median(values) for name, values in seconds.items()}
-
-
-def peak(action):
-    """Gigabytes of tensors that an action holds at its peak, beyond what was there."""
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-        action()
-    events = [e for e in profiler.profiler.kineto_results.events() if e.name() == "[memory]"]
-    sizes = [event.nbytes() for event in sorted(events, key=lambda event: event.start_ns())]
-    return max(itertools.accumulate(sizes)) / 1e9
 
 
 def gradients(phases, leaves):
@@ -251,14 +236,20 @@ def imports(repeats):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=7)
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--against", metavar="COMMIT", help="an earlier commit")
+    parser.add_argument("--oscillatools", metavar="PYTHON", help="an interpreter that has it")
+    options = parser.parse_args()
+    repeats = options.repeats
+    parts = [flows(repeats), other_dynamics(repeats)]
+    if options.against:
+        parts.append(before(options.against, repeats))
+    if options.oscillatools:
+        parts.append(beside_oscillatools(options.oscillatools, repeats))
+    parts.append(f(repeats) for f in (pair_network, half, batches, bandwidth, imports))
     rows = []
-    makers = [lambda: [*flows(repeats)]]
-    makers += [lambda f=f: [f(repeats)] for f in (pair_network, half, batches, bandwidth, imports)]
-    for make in makers:
-        for row in make():
-            print(row, flush=True)
-            rows.append(row)
+    for row in itertools.chain(*parts):
+        print(row, flush=True)
+        rows.append(row)
     write("speed", {"rows": rows})
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from skkuranet.coupling._base import CouplingOperator
 from skkuranet.coupling._plan import PLANS, Notes, Plan
-from skkuranet.coupling._products import exp_below, matmul, prepared
+from skkuranet.coupling._products import exp_below, matmul, prepared, slots
 
 ROWS_AT_ONCE = 1024
 # From this size on memory is the limit: rows are read once for a few vectors, by blocks that stay
@@ -177,21 +177,23 @@ class DensePlan(Plan):
     """Products with a matrix, by whichever library is faster."""
 
     coupling: DenseCoupling
+    keeps_products = True
 
     def __init__(self, coupling: DenseCoupling) -> None:
         super().__init__(coupling)
         # Where launches take longer than the product, and a second matrix is no burden.
         self.is_replayable = coupling.matrix.numel() < _LARGE
 
-    def matvec(self, out: Tensor, notes: Notes = None) -> Callable[..., object]:
-        """Return a function of x, and a slot, that writes K x to ``out``."""
+    def matvec(self, x: Tensor, out: Tensor, notes: Notes = None) -> Callable[[int], object]:
+        """Return a function of a slot that writes K x to ``out``."""
         if self.coupling.streams(out):
-            return lambda x, slot=0: self.coupling.stream(x, out)
-        return prepared(self.coupling.matrix.mT, out)
+            each = slots(x)
+            return lambda slot: self.coupling.stream(each[slot], out)
+        return prepared(x, self.coupling.matrix.mT, out)
 
-    def rmatvec(self, out: Tensor, notes: Notes = None) -> Callable[..., object]:
-        """Return a function of x, and a slot, that writes Kᵀ x to ``out``."""
-        return prepared(self.coupling.matrix, out)
+    def rmatvec(self, x: Tensor, out: Tensor, notes: Notes = None) -> Callable[[int], object]:
+        """Return a function of a slot that writes Kᵀ x to ``out``."""
+        return prepared(x, self.coupling.matrix, out)
 
 
 PLANS[DenseCoupling] = DensePlan

@@ -15,6 +15,7 @@ from skkuranet.coupling._products import (
     matmul,
     prepared,
     prepared_pair,
+    slots,
     transposed,
 )
 
@@ -233,42 +234,45 @@ class FactorizedPlan(Plan):
             if large:
                 self._columns = self._rows[0].mT, self._rows[1].mT
 
-    def matvec(self, out: Tensor, notes: Notes = None) -> Callable[..., object]:
-        """Return a function of x and a slot that writes K x to ``out``."""
-        return self._bound(out, notes, self._columns[1], self._rows[0])
+    def matvec(self, x: Tensor, out: Tensor, notes: Notes = None) -> Callable[[int], object]:
+        """Return a function of a slot that writes K x to ``out``."""
+        return self._bound(x, out, notes, self._columns[1], self._rows[0])
 
-    def rmatvec(self, out: Tensor, notes: Notes = None) -> Callable[..., object]:
-        """Return a function of x and a slot that writes Kᵀ x to ``out``."""
-        return self._bound(out, notes, self._columns[0], self._rows[1])
+    def rmatvec(self, x: Tensor, out: Tensor, notes: Notes = None) -> Callable[[int], object]:
+        """Return a function of a slot that writes Kᵀ x to ``out``."""
+        return self._bound(x, out, notes, self._columns[0], self._rows[1])
 
     def _bound(
-        self, out: Tensor, notes: Notes, columns: Tensor, rows: Tensor
-    ) -> Callable[..., object]:
+        self, x: Tensor, out: Tensor, notes: Notes, columns: Tensor, rows: Tensor
+    ) -> Callable[[int], object]:
         coupling = self.coupling
-        slots = out.new_empty((1, *out.shape[:-1], coupling.rank)) if notes is None else notes
+        if notes is None:
+            shape = (*out.shape[:-1], coupling.rank)
+            notes = out.new_empty(shape).expand(len(x), *shape)
         alone = type(coupling).whole is FactorizedCoupling.whole
         whole = None if alone else coupling.whole
-        product = prepared_pair(columns, slots, rows, out, whole)
-        if coupling.diagonal is None and notes is not None:
+        product = prepared_pair(x, columns, notes, rows, out, whole)
+        if coupling.diagonal is None:
             return product
+        each = slots(x)
 
-        def product_there(x: Tensor, slot: int = 0) -> None:
-            product(x, 0 if notes is None else slot)
-            coupling.drop_diagonal(out, x)
+        def product_without_diagonal(slot: int) -> None:
+            product(slot)
+            coupling.drop_diagonal(out, each[slot])
 
-        return product_there
+        return product_without_diagonal
 
     def again(self, x: Tensor, notes: Notes, out: Tensor) -> Callable[[], object]:
         """Return a function that writes K x to ``out``, from the notes of x."""
         assert notes is not None
         rows = self._rows[0]
         n_at_once = few_rows(rows, out)
-        parts = list(zip(notes.split(n_at_once, -2), out.split(n_at_once, -2), strict=True))
-        products = [(prepared(rows, result), part) for part, result in parts]
+        parts = zip(notes.split(n_at_once, -2), out.split(n_at_once, -2), strict=True)
+        products = [prepared(part.unsqueeze(0), rows, result) for part, result in parts]
 
         def products_again() -> None:
-            for multiply, part in products:
-                multiply(part)
+            for product in products:
+                product(0)
             self.coupling.drop_diagonal(out, x)
 
         return products_again

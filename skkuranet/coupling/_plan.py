@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
+
+from skkuranet.coupling._products import slots
 
 if TYPE_CHECKING:
     from skkuranet.coupling._base import CouplingOperator
@@ -29,22 +32,27 @@ class Plan:
         Numbers that each vector is summed up in on its way through a product; 0 for none. Where
         there are some, solvers keep them, one row in each slot, have products made again from them
         (:meth:`again`), and gather derivatives a few steps at a time (:meth:`accumulate`).
+    keeps_products : bool
+        Whether to make products again takes longer than to keep them.
     is_replayable : bool
         Whether products only launch kernels, on memory that stays where it is, so that a CUDA card
         may record a few steps and replay them.
     """
 
     n_notes = 0
+    keeps_products = False
     is_replayable = False
 
     def __init__(self, coupling: CouplingOperator) -> None:
         self.coupling = coupling
 
-    def matvec(self, out: Tensor, notes: Notes = None) -> Callable[..., object]:
+    def matvec(self, x: Tensor, out: Tensor, notes: Notes = None) -> Callable[[int], object]:
         """Return a function that writes K x to memory.
 
         Parameters
         ----------
+        x : Tensor of shape (n_slots, ..., m, n_sources)
+            Memory of vectors, as rows. An axis of slots that is expanded has the same in all.
         out : Tensor of shape (..., m, n_targets)
             Where products go, as rows.
         notes : Tensor of shape (n_slots, ..., m, n_notes), optional
@@ -53,16 +61,18 @@ class Plan:
         Returns
         -------
         callable
-            Of a tensor x of shape (..., m, n_sources) and a slot, 0 by default. It has no
-            gradients. It may keep views of x, of which there should be few.
+            Of a slot. It has no gradients.
         """
-        return lambda x, slot=0: self._write(self.coupling.matvec(x), out)
+        each = slots(x)
+        return lambda slot: self._write(self.coupling.matvec(each[slot]), out)
 
-    def rmatvec(self, out: Tensor, notes: Notes = None) -> Callable[..., object]:
-        """Return a function that writes Kᵀ x to memory, called like that of :meth:`matvec`.
+    def rmatvec(self, x: Tensor, out: Tensor, notes: Notes = None) -> Callable[[int], object]:
+        """Return a function that writes Kᵀ x to memory.
 
         Parameters
         ----------
+        x : Tensor of shape (n_slots, ..., m, n_targets)
+            Memory of vectors, as rows.
         out : Tensor of shape (..., m, n_sources)
             Where products go, as rows.
         notes : Tensor of shape (n_slots, ..., m, n_notes), optional
@@ -71,8 +81,10 @@ class Plan:
         Returns
         -------
         callable
+            Of a slot.
         """
-        return lambda x, slot=0: self._write(self.coupling.rmatvec(x), out)
+        each = slots(x)
+        return lambda slot: self._write(self.coupling.rmatvec(each[slot]), out)
 
     def again(self, x: Tensor, notes: Notes, out: Tensor) -> Callable[[], object]:
         """Return a function that writes K x once more.
@@ -91,8 +103,7 @@ class Plan:
         callable
             To be called whenever there are other vectors in this memory.
         """
-        product = self.matvec(out)
-        return lambda: product(x)
+        return functools.partial(self.matvec(x.unsqueeze(0), out), 0)
 
     def accumulate(
         self,

@@ -65,82 +65,72 @@ def matmul(a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
     return torch.matmul(a, b, out=out)
 
 
-def prepared(b: Tensor, out: Tensor) -> Callable[..., object]:
-    """Return a function of a matrix that writes its product with ``b`` to ``out``.
+def slots(memory: Tensor, *, by_numpy: bool = False) -> list[Any]:
+    """Return views of all that the first axis counts; if it is expanded, the same one as often."""
+    # Made once: in small networks a view takes as long as a product.
+    memory = memory.detach()
+    if len(memory) > 1 and memory.stride(0) == 0:
+        return slots(memory[:1], by_numpy=by_numpy) * len(memory)
+    return list(memory.numpy() if by_numpy else memory.unbind(0))
 
-    Both must stay where they are, and nothing is differentiated.
+
+def prepared(a: Tensor, b: Tensor, out: Tensor) -> Callable[[int], object]:
+    """Return a function of a slot of ``a`` that writes its product with ``b`` to ``out``.
+
+    All of them must stay where they are, and nothing is differentiated.
     """
     b, out = b.detach().resolve_neg(), out.detach()
-    if _suits_numpy(b, out):
-        multiply, view, matrix, result = _by_numpy(out), _Views(), b.numpy(), out.numpy()
-        return lambda a, place=0: multiply(view(a), matrix, out=result)
-    if b.ndim == out.ndim == 2:
-        return lambda a, place=0: torch.mm(a, b, out=out)
-    if b.ndim == out.ndim == 3 and len(b) == len(out):
-        return lambda a, place=0: torch.bmm(a, b, out=out)
-    return lambda a, place=0: matmul(a, b, out)
+    by_numpy = _suits_numpy(b, out)
+    multiply, each = _multiplication(a[0], b, out, by_numpy=by_numpy), slots(a, by_numpy=by_numpy)
+    matrix, result = (b.numpy(), out.numpy()) if by_numpy else (b, out)
+    return lambda slot: multiply(each[slot], matrix, out=result)
 
 
 def prepared_pair(
+    a: Tensor,
     first: Tensor,
     places: Tensor,
     second: Tensor,
     out: Tensor,
     whole: Callable[[Tensor], Tensor] | None = None,
-) -> Callable[..., object]:
-    """Return a function of a matrix that writes its product with two others to ``out``.
+) -> Callable[[int], None]:
+    """Return a function of a slot of ``a`` that writes its product with two others to ``out``.
 
-    It is told in which of the places to leave the product with the first, and puts ``whole`` of
-    this there, if that is given.
+    It leaves the product with the first in the slot of ``places``, and puts ``whole`` of this
+    there, if that is given.
     """
     first, second, out = first.detach().resolve_neg(), second.detach().resolve_neg(), out.detach()
     gathers, spreads = _suits_numpy(first, places[0]), _suits_numpy(second, out)
-    arrays = list(places.detach().numpy()) if gathers or spreads else []
-    view, multiply = _Views(), _by_numpy(out, places[0])
-    if gathers and spreads and whole is None:
-        gathering, spreading, result = first.numpy(), second.numpy(), out.numpy()
+    gather = _multiplication(a[0], first, places[0], by_numpy=gathers)
+    spread = _multiplication(places[0], second, out, by_numpy=spreads)
+    sources, gathered = slots(a, by_numpy=gathers), slots(places, by_numpy=gathers)
+    middles = gathered if gathers == spreads else slots(places, by_numpy=spreads)
+    gathering = first.numpy() if gathers else first
+    spreading, result = (second.numpy(), out.numpy()) if spreads else (second, out)
+    if whole is None:
 
-        def pair_by_numpy(a: Tensor, place: int = 0) -> None:
-            middle = arrays[place]
-            multiply(view(a), gathering, out=middle)
-            multiply(middle, spreading, out=result)
+        def pair(slot: int) -> None:
+            gather(sources[slot], gathering, out=gathered[slot])
+            spread(middles[slot], spreading, out=result)
 
-        return pair_by_numpy
-    tensors = places.detach().unbind(0)
+        return pair
+    sums = slots(places)
 
-    def pair(a: Tensor, place: int = 0) -> None:
-        middle = tensors[place]
-        if gathers:
-            multiply(view(a), view(first), out=arrays[place])
-        else:
-            matmul(a, first, middle)
-        if whole is not None:
-            middle.copy_(whole(middle))
-        if spreads:
-            multiply(arrays[place], view(second), out=view(out))
-        else:
-            matmul(middle, second, out)
+    def pair_of_whole(slot: int) -> None:
+        gather(sources[slot], gathering, out=gathered[slot])
+        sums[slot].copy_(whole(sums[slot]))
+        spread(middles[slot], spreading, out=result)
 
-    return pair
+    return pair_of_whole
 
 
-class _Views:
-    """Arrays of the few tensors that come again and again: a small product takes no longer."""
-
-    def __init__(self) -> None:
-        self._seen: dict[int, tuple[Tensor, Any]] = {}
-
-    def __call__(self, tensor: Tensor) -> Any:
-        known = self._seen.get(id(tensor))
-        if known is None:
-            # With the tensor, as another might get its id.
-            known = self._seen[id(tensor)] = tensor, tensor.detach().numpy()
-        return known[1]
-
-
-def _by_numpy(*results: Tensor) -> Any:
-    # Of two matrices, dot is the same with less overhead.
-    return np.dot if all(t.ndim == 2 and t.is_contiguous() for t in results) else np.matmul
+def _multiplication(a: Tensor, b: Tensor, out: Tensor, *, by_numpy: bool) -> Callable[..., object]:
+    if by_numpy:
+        # Of two matrices, dot is the same with less overhead.
+        return np.dot if out.ndim == 2 and out.is_contiguous() else np.matmul
+    if a.ndim == b.ndim == 2:
+        return torch.mm
+    return torch.bmm if a.ndim == b.ndim == 3 and len(a) == len(b) else torch.matmul
 
 
 def few_rows(b: Tensor, out: Tensor) -> int:

@@ -55,6 +55,11 @@ class TorchOps:
         both = self.view(tensor)
         return Pairs(both, *parts(both))
 
+    def all_pairs(self, tensor: Tensor) -> list[Pairs]:
+        """Pairs of each stage of (..., n_stages, 2, n)."""
+        rows = (self.views(row, -2) for row in parts(tensor))
+        return list(map(Pairs, self.views(tensor, -3), *rows))
+
     def number(self, value: float, like: Tensor) -> Any:
         """What the other methods take in place of a number, for tensors of the type of this."""
         return value
@@ -88,10 +93,10 @@ class TorchOps:
         self.cos(phases, out.first)
         self.sin(phases, out.second)
 
-    def all_phasors(self, points: list[Any], each: list[Pairs], all: Pairs, spare: Any) -> None:
-        """Write cosines and sines of several phases, in places that are parts of ``all``."""
+    def all_phasors(self, points: list[Any], out: Pairs, spare: Any) -> None:
+        """Write cosines and sines of several phases, (..., n_points, n)."""
         torch.stack(points, -2, out=spare)
-        self.phasors(spare, all)
+        self.phasors(spare, out)
 
     def add_scaled(self, a: Any, factor: Any, b: Any, out: Any, spare: Any) -> None:
         """Write a + factor b."""
@@ -129,10 +134,12 @@ class NumpyOps(TorchOps):
         """An array: of which type the result is would otherwise be asked at every step."""
         return np.array(value, self.view(like).dtype)
 
-    def all_phasors(self, points: list[Any], each: list[Pairs], all: Pairs, spare: Any) -> None:
-        """Write cosines and sines of several phases, in places that are parts of ``all``."""
-        for point, pairs in zip(points, each, strict=True):
-            self.phasors(point, pairs)
+    def all_phasors(self, points: list[Any], out: Pairs, spare: Any) -> None:
+        """Write cosines and sines of several phases, (..., n_points, n)."""
+        cosines, sines = (np.moveaxis(row, -2, 0) for row in out[1:])
+        for point, cosine, sine in zip(points, cosines, sines, strict=True):
+            np.cos(point, cosine)
+            np.sin(point, sine)
 
     def add_scaled(self, a: Any, factor: Any, b: Any, out: Any, spare: Any) -> None:
         """Write a + factor b."""

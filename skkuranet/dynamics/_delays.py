@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from skkuranet.coupling._products import slots
 from skkuranet.dynamics._dynamics import pulled
 from skkuranet.dynamics._problem import Problem
 
 
 class Past:
-    """Signals of the last steps in a ring, whose slots of the future hold what was before t = 0.
+    """Signals of the last steps, and before t = 0 what they would have been.
 
-    A stage at the end of a step leaves its signal in the slot of the next step for a moment:
+    A stage at the end of a step leaves its signal in the place of the next step for a moment:
     sources without delay act by it, all others as they did at the ends of earlier steps.
 
     Parameters
@@ -25,38 +27,72 @@ class Past:
         Initial state.
     step_size : float
         Step in units of time.
+    times : sequence of int
+        Of each stage, whether it is at the beginning, 0, or at the end, 1, of a step.
     """
 
-    def __init__(self, problem: Problem, state: Tensor, step_size: float) -> None:
+    def __init__(
+        self, problem: Problem, state: Tensor, step_size: float, times: Sequence[int]
+    ) -> None:
         assert problem.lag is not None
         self._lag = problem.lag.expand(*problem.coupling.shape[:-1]).unsqueeze(-2)
         self.length = int(self._lag.max()) + 1
-        self._problem, self._step_size = problem, step_size
+        self._problem, self._step_size, self._times = problem, step_size, times
         with torch.no_grad():
             self.earlier = self._signals(state, *problem.dynamics.parameters.values())
-        self._ring = self.earlier.new_empty((self.length, *self.earlier.shape[1:]))
-        self._ring[1:] = self.earlier
-        self._pending = state.new_empty(0)
+        # Of the last signals, the latest at the end, which one acts.
+        self._picked = (self.length - 1 - self._lag).expand(1, *self.earlier.shape[1:])
 
-    def act(self, signal: Tensor, step: int) -> Tensor:
-        """Return what acts at a step, and take note of what is sent there."""
-        self._ring[step % self.length] = signal
-        return self._picked(self._ring, (step - self._lag) % self.length)
+    def delayed(
+        self, product: Callable[[int], object], signal: Tensor, acting: Tensor
+    ) -> Callable[[int], None]:
+        """Return a product with what acts in a slot, once what is sent there is known.
 
-    def expect(self, n_steps: int) -> None:
-        """Make memory for gradients with respect to all that was sent in so many steps."""
-        shape = (n_steps + self.length, *self.earlier.shape[1:])
-        self._pending = self.earlier.new_zeros(shape)
+        Parameters
+        ----------
+        product : callable
+            Of a slot, with what acts there.
+        signal : Tensor of shape (..., m, n)
+            Memory of what is sent.
+        acting : Tensor of shape (n_slots, ..., m, n)
+            Memory of what acts.
+        """
+        each, sent = slots(acting.unsqueeze(1)), _Window(self.length, signal, 0)
+        sent.until(0)[:-1] = self.earlier
 
-    def pull(self, back: Tensor, step: int) -> Tensor:
-        """Return the gradient with respect to what was sent at a step, and note all others."""
-        slot = (step - self._lag + self.length - 1).expand(back.shape)
-        self._pending.scatter_add_(0, slot.unsqueeze(0), back.unsqueeze(0))
-        sent = self._pending[step + self.length - 1]
-        # A stage at the end of a step is another than that at the beginning of the next.
-        taken = sent.clone()
-        sent.zero_()
-        return taken
+        def delayed_product(slot: int) -> None:
+            recent = sent.until(self._step_of(slot))
+            recent[-1].copy_(signal)
+            torch.gather(recent, 0, self._picked, out=each[slot])
+            product(slot)
+
+        return delayed_product
+
+    def returned(
+        self, pull: Callable[[int], object], back: Tensor, n_steps: int
+    ) -> Callable[[int], None]:
+        """Return the way back from a product in a slot, and on to what was sent there.
+
+        Parameters
+        ----------
+        pull : callable
+            Of a slot; it writes the gradient with respect to what acts.
+        back : Tensor of shape (..., m, n)
+            Memory of both gradients.
+        n_steps : int
+            Number of steps.
+        """
+        self._by_sent = by_sent = _Window(self.length, back, n_steps)
+
+        def returned_pull(slot: int) -> None:
+            pull(slot)
+            recent = by_sent.until(self._step_of(slot))
+            recent.scatter_add_(0, self._picked, back.unsqueeze(0))
+            back.copy_(recent[-1])
+            # A stage at the end of a step is another than that at the beginning of the next.
+            recent[-1].zero_()
+
+        return returned_pull
 
     def pull_history(self, state: Tensor) -> list[Tensor]:
         """Return the gradients with respect to the initial state and the parameters, by the past.
@@ -69,7 +105,7 @@ class Past:
         inputs = (state, *self._problem.dynamics.parameters.values())
         if self.length == 1:
             return [torch.zeros_like(t) for t in inputs]
-        return pulled(self._signals, inputs, self._pending[: self.length - 1])
+        return pulled(self._signals, inputs, self._by_sent.until(0)[:-1])
 
     def _signals(self, state: Tensor, *values: Tensor) -> Tensor:
         """What was sent 1, 2, ... steps before t = 0, the earliest first."""
@@ -83,5 +119,30 @@ class Past:
             else (problem.dynamics.signal(state).unsqueeze(0)[:0])
         )
 
-    def _picked(self, signals: Tensor, slot: Tensor) -> Tensor:
-        return signals.gather(0, slot.expand(signals.shape[1:]).unsqueeze(0)).squeeze(0)
+    def _step_of(self, slot: int) -> int:
+        step, stage = divmod(slot, len(self._times))
+        return step + self._times[stage]
+
+
+class _Window:
+    """Entries of the last steps, which move along some memory; from its end they begin anew.
+
+    Steps follow one another, either forward or back.
+    """
+
+    def __init__(self, length: int, like: Tensor, step: int) -> None:
+        self._length, self._first = length, step
+        self._memory = like.new_zeros((2 * length, *like.shape))
+
+    def until(self, step: int) -> Tensor:
+        """Return those up to that of a step; before the first ones there are zeros."""
+        length, memory = self._length, self._memory
+        now = step - self._first
+        if now > length:
+            memory[: length - 1] = memory[now : now + length - 1]
+            self._first, now = step, 0
+        elif now < 0:
+            memory[length + 1 :] = memory[: length - 1]
+            memory[: length + 1].zero_()
+            self._first, now = step - length, length
+        return memory[now : now + length]

@@ -27,10 +27,9 @@ class Dynamics(ABC):
     is differentiated with respect to them, to the initial state and to the couplings; what is not
     written by hand, autograd does.
 
-    States have the shape (..., state_shape, n), with the axes of one unit in the middle, and signals
-    and drives (..., m, n): units are last.
-    Both functions must treat units apart: the rate of a unit may depend on no other's state but
-    through its drive.
+    States have the shape (..., state_shape, n), with the axes of one unit in the middle, signals
+    and drives (..., m, n): units are last. Both functions must treat units apart: the rate of a
+    unit may depend on no other's state but through its drive.
 
     Attributes
     ----------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from skkuranet.dynamics._array_ops import TorchOps, quiet
 from skkuranet.dynamics._cuda_graphs import Replay, steps_to_replay
 from skkuranet.dynamics._delays import Past
 from skkuranet.dynamics._dynamics import Dynamics, pulled
+from skkuranet.dynamics._kernel import kernel_for
 from skkuranet.dynamics._problem import Problem
 from skkuranet.dynamics._solver import Solver
 from skkuranet.dynamics._workspace import Motion, Part, Tape
@@ -135,20 +137,21 @@ class _Solve:
         if self.save_from == 0:
             saved[0] = state
         n_stages = len(self.method.weights)
-        past = None if problem.lag is None else Past(problem, state, self.step_size)
+        past = self._past(problem, state)
         finish = _Finish.of(problem, tape)
         length = 0
-        if plan.is_replayable and past is None and finish is None:
+        kernel = kernel_for(problem.dynamics, state)
+        replayable = plan.is_replayable and kernel.is_replayable
+        if replayable and past is None and finish is None:
             length = steps_to_replay(state, self.n_steps, n_stages)
-        n_slots = 0 if tape is None else (length or self.n_steps) * n_stages
-        motion = Motion(problem, plan, state, n_stages, n_slots, past)
-        if not motion.kernel.is_replayable:
-            length = 0
+        n_slots = (length or self.n_steps) * n_stages
+        keeps = tape is not None
+        motion = Motion(problem, plan, kernel, state, n_stages, n_slots, keeps=keeps, past=past)
         if tape is not None:
             # Going back must not depend on what has been set since.
-            tape.kernel, tape.n_replayed = motion.kernel, length
+            tape.kernel, tape.n_replayed = kernel, length
         if length:
-            self._replay(problem, plan, motion, state, saved, tape, length)
+            self._replay(motion, state, saved, tape, length)
         else:
             self._run(motion, state, saved, tape, finish)
         return saved
@@ -178,12 +181,11 @@ class _Solve:
             track[stage::n_stages] = places
         if tape is not None:
             tape.states, tape.notes = track[:-1], motion.notes
+            tape.drives, tape.acting = motion.drives, motion.acting
         self._walk(motion, track, finish)
 
     def _replay(
         self,
-        problem: Problem,
-        plan: Plan,
         motion: Motion,
         state: Tensor,
         saved: Tensor,
@@ -196,7 +198,7 @@ class _Solve:
         track = state.new_empty((length * n_stages + 1, *state.shape))
         points = views(track, 0)
         if tape is not None:
-            tape.reserve(plan, motion.signal, state, self.n_steps * n_stages)
+            tape.reserve(motion, self.n_steps * n_stages)
         replay = Replay(lambda: self._walk(motion, points), state.device)
         track[0] = state
         for first in range(0, self.n_steps, length):
@@ -207,7 +209,7 @@ class _Solve:
             else:
                 self._walk(motion, points[: end + 1])
             if tape is not None:
-                tape.keep(first * n_stages, track[:end], motion.notes)
+                tape.keep(first * n_stages, track[:end], motion)
             reached = track[n_stages : end + 1 : n_stages]
             unsaved = max(0, self.save_from - first - 1)
             if unsaved < n_steps:
@@ -222,20 +224,20 @@ class _Solve:
         """
         ops, spare, n_stages = motion.ops, motion.spare, len(self.method.weights)
         weights, rows = self._tableau(ops, motion.like)
-        rates, times = motion.rates, [int(time) for time in self.method.times]
+        rates, write_rate = motion.rates, motion.rate()
         # Of every stage its rate, and those before it that lead to it.
         stages = [(rate, _used(row, rates)) for rate, row in zip(rates, rows, strict=True)]
         last = list(zip(weights, rates, strict=True))
         for step, first in enumerate(range(0, len(track) - 1, n_stages)):
             current, end = track[first], track[first + n_stages]
-            for stage, ((rate, earlier), time) in enumerate(zip(stages, times), first):
-                here, point = track[stage], current
+            for slot, (rate, earlier) in enumerate(stages, first):
+                here, point = track[slot], current
                 for factor, before in earlier:
                     ops.add_scaled(point, factor, before, here, spare)
                     point = here
                 if point is not here:
                     ops.copy(here, current)
-                motion.rate(here, rate, stage, step + time)
+                write_rate(here, rate, slot)
             for weight, rate in last:
                 ops.add_scaled(current, weight, rate, end, spare)
                 current = end
@@ -259,9 +261,7 @@ class _Solve:
         n_values = len(problem.dynamics.parameters)
         by_couplings: Sequence[Tensor | None] | None = None
         by_values: list[Tensor] | None = None
-        past = None if problem.lag is None else Past(problem, state, self.step_size)
-        if past is not None:
-            past.expect(self.n_steps)
+        past = self._past(problem, state)
         finish = _Finish.of(problem, tape)
         part: Part | None = None
         pull: Callable[[], None] | None = None
@@ -270,14 +270,13 @@ class _Solve:
             # Parts take turns in the same memory; only the last of all may be shorter.
             if part is None or pull is None or part.n_steps != n_steps:
                 part = pull = None
-                times = [int(time) for time in self.method.times]
-                part = Part(problem, plan, costate, tape.kernel, n_steps, times, past)
+                part = Part(problem, plan, costate, tape, n_steps, n_stages, past)
                 pull = functools.partial(self._pull_back, part, self._turns(part, costate))
                 if replays and n_steps == length:
                     pull = Replay(pull, costate.device)
-            part.load(tape, first * n_stages)
+            part.load(first * n_stages)
             part.receive(grad, first - self.save_from, in_place=replays)
-            if finish is not None or past is not None:
+            if finish is not None:
                 self._pull_back(part, self._turns(part, costate), finish, first)
             else:
                 pull()
@@ -296,12 +295,19 @@ class _Solve:
         assert len(by_values) == n_values
         return costate, [*by_noise, *by_values, *by_couplings]
 
+    def _past(self, problem: Problem, state: Tensor) -> Past | None:
+        if problem.lag is None:
+            return None
+        return Past(problem, state, self.step_size, [int(time) for time in self.method.times])
+
     def _steps_of_a_part(self, problem: Problem, plan: Plan, state: Tensor) -> int:
         if not plan.n_notes or problem.lag is not None:
             return self.n_steps
         # Processes that share a network must agree, so that the whole network is what counts.
         whole = state[..., 0].numel() * problem.coupling.population * state.itemsize
-        return max(_FEWEST_STEPS, _PART_BYTES // max(1, len(self.method.weights) * whole))
+        most = max(_FEWEST_STEPS, _PART_BYTES // max(1, len(self.method.weights) * whole))
+        # Parts of one length share their memory.
+        return math.ceil(self.n_steps / math.ceil(self.n_steps / most))
 
     def _turns(self, part: Part, like: Tensor) -> list[tuple[Any, Any, Any]]:
         """Of every stage of a step, the last one ahead, its weight, and what it led to."""
@@ -318,22 +324,20 @@ class _Solve:
         first: int = 0,
     ) -> None:
         """Replace the gradient with respect to the state after a part by that before."""
-        ops, spare, costate, past = part.ops, part.spare, part.costate, part.past
-        pull, pull_rate, pull_signal = part.pull, part.pull_rate, part.pull_signal
-        backwards, times = reversed(part.stages), [int(time) for time in self.method.times][::-1]
+        ops, back, spare, costate = part.ops, part.back, part.spare, part.costate
+        pull, kernel_part, backwards = part.pull, part.kernel_part, reversed(part.stages)
+        # Bound once: to look them up takes as long as a sum over a small network.
+        pull_rate, pull_signal = kernel_part.pull_rate, kernel_part.pull_signal
         for step in range(part.n_steps - 1, -1, -1):
             if finish is not None:
                 finish.backward(costate, first + step)
-            for (value, weight, later), time in zip(turns, times):
-                at = next(backwards)
-                ops.multiply(costate, weight, at.by_rate)
+            for (value, weight, later), (stage, by_rate, slot) in zip(turns, backwards):
+                ops.multiply(costate, weight, by_rate)
                 for factor, after in later:
-                    ops.add_scaled(at.by_rate, factor, after, at.by_rate, spare)
-                pull_rate(at)
-                pull(at.by_drive, at.slot)
-                if past is not None:
-                    part.come_back.copy_(past.pull(part.come_back, first + step + time))
-                pull_signal(at, value)
+                    ops.add_scaled(by_rate, factor, after, by_rate, spare)
+                pull_rate(stage)
+                pull(slot)
+                pull_signal(stage, back, value, spare)
             for value in part.pulled:
                 ops.add(costate, value, costate)
             arriving = part.arriving[step]

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from skkuranet.dynamics._array_ops import TorchOps, ops_for
-from skkuranet.dynamics._dynamics import Dynamics, rate_of
+from skkuranet.dynamics._dynamics import Dynamics, rate_of, signal_of
 
 # Numbers of a state times those of a signal up to which derivatives of all stages are made at once.
 _FEW = 9
+# So many bytes of states and signals have theirs made together.
+_BLOCK_BYTES = 3 << 18
+# With respect to something, of those components that depend on it: the index, and each stage's.
+_Derivatives = list[tuple[int, Sequence[Tensor]]]
 
 
 class Kernel(ABC):
@@ -24,6 +28,8 @@ class Kernel(ABC):
     ----------
     ops : TorchOps
         What is done to arrays.
+    n_signals : int
+        Numbers that a unit sends.
     reuses_drive : bool
         Whether, where states and signals have one axis and two rows, a rate may be written over
         the second row of the drive, and the first is free after.
@@ -32,6 +38,7 @@ class Kernel(ABC):
     """
 
     ops: TorchOps
+    n_signals: int
     reuses_drive = False
     is_replayable = False
 
@@ -97,8 +104,10 @@ class KernelPart(ABC):
 class PlainKernel(Kernel):
     """The functions of any dynamics."""
 
-    def __init__(self, dynamics: Dynamics) -> None:
+    def __init__(self, dynamics: Dynamics, like: Tensor) -> None:
         self.dynamics, self.ops = dynamics, TorchOps()
+        with torch.no_grad():
+            self.n_signals = signal_of(dynamics, like).shape[-2]
 
     def rows(self, memory: Tensor) -> Tensor:
         """The memory itself."""
@@ -131,6 +140,7 @@ class _PlainPart(KernelPart):
         self.signals, self.drives = signals.movedim(-3, 0), drives.movedim(-3, 0)
         self.by_rates = self.flat(by_rates.movedim(-2 - self.n_axes, 0))
         self.stages = list(range(len(self.signals)))
+        self.total: list[Tensor] = []
 
     def flat(self, state: Tensor) -> Tensor:
         """A state with one axis."""
@@ -140,57 +150,103 @@ class _PlainPart(KernelPart):
         """The state again."""
         return flat.unflatten(-2, self.dynamics.state_shape) if self.n_axes else flat.squeeze(-2)
 
+    def add(self, found: Sequence[Tensor]) -> None:
+        """Add gradients with respect to the parameters to the total."""
+        for total, part in zip(self.total, found, strict=True):
+            total += part
+
     def leaves(self) -> list[Tensor]:
         """Parameters, apart from where they come from."""
         return [value.detach().requires_grad_() for value in self.dynamics.parameters.values()]
 
 
 class LinearPart(_PlainPart):
-    """Derivatives of all stages at once, unit by unit; to pull back is to multiply with them."""
+    """Derivatives of a block of stages at once, unit by unit; to pull back is to weigh them."""
 
     def load(self, states: Sequence[Any]) -> None:
-        """Write signals, and take note of their derivatives."""
-        self.states, self.values = torch.stack(list(states)), self.leaves()
-        points = self.flat(self.states).detach().requires_grad_()
-        with torch.enable_grad():
-            sent = self.dynamics.with_values(self.values).signal(self.shaped(points))
-            self.sent = sent.expand(self.signals.shape)
-        self.signals.copy_(self.sent.detach())
-        self.of_signal = _jacobian(self.sent, points)
-        # Needed only where signals depend on parameters.
-        self.depends = any(g is not None for g in _grad(self.sent, self.values))
-        self.backs = torch.empty_like(self.signals) if self.depends else None
+        """Write signals."""
+        self.states, m = list(states), len(self.signals)
+        n_bytes = self.by_rates.nbytes + self.signals.nbytes
+        self.length = math.ceil(m / min(m, math.ceil(n_bytes / _BLOCK_BYTES)))
+        for first in range(0, m, self.length):
+            block = slice(first, first + self.length)
+            self.signals[block] = self.dynamics.signal(torch.stack(self.states[block]))
+        self.total = [torch.zeros_like(value) for value in self.dynamics.parameters.values()]
 
     def linearize(self) -> None:
-        """Take note of the derivatives of rates."""
-        points = self.flat(self.states).detach().requires_grad_()
-        drives = self.drives.clone().requires_grad_()
-        with torch.enable_grad():
-            rates = self.dynamics.with_values(self.values).rate(self.shaped(points), drives)
-            self.rates = self.flat(rates).expand(self.by_rates.shape)
-        self.of_state = _jacobian(self.rates, points)
-        self.of_drive = _jacobian(self.rates, drives)
+        """Wait for the last stage."""
+        self.block: _Block | None = None
 
     def pull_rate(self, stage: int) -> None:
         """Write the gradient with respect to a drive."""
-        self.drives[stage] = _times(self.by_rates[stage], self.of_drive[stage])
+        if self.block is None or stage < self.block.first:
+            self._close()
+            stages = slice(max(0, stage + 1 - self.length), stage + 1)
+            self.block = _Block(self, stages)
+        self.block.pull_rate(stage - self.block.first)
 
     def pull_signal(self, stage: int, back: Tensor, out: Tensor, spare: Any) -> None:
         """Write the gradient with respect to a state."""
-        if self.backs is not None:
-            self.backs[stage] = back
-        own = _times(self.by_rates[stage], self.of_state[stage])
-        out.copy_(self.shaped(own.add_(_times(back, self.of_signal[stage]))))
+        assert self.block is not None
+        self.block.pull_signal(stage - self.block.first, back, self.flat(out))
 
     def by_parameters(self) -> list[Tensor]:
-        """By autograd, once for all stages."""
-        found = _grad(self.rates, self.values, self.by_rates)
-        sent = _grad(self.sent, self.values, self.backs) if self.backs is not None else found[:0]
+        """By autograd, once for each block."""
+        self._close()
+        return self.total
+
+    def _close(self) -> None:
+        """Add up what the stages of a block have found, and forget it."""
+        if self.block is not None:
+            self.add(self.block.by_parameters())
+            self.block = None
+
+
+class _Block:
+    """Derivatives at some stages, whose gradients arrive the last one ahead."""
+
+    def __init__(self, part: LinearPart, stages: slice) -> None:
+        self.first, self.values = stages.start, part.leaves()
+        points = part.flat(torch.stack(part.states[stages])).requires_grad_()
+        self.by_rates, by_drives = part.by_rates[stages], part.drives[stages]
+        drives = by_drives.clone().requires_grad_()
+        with torch.enable_grad():
+            dynamics = part.dynamics.with_values(self.values)
+            self.sent = dynamics.signal(part.shaped(points)).expand(drives.shape)
+            rates = part.flat(dynamics.rate(part.shaped(points), drives))
+            self.rates = rates.expand(points.shape)
+        (self.of_signal,) = _derivatives(self.sent, [points])
+        self.of_state, self.of_drive = _derivatives(self.rates, [points, drives])
+        self.by_drive = by_drives.unbind(0)
+        # Of each stage the components, in a shape that all that depends on them broadcasts with.
+        self.by_rate = [row.unbind(-3) for row in self.by_rates.unsqueeze(-2).unbind(0)]
+        # Needed only where signals depend on parameters.
+        depends = any(g is not None for g in _grad(self.sent, self.values))
+        self.backs = torch.empty_like(drives) if depends else None
+
+    def pull_rate(self, at: int) -> None:
+        """Write the gradient with respect to a drive."""
+        by_rate = self.by_rate[at]
+        _write_sum(self.by_drive[at], [(by_rate[i], each[at]) for i, each in self.of_drive])
+
+    def pull_signal(self, at: int, back: Tensor, out: Tensor) -> None:
+        """Write the gradient with respect to a state."""
+        if self.backs is not None:
+            self.backs[at] = back
+        by_rate, by_signal = self.by_rate[at], back.unsqueeze(-2).unbind(-3)
+        products = [(by_rate[i], each[at]) for i, each in self.of_state]
+        products += [(by_signal[i], each[at]) for i, each in self.of_signal]
+        _write_sum(out, products)
+
+    def by_parameters(self) -> list[Tensor]:
+        """Return the gradients with respect to the parameters."""
         zeros = [torch.zeros_like(value) for value in self.values]
-        for gradients in (found, sent):
-            for total, gradient in zip(zeros, gradients):
-                if gradient is not None:
-                    total += gradient
+        pairs = (self.rates, self.by_rates), (self.sent, self.backs)
+        for of, grad in pairs:
+            if grad is not None:
+                for total, found in zip(zeros, _grad(of, self.values, grad)):
+                    if found is not None:
+                        total += found
         return zeros
 
 
@@ -215,21 +271,17 @@ class PulledPart(_PlainPart):
             self.states[stage], self.received[stage], by_rate
         )
         self.drives[stage] = by_drive
-        self._add(rest)
+        self.add(rest)
 
     def pull_signal(self, stage: int, back: Tensor, out: Tensor, spare: Any) -> None:
         """Write the gradient with respect to a state."""
         by_state, rest = self.dynamics.pull_signal(self.states[stage], back)
         torch.add(self.own, by_state, out=out)
-        self._add(rest)
+        self.add(rest)
 
     def by_parameters(self) -> list[Tensor]:
         """What the pullbacks have summed up."""
         return self.total
-
-    def _add(self, parts: Sequence[Tensor]) -> None:
-        for total, part in zip(self.total, parts, strict=True):
-            total += part
 
 
 def kernel_for(dynamics: Dynamics, like: Tensor) -> Kernel:
@@ -246,7 +298,7 @@ def kernel_for(dynamics: Dynamics, like: Tensor) -> Kernel:
     -------
     Kernel
     """
-    return dynamics.kernel(ops_for(like), like) or PlainKernel(dynamics)
+    return dynamics.kernel(ops_for(like), like) or PlainKernel(dynamics, like)
 
 
 def _grad(
@@ -258,14 +310,27 @@ def _grad(
     return torch.autograd.grad(of, inputs, grad, retain_graph=True, allow_unused=True)
 
 
-def _jacobian(of: Tensor, by: Tensor) -> Tensor:
-    """(..., k, n) with respect to (..., d, n), unit by unit: (..., k, d, n)."""
+def _derivatives(of: Tensor, by: Sequence[Tensor]) -> list[_Derivatives]:
+    """Derivatives with respect to each of several, of (..., k, n) by (..., d, n) unit by unit."""
+    found: list[_Derivatives] = [[] for _ in by]
     with torch.enable_grad():
         components = of.unbind(-2)
-    found = [_grad(component, [by])[0] for component in components]
-    return torch.stack([torch.zeros_like(by) if g is None else g for g in found], -3)
+    for index, component in enumerate(components):
+        for derivatives, grad in zip(found, _grad(component, by), strict=True):
+            # Of a velocity, say, by a drive; a product with zeros would take as long.
+            if grad is not None and bool(grad.any()):
+                derivatives.append((index, grad.unbind(0)))
+    return found
 
 
-def _times(gradient: Tensor, jacobian: Tensor) -> Tensor:
-    """Pull (..., k, n) back by (..., k, d, n)."""
-    return (gradient.unsqueeze(-2) * jacobian).sum(-3)
+def _write_sum(out: Tensor, products: Iterable[tuple[Tensor, Tensor]]) -> None:
+    """Write the sum of products."""
+    empty = True
+    for a, b in products:
+        if empty:
+            torch.mul(a, b, out=out)
+        else:
+            out.addcmul_(a, b)
+        empty = False
+    if empty:
+        out.zero_()

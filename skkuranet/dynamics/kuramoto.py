@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -120,6 +120,7 @@ def KuramotoSystem(
 class KuramotoKernel(Kernel):
     """:class:`Kuramoto` without a new tensor at each step."""
 
+    n_signals = 2
     reuses_drive = True
     is_replayable = True
 
@@ -153,15 +154,6 @@ class KuramotoKernel(Kernel):
         return _Part(self.dynamics, self.ops, signals, drives, by_rates)
 
 
-class _Stage(NamedTuple):
-    signal: Pairs
-    tangent: Pairs
-    self_derivative: Any
-    by_rate: Any
-    row: Any
-    by_drive: Any
-
-
 class _Part(KernelPart):
     """Derivatives of signals, the tangents (−sin θ, cos θ), are those of rates by drives, too."""
 
@@ -179,17 +171,13 @@ class _Part(KernelPart):
         self._self_derivatives, self._spare = ops.view(self_derivatives), ops.view(by_rates)
         self._by_rates, self._by_drives = by_rates, drives
         # Views are made once: in small networks they take as long as what is done with them.
-        sent, moved = (
-            [Pairs(both, *parts(both)) for both in ops.views(t, -3)] for t in (signals, tangents)
-        )
-        flat = (ops.views(t, -2) for t in (self_derivatives, by_rates))
-        pair = (ops.views(t, -3) for t in (by_rates.unsqueeze(-2), drives))
-        self.stages = list(map(_Stage, sent, moved, *flat, *pair))
+        rows = (ops.views(t, -2) for t in (self_derivatives, by_rates))
+        pairs = (ops.views(t, -3) for t in (by_rates.unsqueeze(-2), drives))
+        self.stages = list(zip(ops.all_pairs(tangents), *rows, *pairs))
 
     def load(self, states: Sequence[Any]) -> None:
         """Write cosines and sines."""
-        each = [stage.signal for stage in self.stages]
-        self.ops.all_phasors(list(states), each, self._signals, self._spare)
+        self.ops.all_phasors(list(states), self._signals, self._spare)
 
     def linearize(self) -> None:
         """Write tangents and derivatives by the own phase."""
@@ -200,14 +188,16 @@ class _Part(KernelPart):
         ops.multiply(self._signals.second, self._minus, self._tangents.first)
         ops.copy(self._tangents.second, self._signals.first)
 
-    def pull_rate(self, stage: _Stage) -> None:
+    def pull_rate(self, stage: Any) -> None:
         """Write the gradient with respect to a drive."""
-        self.ops.multiply(stage.row, stage.tangent.both, stage.by_drive)
+        tangent, _, _, row, by_drive = stage
+        self.ops.multiply(row, tangent.both, by_drive)
 
-    def pull_signal(self, stage: _Stage, back: Pairs, out: Any, spare: Any) -> None:
+    def pull_signal(self, stage: Any, back: Pairs, out: Any, spare: Any) -> None:
         """Write the gradient with respect to the phases."""
-        self.ops.dot(stage.tangent, back, out)
-        self.ops.subtract_product(out, stage.by_rate, stage.self_derivative, out, spare)
+        tangent, self_derivative, by_rate, _, _ = stage
+        self.ops.dot(tangent, back, out)
+        self.ops.subtract_product(out, by_rate, self_derivative, out, spare)
 
     def by_parameters(self) -> list[Tensor]:
         """Sum over stages."""

@@ -221,11 +221,14 @@ class OperatorContract:
             t.new_empty((2, *t.shape[:-1], plan.n_notes)) if plan.n_notes else None
             for t in (right, left)
         ]
-        forth, back = plan.matvec(targets, notes[0]), plan.rmatvec(sources, notes[1])
+        factors = (1.0, -0.5)
+        rights, lefts = (torch.stack([f * x for f in factors]) for x in (right, left))
+        forth = plan.matvec(rights, targets, notes[0])
+        back = plan.rmatvec(lefts, sources, notes[1])
         found, total = [], None
-        for slot, factor in enumerate((1.0, -0.5)):
-            forth(factor * right, slot)
-            back(factor * left, slot)
+        for slot, factor in enumerate(factors):
+            forth(slot)
+            back(slot)
             found += [targets.clone(), sources.clone()]
             of_right, of_left = (None if t is None else t[slot].contiguous() for t in notes)
             again = torch.empty_like(targets)

@@ -112,7 +112,7 @@ def test_products_are_the_same_by_either_library(n, transposed, monkeypatch):
         )
         plan = plan_for(DenseCoupling(K))
         for product, wanted in ((plan.matvec, x @ K.mT), (plan.rmatvec, x @ K)):
-            product(out)(x)
+            product(x.unsqueeze(0), out)(0)
             torch.testing.assert_close(out, wanted, rtol=1e-4, atol=1e-4)
     # Small ones by NumPy, but not the transposed ones for which it has no kernel.
     assert len(called) == {400: 2, 700: 1, 1100: 0}[n]
@@ -165,13 +165,15 @@ def test_products_go_to_memory_of_any_layout(small, batch, contiguous, monkeypat
     out, notes = empty(*batch, 2, N), empty(4, *batch, 2, RANK)
     plan = plan_for(coupling)
     for product, transposed in ((plan.matvec, False), (plan.rmatvec, True)):
-        write, columns = product(out, notes), left if transposed else right
-        for slot in (2, 0, 3, 2):
-            # A tensor that is gone may lend its id to the next.
-            x = torch.randn(*batch, 2, N)
-            write(x, slot)
-            torch.testing.assert_close(out, x @ (K if transposed else K.mT))
-            torch.testing.assert_close(notes[slot], x @ columns)
+        columns = left if transposed else right
+        # Vectors of each slot, and the same ones in all.
+        for x in (torch.empty(4, *batch, 2, N), torch.empty(*batch, 2, N).expand(4, *batch, 2, N)):
+            write = product(x, out, notes)
+            for slot in (2, 0, 3, 2):
+                x[slot] = torch.randn(*batch, 2, N)
+                write(slot)
+                torch.testing.assert_close(out, x[slot] @ (K if transposed else K.mT))
+                torch.testing.assert_close(notes[slot], x[slot] @ columns)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -201,6 +203,18 @@ def test_autocast_does_not_round_gradients(batch, monkeypatch):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         found = torch.autograd.grad(path.sin().sum(), given)
     torch.testing.assert_close(found, wanted, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("batch", [(), (3,)])
+@pytest.mark.parametrize("shapes", [DENSE, FACTORS], ids=["dense", "factorised"])
+@pytest.mark.parametrize("delay", [None, torch.tensor([0.0, 0.1, 0.3, 0.2, 0.4])])
+def test_going_back_twice_finds_the_same(batch, shapes, delay):
+    given = [leaf.detach().float().requires_grad_() for leaf in leaves(batch, shapes)]
+    path = flow(*given, n_steps=20, delay=delay)
+    first = torch.autograd.grad(path.sin().sum(), given, retain_graph=True)
+    # This time what was kept may be overwritten.
+    second = torch.autograd.grad(path.sin().sum(), given)
+    torch.testing.assert_close(second, first, rtol=0, atol=0)
 
 
 def test_overflow_is_no_warning():
