@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import torch
 from sklearn.utils import check_scalar
-from torch import nn
 
-from skkuranet._utils.tools import random_source, resolve_storage
-from skkuranet.coupling import CouplingOperator
+from skkuranet._utils.tools import random_source
 from skkuranet.dynamics import Trajectory
 from skkuranet.estimators._arrays import Table, on_host
 from skkuranet.estimators._trained_network import Couple, TrainedNetwork
@@ -46,7 +43,6 @@ def simulated(
     n_steps: int | None = None,
     save_from: int = 0,
     initial_phases: Any = None,
-    storage: str | None = None,
     edges: np.ndarray | None = None,
     couple: Couple | None = None,
 ) -> Trajectory:
@@ -68,8 +64,6 @@ def simulated(
         First step that is kept.
     initial_phases : array-like of shape (n,) or (*state_shape, n), optional
         Phases or states; by default random phases in single precision.
-    storage : str, optional
-        16-bit type in which couplings are stored.
     edges : ndarray of shape (2, n_edges), optional
         Targets and sources that alone may couple.
     couple : callable, optional
@@ -90,11 +84,8 @@ def simulated(
     if initial_phases is None:
         initial_phases = rng.uniform(0.0, 2.0 * np.pi, len(X)).astype(np.float32)
     start = np.asarray(on_host(initial_phases))
-    if storage is not None:
-        couple = partial(_stored, trained, resolve_storage(storage))
-        start = start.astype(np.float32)
-    if start.dtype != np.float32:
-        start = start.astype(np.float64)
+    exact = start.dtype != np.float32 and trained.storage is None
+    start = start.astype(np.float64 if exact else np.float32)
     wanted = [(len(X),)]
     if trained.node_motion.state_shape:
         wanted.append((*trained.node_motion.state_shape, len(X)))
@@ -164,13 +155,3 @@ def limit_phases(
     path = trained.integrate(X, start, step_size=step_size, n_steps=n_steps, save_from=n_steps)
     phases: np.ndarray = path.numpy().phases[0]
     return phases
-
-
-def _stored(
-    trained: TrainedNetwork,
-    storage: torch.dtype,
-    X: Table,
-    network: nn.Module,
-    device: torch.device,
-) -> CouplingOperator:
-    return trained.couple(X, torch.float32, storage=storage)

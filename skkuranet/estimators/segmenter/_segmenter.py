@@ -133,6 +133,9 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, LabellingMixin, GroupingMixi
         least one.
     memory_budget : int, default=2**30
         Bytes that stored couplings may take.
+    precision : {"single", "bfloat16"}, default="single"
+        In which pairwise couplings are stored when images are simulated; see
+        :class:`KuraNetClusterer`.
     device : str or torch.device, default="auto"
         "auto" uses a CUDA device where there is one. Fitted attributes stay on the CPU.
     random_state : int, RandomState instance or None, default=None
@@ -235,6 +238,7 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, LabellingMixin, GroupingMixi
         unlabeled=-1,
         n_reference=1000,
         memory_budget=2**30,
+        precision="single",
         device="auto",
         random_state=None,
         verbose=None,
@@ -265,6 +269,7 @@ class KuraNetSegmenter(PixelMixin, WholeImageMixin, LabellingMixin, GroupingMixi
         self.unlabeled = unlabeled
         self.n_reference = n_reference
         self.memory_budget = memory_budget
+        self.precision = precision
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
