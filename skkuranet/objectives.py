@@ -183,7 +183,6 @@ class ClusterObjective(Objective):
         pools: Sequence[Tensor] | None = None,
         weights: Tensor | None = None,
         motion: dict[str, Any] | None = None,
-        dtype: torch.dtype = torch.float32,
     ) -> None:
         self.motion = motion or {}
         known = labels >= 0
@@ -197,10 +196,10 @@ class ClusterObjective(Objective):
         self.groups = [nodes for nodes in of_class if len(nodes)]
         self.n_classes, self.locking, self.evidence = n_classes, locking, evidence
         self.labels = labels.clamp_min(0)
-        one_hot = nn.functional.one_hot(self.labels, n_classes).to(dtype)
-        counted = known.to(dtype) if weights is None else known * weights.to(dtype)
+        one_hot = nn.functional.one_hot(self.labels, n_classes).float()
+        counted = known.float() if weights is None else known * weights.float()
         self.membership = one_hot * counted.unsqueeze(-1)
-        places = torch.arange(n_classes, device=labels.device, dtype=dtype)
+        places = torch.arange(n_classes, device=labels.device, dtype=torch.float32)
         self.splay = (2.0 * math.pi / n_classes) * places
         self.directions = torch.stack((self.splay.cos(), self.splay.sin()))
 
@@ -286,10 +285,6 @@ class PairObjective(Objective):
         self.labels, self.synchrony, self.pools = labels, synchrony, pools
         self.n_groups = int(labels.max()) + 1
 
-    def node_parameters(self, index: Tensor) -> dict[str, Any]:
-        """Return nothing: XY spins have neither frequency nor field."""
-        return {}
-
     def initial_phases(self, index: Tensor, seeded: float, generator: torch.Generator) -> Tensor:
         """Draw phases at random: which group goes where on the circle is not known."""
         return 2.0 * math.pi * torch.rand(index.shape, generator=generator).to(index.device)
@@ -306,10 +301,6 @@ class PairObjective(Objective):
         """Return the mean cluster synchrony loss of Table II."""
         membership = nn.functional.one_hot(self.labels[index], self.n_groups).to(phases.dtype)
         return cluster_synchrony_loss(phases, membership).mean()
-
-    def stuck(self, phases: Tensor, index: Tensor) -> bool:
-        """Say no: many groups on one circle are never far from one another."""
-        return False
 
 
 class SynchronyObjective(Objective):

@@ -24,30 +24,6 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-_STORAGES = {"bfloat16": torch.bfloat16}
-
-
-def resolve_storage(storage: str) -> torch.dtype:
-    """Turn the parameter ``storage`` into a type.
-
-    Parameters
-    ----------
-    storage : {"bfloat16"}
-
-    Returns
-    -------
-    torch.dtype
-
-    Raises
-    ------
-    ValueError
-        If it is unknown.
-    """
-    if storage not in _STORAGES:
-        raise ValueError(f"storage must be None or one of {[*_STORAGES]}, got {storage!r}.")
-    return _STORAGES[storage]
-
-
 def resolve_device(device: str | torch.device) -> torch.device:
     """Turn the parameter ``device`` into a device that is there.
 

@@ -196,8 +196,8 @@ def _half(
 ) -> CouplingOperator:
     if edges is not None or not getattr(network, "stores_pairs", True):
         raise ValueError(
-            "storage is the type of a stored matrix; leave it out for couplings in factors or "
-            "along edges."
+            f"Couplings in factors or along edges are not stored in {storage}; use single "
+            "precision."
         )
     if storage not in HALF_TYPES:
         raise ValueError(f"storage must be torch.bfloat16 or torch.float16, got {storage}.")
@@ -205,7 +205,8 @@ def _half(
     if needed > memory_budget:
         raise ValueError(
             f"Two copies of the couplings need {needed} bytes in {storage}, more than "
-            f"memory_budget={memory_budget}. Raise it, or leave storage out and have them tiled."
+            f"memory_budget={memory_budget}. Raise it, or use single precision, in which they are "
+            "tiled."
         )
     if torch.is_grad_enabled() and any(p.requires_grad for p in (x, *network.parameters())):
         raise ValueError("storage: these couplings have no gradients. Use torch.no_grad().")

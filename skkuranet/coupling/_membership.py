@@ -87,7 +87,7 @@ class MembershipNetwork(LowRankNetwork):
             raise ValueError(f"n_parts must be 1 or 2, got {n_parts}.")
         self.n_classes, self.n_members, self.n_parts = n_classes, n_members, n_parts
         self.sharpness = sharpness
-        self.activation = ACTIVATIONS[activation].module()
+        self.activation = ACTIVATIONS[activation]()
         sizes = list(itertools.pairwise((self._n_inputs, *hidden_layer_sizes, n_classes)))
         self.weights = nn.ParameterList(_weights(n_members, *size, generator) for size in sizes)
         self.biases = nn.ParameterList(torch.zeros(n_members, 1, n_out) for _, n_out in sizes)

@@ -12,13 +12,7 @@ from torch.utils.checkpoint import checkpoint
 from skkuranet.coupling._base import CouplingOperator
 from skkuranet.coupling._dense import DenseCoupling
 from skkuranet.coupling._encoding import FourierFeatures
-from skkuranet.coupling._perceptron import (
-    ACTIVATIONS,
-    PerceptronOfPairs,
-    as_made,
-    linear,
-    perceptron,
-)
+from skkuranet.coupling._perceptron import ACTIVATIONS, linear, perceptron
 
 # Bytes of hidden activations: what a core's cache keeps and, where autograd keeps them all anyway,
 # what is still worth computing twice to save memory. A card wants larger tiles.
@@ -153,7 +147,7 @@ class PairwiseNetwork(CouplingNetwork):
         self.target = linear(n_inputs, width, generator, fan_in=2 * n_inputs)
         self.source = linear(n_inputs, width, generator, fan_in=2 * n_inputs, bias=False)
         self.layers = perceptron((*hidden_layer_sizes, 1), activation, generator)
-        self.activation = ACTIVATIONS[activation].module()
+        self.activation = ACTIVATIONS[activation]()
         self._widest = max(hidden_layer_sizes)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
@@ -198,10 +192,6 @@ class PairwiseNetwork(CouplingNetwork):
     def _slices(self, target: Tensor, source: Tensor) -> Tensor:
         """All pairs of nodes with a graph for their gradients, by rows of targets."""
         rows = max(1, self._pairs_at_once(target) // max(1, source.shape[-2]))
-        made = as_made(self.activation, self.layers, target.device.type)
-        if made is not None:
-            activation, layers = made
-            return PerceptronOfPairs.apply(activation, rows, target, source, *layers)
         return torch.cat([self._pairs(part, source) for part in target.split(rows, -2)], -2)
 
     def _tiles(self, target: Tensor, source: Tensor) -> Tensor:

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import shutil
 import tarfile
 import tempfile
-import time
-import urllib.error
-import urllib.request
 from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 from scipy.io import loadmat
 from skimage.io import imread
-from sklearn.datasets import get_data_home
+from sklearn.datasets import fetch_file, get_data_home
 from sklearn.utils import Bunch, check_scalar
 
 _SUBSETS = ("train", "val", "test")
 _ARCHIVE = "BSR_bsds500.tgz"
 _MIRROR = "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/BSR/" + _ARCHIVE
 _SHA256 = "97e49d31764f3912f0c4122707d53062ac9e783ba0f095e447a4d53c1a41af8e"
-_CHUNK = 1 << 20
 
 _DESCR = """\
 Berkeley Segmentation Data Set 500: natural images of 321 x 481 pixels, each segmented by several
@@ -136,8 +131,6 @@ def fetch_bsds500(
 ):
     """Load BSDS500, and download it first (71 MB) where it is missing.
 
-    An interrupted download goes on where it stopped.
-
     Parameters
     ----------
     data_home : str or path-like, default=None
@@ -168,7 +161,7 @@ def fetch_bsds500(
     ------
     OSError
         If the data set is missing and may not be or cannot be downloaded, or if the archive is not
-        the one expected.
+        the one expected; such an archive is not kept.
     """
     _check_subset(subset)
     check_scalar(n_retries, "n_retries", Integral, min_val=0)
@@ -181,8 +174,7 @@ def fetch_bsds500(
                 f"BSDS500 is not in data_home={str(home.parent)!r} and download_if_missing=False."
             ) from None
         home.mkdir(parents=True, exist_ok=True)
-        archive = home / _ARCHIVE
-        _download(mirror, archive, sha256, n_retries, delay)
+        archive = _archive(mirror, home, sha256, n_retries, delay)
         # Aside first: a folder that is there is whole.
         with tempfile.TemporaryDirectory(dir=home) as aside, tarfile.open(archive) as packed:
             packed.extractall(aside, filter="data")
@@ -227,50 +219,12 @@ def _read_segmentations(folder, number, subsets):
     return [person["Segmentation"][0, 0].astype(np.int64) for person in people]
 
 
-def _download(url, target, sha256, n_retries, delay):
-    """Download to ``target``, going on with what is there of it; check it."""
-    if target.exists() and _checksum(target) == sha256:
-        return
-    part = target.with_suffix(target.suffix + ".part")
-    for left in range(n_retries, -1, -1):
-        try:
-            _append(url, part)
-            break
-        except (OSError, http.client.HTTPException) as error:
-            if left == 0:
-                raise OSError(
-                    f"{url} cannot be downloaded: {error}. Pass another mirror, or call again to "
-                    "go on where this stopped."
-                ) from error
-            time.sleep(delay)
-    found = _checksum(part)
-    if found != sha256:
-        part.unlink()
-        raise OSError(
-            f"{url} is not the archive expected: its sha256 is {found} and not {sha256}. It was "
-            "removed; pass another mirror."
-        )
-    part.rename(target)
-
-
-def _checksum(path):
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _append(url, part):
-    done = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(url, headers={"Range": f"bytes={done}-"} if done else {})
+def _archive(mirror, home, sha256, n_retries, delay):
+    """Path of the archive, which is downloaded unless it is there and whole."""
     try:
-        response = urllib.request.urlopen(request, timeout=60)
-    except urllib.error.HTTPError as error:
-        if done and error.code == 416:
-            return  # all of it is there
-        raise
-    with response, part.open("ab" if response.status == 206 else "wb") as file:
-        expected = response.headers.get("Content-Length")
-        before = file.tell()
-        while block := response.read(_CHUNK):
-            file.write(block)
-        if expected is not None and file.tell() - before < int(expected):
-            raise ConnectionError("the connection closed early")
+        return fetch_file(mirror, home, _ARCHIVE, sha256, n_retries, delay)
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise OSError(
+            f"mirror={mirror!r} does not give BSDS500: {str(error).rstrip('.')}. Pass another "
+            "mirror, or call again."
+        ) from error

@@ -89,7 +89,8 @@ def simulate(
     ConnectionError
         If one of the processes dies.
     ValueError
-        If the estimator has a graph, processes differ in it, or a setting does not fit.
+        If the estimator has a graph or another precision than single, processes differ in it, or a
+        setting does not fit.
 
     See Also
     --------
@@ -101,6 +102,8 @@ def simulate(
     trained = estimator.trained_network_
     if trained.node_motion.is_noisy:
         raise ValueError("noise: processes would share it. Use the estimator's simulate.")
+    if trained.storage is not None:
+        raise ValueError("precision: processes share couplings in single. Set precision='single'.")
     X = checked(estimator, X, "simulate")
 
     def together(X: Table, network: nn.Module, device: torch.device) -> CouplingOperator:

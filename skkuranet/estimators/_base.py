@@ -25,7 +25,7 @@ from skkuranet.estimators._network_presets import NetworkPreset, NetworkRequest
 from skkuranet.estimators._node_columns import NodeMotion
 from skkuranet.estimators._reference_network import ReferenceNetwork
 from skkuranet.estimators._restarts import train_all
-from skkuranet.estimators._trained_network import TrainedNetwork
+from skkuranet.estimators._trained_network import PRECISIONS, TrainedNetwork
 from skkuranet.training import TrainingResult
 from skkuranet.training._process_group import working_ranks
 from skkuranet.training._schedule import Curriculum
@@ -65,6 +65,7 @@ class KuraNetBase(CallbackSupportMixin, BaseEstimator):
         "warm_start": ["boolean"],
         "n_reference": [Interval(Integral, 2, None, closed="left")],
         "memory_budget": [Interval(Integral, 1, None, closed="left")],
+        "precision": [StrOptions(set(PRECISIONS))],
         "device": [str, torch.device],
         "random_state": ["random_state"],
         "verbose": ["verbose", None],
@@ -84,7 +85,8 @@ class KuraNetBase(CallbackSupportMixin, BaseEstimator):
     def trained_network_(self) -> TrainedNetwork:
         """The trained couplings, with all that it takes to let rows move under them."""
         check_is_fitted(self)
-        return self._trained(self.coupling_, self.normalization_, self._node_motion())
+        trained = self._trained(self.coupling_, self.normalization_, self._node_motion())
+        return dataclasses.replace(trained, precision=self.precision)
 
     def _trained(self, network, normalization, node_motion) -> TrainedNetwork:
         """Couplings with what this estimator's parameters say of them."""

@@ -65,7 +65,6 @@ class OscillatorBase(KuraNetBase):
         step_size=None,
         initial_phases=None,
         connectivity=None,
-        storage=None,
         random_state=None,
     ):
         """Integrate the mutual dynamics of these rows alone.
@@ -85,11 +84,6 @@ class OscillatorBase(KuraNetBase):
             single precision.
         connectivity : array-like, sparse matrix or callable, default=None
             Graph of this network; None takes the estimator's.
-        storage : {None, "bfloat16"}, default=None
-            16-bit type in which pairwise couplings are evaluated and stored: half the memory and,
-            on processors and cards that compute in it, less time. What the network says is then
-            rounded by some tenths of a percent, and strong couplings that are exponentials of it
-            by some percent. Phases are in single precision.
         random_state : int, RandomState instance or None, default=None
             Source of the initial phases; None takes the estimator's.
 
@@ -111,7 +105,6 @@ class OscillatorBase(KuraNetBase):
             step_size=self.step_size if step_size is None else step_size,
             initial_phases=initial_phases,
             random_state=self.random_state if random_state is None else random_state,
-            storage=storage,
             edges=edges,
         )
 

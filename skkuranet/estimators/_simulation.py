@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import torch
 from sklearn.utils import check_scalar
-from torch import Tensor, nn
+from torch import Tensor
 
-from skkuranet._utils.tools import random_source, resolve_storage
+from skkuranet._utils.tools import random_source
 from skkuranet.coupling import CouplingOperator
 from skkuranet.dynamics import Dynamics, Trajectory, follow, wrap
 from skkuranet.estimators._arrays import Table, on_host
@@ -46,7 +45,6 @@ def simulated(
     n_steps: int | None = None,
     save_from: int = 0,
     initial_phases: Any = None,
-    storage: str | None = None,
     edges: np.ndarray | None = None,
     couple: Couple | None = None,
 ) -> Trajectory:
@@ -68,8 +66,6 @@ def simulated(
         First step that is kept.
     initial_phases : array-like of shape (n,) or (state_shape, n), optional
         Phases or states; by default random phases in single precision.
-    storage : str, optional
-        16-bit type in which couplings are stored.
     edges : ndarray of shape (2, n_edges), optional
         Targets and sources that alone may couple.
     couple : callable, optional
@@ -90,11 +86,8 @@ def simulated(
     if initial_phases is None:
         initial_phases = rng.uniform(0.0, 2.0 * np.pi, len(X)).astype(np.float32)
     start = np.asarray(on_host(initial_phases))
-    if storage is not None:
-        couple = partial(_stored, trained, resolve_storage(storage))
-        start = start.astype(np.float32)
-    if start.dtype != np.float32:
-        start = start.astype(np.float64)
+    exact = start.dtype != np.float32 and trained.storage is None
+    start = start.astype(np.float64 if exact else np.float32)
     wanted = [(len(X),)]
     if trained.node_motion.state_shape:
         wanted.append((*trained.node_motion.state_shape, len(X)))
@@ -196,13 +189,3 @@ def settled_under(
             coupling, states.expand(steps, *states.shape), step_size=step_size, dynamics=dynamics
         )
     return wrap(dynamics.phases(ends))
-
-
-def _stored(
-    trained: TrainedNetwork,
-    storage: torch.dtype,
-    X: Table,
-    network: nn.Module,
-    device: torch.device,
-) -> CouplingOperator:
-    return trained.couple(X, torch.float32, storage=storage)

@@ -21,6 +21,9 @@ from skkuranet.estimators._node_columns import NodeMotion
 from skkuranet.estimators._reference_network import ReferenceNetwork
 from skkuranet.training._run import start_of
 
+#: Types in which couplings are stored while they act; None is that of the state.
+PRECISIONS: dict[str, torch.dtype | None] = {"single": None, "bfloat16": torch.bfloat16}
+
 Couple = Callable[[Table, nn.Module, torch.device], CouplingOperator]
 
 
@@ -40,6 +43,13 @@ class TrainedNetwork:
         Bytes that stored couplings may take.
     device : str or torch.device, default="auto"
         Where to compute; "auto" where the rows are, or on a CUDA device if there is one.
+    precision : {"single", "bfloat16"}, default="single"
+        In which couplings of all pairs are stored while they act.
+
+    Raises
+    ------
+    ValueError
+        If ``precision`` is unknown.
     """
 
     couplings: nn.Module
@@ -47,6 +57,18 @@ class TrainedNetwork:
     node_motion: NodeMotion = field(default_factory=NodeMotion)
     memory_budget: int = 2**30
     device: str | torch.device = "auto"
+    precision: str = "single"
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise ValueError(
+                f"precision must be one of {sorted(PRECISIONS)}, got {self.precision!r}."
+            )
+
+    @property
+    def storage(self) -> torch.dtype | None:
+        """16-bit type in which couplings are stored while they act, if any."""
+        return PRECISIONS[self.precision]
 
     def device_of(self, X: Table) -> torch.device:
         """Return where to compute for the rows of a table.
@@ -219,7 +241,7 @@ class TrainedNetwork:
                 lag = motion["delay"] / step_size
                 check_delays(lag, len(X), step_size, self.memory_budget)
             if couple is None:
-                coupling = self.couple(X, state.dtype, edges=edges)
+                coupling = self.couple(X, state.dtype, edges=edges, storage=self.storage)
             else:
                 coupling = couple(X, self.on(device, state.dtype), device)
             coupling = compact(coupling)

@@ -143,6 +143,10 @@ class KuraNetClusterer(
     memory_budget : int, default=2**30
         Bytes that stored couplings may take. A larger network is simulated in tiles that
         are never stored; batches of training beyond it are refused.
+    precision : {"single", "bfloat16"}, default="single"
+        In which pairwise couplings are stored when networks are simulated. ``"bfloat16"`` takes
+        half the memory and, on processors and cards that compute in it, less time. It rounds what
+        the network says by some tenths of a percent, and keeps phases in single precision.
     device : str or torch.device, default="auto"
         "auto" uses a CUDA device where there is one, and that of X if X is a tensor. Fitted
         attributes are arrays, or tensors where X is, if scikit-learn dispatches; the coupling
@@ -249,6 +253,7 @@ class KuraNetClusterer(
         unlabeled=None,
         n_reference=1000,
         memory_budget=2**30,
+        precision="single",
         device="auto",
         random_state=None,
         verbose=None,
@@ -278,6 +283,7 @@ class KuraNetClusterer(
         self.unlabeled = unlabeled
         self.n_reference = n_reference
         self.memory_budget = memory_budget
+        self.precision = precision
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
@@ -448,7 +454,6 @@ class KuraNetClusterer(
         save_from=0,
         step_size=None,
         initial_phases=None,
-        storage=None,
         random_state=None,
     ):
         """Integrate the mutual dynamics of these rows alone.
@@ -466,11 +471,6 @@ class KuraNetClusterer(
         initial_phases : array-like of shape (n_samples,), default=None
             In radians, and integrated in their own precision; None draws them at random, in
             single precision.
-        storage : {None, "bfloat16"}, default=None
-            16-bit type in which pairwise couplings are evaluated and stored: half the memory and,
-            on processors and cards that compute in it, less time. What the network says is then
-            rounded by some tenths of a percent, and strong couplings that are exponentials of it
-            by some percent. Phases are in single precision.
         random_state : int, RandomState instance or None, default=None
             Source of the initial phases; None takes the estimator's.
 
@@ -487,7 +487,6 @@ class KuraNetClusterer(
             save_from=save_from,
             step_size=self.step_size if step_size is None else step_size,
             initial_phases=initial_phases,
-            storage=storage,
             random_state=self.random_state if random_state is None else random_state,
         )
 

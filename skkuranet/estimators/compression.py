@@ -104,7 +104,8 @@ def compress(estimator, rank, X, *, n_landmarks=None, random_state=None):
         rank,
     )
     small = copy.copy(estimator)
-    small.coupling_, small.normalization_ = network, PerSource()
+    # Factors are stored as they are.
+    small.coupling_, small.normalization_, small.precision = network, PerSource(), "single"
     # An oscillator does not act on itself, whatever it is coupled to.
     exact, found = (
         each.trained_network_.matrix(held_out).fill_diagonal_(0.0) for each in (estimator, small)

@@ -165,6 +165,7 @@ def _run(trained, X, start, size, step_size, n_steps, seed):
                         network,
                         features[index],
                         trained.normalization,
+                        storage=trained.storage,
                         memory_budget=trained.memory_budget,
                     )
                     ends = integrate(

@@ -1,7 +1,4 @@
-"""Scores of phases, in NumPy: the losses of the paper for arrays and any labels.
-
-What is masked in an array of :mod:`numpy.ma` does not count: oscillators, clusters, couplings.
-"""
+"""Losses of the paper for arrays, which may be masked."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from skkuranet.estimators._arrays import on_host
 
 
 def order_parameter(phases):
-    r"""Order parameter of Kuramoto, :math:`R = |\frac1n \sum_j e^{i\theta_j}|` (eq. 2).
+    r"""Measure Kuramoto's order parameter :math:`R = |\frac1n \sum_j e^{i\theta_j}|` (eq. 2).
 
     Parameters
     ----------
@@ -43,7 +40,7 @@ def order_parameter(phases):
 
 
 def circular_variance(phases):
-    r"""Circular variance :math:`V = 1 - R`, the paper's loss of global synchrony.
+    """Apply :func:`skkuranet.losses.circular_variance`, one less the order parameter.
 
     Parameters
     ----------
@@ -71,16 +68,12 @@ def circular_variance(phases):
 
 
 def splay_loss(cluster_phases):
-    r"""Distance of cluster phases from the splay state (eq. 6).
-
-    .. math::
-        S = \sum_{g=1}^{\lfloor k/2 \rfloor} \frac{1}{2 g^2 k}
-            \Big| \sum_{l=1}^k e^{i g \langle\theta\rangle_l} \Big|^2
+    """Apply :func:`skkuranet.losses.splay_loss`, the distance from the splay state.
 
     Parameters
     ----------
     cluster_phases : array-like of shape (..., k)
-        Mean phase of each cluster, in radians.
+        Mean phase of each cluster, in radians; masked ones do not count.
 
     Returns
     -------
@@ -105,17 +98,14 @@ def splay_loss(cluster_phases):
 
 
 def cluster_synchrony_loss(phases, labels):
-    r"""Cluster synchrony loss, normalised to [0, 1] as in the paper's Table II.
-
-    The mean over the clusters of their circular variance, plus :func:`splay_loss` of
-    their mean phases, divided by the largest value that the sum can take.
+    """Apply :func:`skkuranet.losses.cluster_synchrony_loss`, that of Table II.
 
     Parameters
     ----------
     phases : array-like of shape (..., n)
         Phases in radians; masked ones do not count.
     labels : array-like of shape (n,)
-        Cluster of each oscillator.
+        Cluster of each oscillator; those whose label is masked do not count.
 
     Returns
     -------
@@ -145,23 +135,19 @@ def cluster_synchrony_loss(phases, labels):
 
 
 def feature_correlation(couplings, X):
-    r"""Correlation of the features of coupled oscillators, C_x (eq. 7).
-
-    .. math::
-        C_x = \frac{\sum_{ij} K_{ij} (x_i - \bar x) \cdot (x_j - \bar x)}
-                   {\sum_{ij} K_{ij} |x_i - \bar x|^2}
+    """Apply :func:`skkuranet.losses.feature_correlation`, that of the coupled with one another.
 
     Parameters
     ----------
     couplings : array-like of shape (n, n)
-        Couplings K.
+        Couplings K; masked ones are 0.
     X : array-like of shape (n, n_features)
-        Features x.
+        Features x; oscillators with a masked one do not count.
 
     Returns
     -------
     float
-        Near −1 where opposites are coupled; 0 where couplings do not look at the features.
+        Near −1 where opposites are coupled.
 
     Raises
     ------

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from skkuranet import KuraNetClusterer, KuraNetSynchronizer
+from skkuranet import KuraNetClusterer, KuraNetSynchronizer, compress, simulate_in_batches
 from skkuranet.coupling import (
     FactorizedNetwork,
     HalfCoupling,
@@ -77,18 +77,24 @@ def test_estimators_simulate_with_it(kind):
         X = make_disorder("II", 300, random_state=0)
         trained = KuraNetSynchronizer(frequency=0, field=1, max_iter=60, **options).fit(X)
     exact, half = (
-        np.exp(1j * trained.simulate(X, n_steps=300, storage=storage).phases[-1])
-        for storage in (None, "bfloat16")
+        np.exp(1j * trained.set_params(precision=each).simulate(X, n_steps=300).phases[-1])
+        for each in ("single", "bfloat16")
     )
     turned = np.angle(half / exact)
     assert np.abs(np.angle(half / exact / np.exp(1j * np.median(turned)))).mean() < 0.05
+    start = np.zeros(len(X))
+    assert trained.simulate(X, n_steps=1, initial_phases=start).phases.dtype == np.float32
+    batches = {"n_steps": 5, "batch_size": 100, "initial_phases": start + 0.1 * np.arange(len(X))}
+    assert np.isfinite(simulate_in_batches(trained, X, **batches).phases).all()
+    # Factors are stored as they are.
+    assert compress(trained, 4, X, random_state=0).precision == "single"
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_what_cannot_be_stored_so_is_refused(pairs):
     network, x = pairs
     factors = FactorizedNetwork(2, (8,)).to(x.device)
-    with pytest.raises(ValueError, match="storage is the type of a stored matrix"):
+    with pytest.raises(ValueError, match=r"not stored in torch\.bfloat16; use single precision"):
         couple(factors, x, storage=torch.bfloat16)
     with pytest.raises(ValueError, match=r"need 160000 bytes in torch\.bfloat16"):
         couple(network, x, storage=torch.bfloat16, memory_budget=100_000)
@@ -100,5 +106,7 @@ def test_what_cannot_be_stored_so_is_refused(pairs):
         couple(network, x, storage=torch.bfloat16)
     X, y = make_gaussian_ring(3, 100, random_state=0)
     trained = KuraNetClusterer("pairwise", max_iter=2, hidden_layer_sizes=(4,)).fit(X, y)
-    with pytest.raises(ValueError, match=r"storage must be None or one of \['bfloat16'\]"):
-        trained.simulate(X, storage="half")
+    with pytest.raises(ValueError, match=r"precision must be one of \['bfloat16', 'single'\]"):
+        trained.set_params(precision="half").simulate(X)
+    with pytest.raises(ValueError, match="'precision' parameter"):
+        trained.fit(X, y)

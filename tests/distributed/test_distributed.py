@@ -1,5 +1,6 @@
 """One network and one fit on several processes: as in one, whatever their number."""
 
+import copy
 import os
 import subprocess
 import sys
@@ -117,7 +118,7 @@ def test_a_shared_fit_learns_what_one_process_learns_even_if_one_dies(tmp_path):
         np.testing.assert_array_equal(resumed, whole[name])
 
 
-def test_what_cannot_be_shared_out_says_why(monkeypatch):
+def test_what_cannot_be_shared_out_says_why(fitted, monkeypatch):
     X, y = make_gaussian_ring(3, 100, random_state=0)
     with pytest.raises(RuntimeError, match="torchrun"):
         distributed.fit(KuraNetClusterer(**QUICK), X, y)
@@ -130,6 +131,9 @@ def test_what_cannot_be_shared_out_says_why(monkeypatch):
     ring = KuraNetSynchronizer(connectivity=np.ones)
     with pytest.raises(ValueError, match="connectivity"):
         distributed.simulate(ring, X)
+    rounded = copy.copy(fitted["pairwise"][0]).set_params(precision="bfloat16")
+    with pytest.raises(ValueError, match="Set precision='single'"):
+        distributed.simulate(rounded, X)
 
 
 @pytest.fixture

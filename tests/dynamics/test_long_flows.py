@@ -5,7 +5,6 @@ import weakref
 import pytest
 import torch
 from torch import is_tensor
-from torch.func import functional_call
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -15,7 +14,6 @@ from skkuranet.coupling import (
     FactorizedNetwork,
     InDegree,
     PairwiseNetwork,
-    _networks,
     couple,
 )
 from skkuranet.dynamics import integrate
@@ -252,70 +250,6 @@ def test_steps_reuse_their_memory(shape, dtype):
 
     assert allocations(30, 30) == allocations(10, 10)
     assert allocations(30, 0) == allocations(10, 0)
-
-
-@pytest.mark.parametrize("activation", ["leaky_relu", "relu", "tanh", "silu"])
-@pytest.mark.parametrize("sizes", [(5,), (5, 4), (3, 6, 4)])
-@pytest.mark.parametrize("batch", [(), (2,)])
-def test_gradients_of_a_pairwise_network_by_parts(activation, sizes, batch, device, monkeypatch):
-    # Three targets at a time, so that the last part is smaller.
-    pairs = 3 * 6 * (batch or (1,))[0]
-    monkeypatch.setattr(_networks, "_TILE_BYTES", pairs * max(sizes) * 8)
-    monkeypatch.setattr(_networks, "_TILES_OF_A_CARD", 1)
-    generator = torch.Generator().manual_seed(1)
-    network = PairwiseNetwork(2, sizes, activation=activation, generator=generator)
-    network = network.double().to(device)
-    x, y = (normal(generator, *batch, n, 2).to(device).requires_grad_() for n in (7, 6))
-
-    def couplings(x, y, *parameters):
-        return functional_call(network, dict(zip(names, parameters, strict=True)), (x, y))
-
-    names, parameters = zip(*network.named_parameters(), strict=True)
-    assert torch.autograd.gradcheck(couplings, (x, y, *parameters))
-    with torch.no_grad():
-        torch.testing.assert_close(network(x, y), couplings(x, y, *parameters))
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda network: network.layers.__setitem__(1, torch.nn.GELU()),
-        lambda network: network.layers.insert(1, torch.nn.LayerNorm(8)),
-        lambda network: network.layers[0].register_parameter("bias", None),
-        lambda network: network.layers[0].register_forward_hook(lambda m, x, y: 2.0 * y),
-        lambda network: torch.nn.utils.parametrizations.weight_norm(network.layers[0]),
-        lambda network: None,
-    ],
-    ids=["activation", "layer", "bias", "hook", "parametrisation", "autocast"],
-)
-def test_networks_that_were_changed_train_as_what_they_are(change, request):
-    generator = torch.Generator().manual_seed(0)
-    network, x = PairwiseNetwork(2, (8, 8), generator=generator), torch.ones(5, 2).cumsum(0)
-    change(network)
-    rounded = "autocast" in request.node.name
-    with torch.autocast("cpu", torch.bfloat16, enabled=rounded):
-        found = network(x, x)
-        with torch.no_grad():
-            torch.testing.assert_close(found, network(x, x), check_dtype=False)
-    found.sum().backward()
-    assert network.source.weight.grad.isfinite().all()
-
-
-def test_second_derivatives_of_a_pairwise_network():
-    generator = torch.Generator().manual_seed(0)
-    network = PairwiseNetwork(2, (4, 4), activation="tanh", generator=generator).double()
-    names, parameters = zip(*network.named_parameters(), strict=True)
-    x = normal(generator, 3, 2).requires_grad_()
-
-    def couplings(x, *parameters):
-        return functional_call(network, dict(zip(names, parameters, strict=True)), (x, x))
-
-    assert torch.autograd.gradgradcheck(couplings, (x, *parameters))
-    curvature = torch.autograd.functional.hessian(lambda x: couplings(x, *parameters).sum(), x)
-    gradient = torch.func.grad(lambda x: couplings(x, *parameters).sum())
-    mapped = torch.func.jacrev(gradient)(x)
-    torch.testing.assert_close(mapped, curvature)
-    assert curvature.norm() > 0.0
 
 
 @pytest.mark.parametrize(("kind", "n"), [("dense", 6), ("factorised", 6), ("factorised", 6000)])

@@ -222,6 +222,7 @@ SHARED = {
     "tol": 0.3,
     "n_init": 2,
     "n_reference": 33,
+    "precision": "bfloat16",
 }
 CLASSES = {"normalization": "in_degree", "unlabeled": -7}
 OTHERS = {

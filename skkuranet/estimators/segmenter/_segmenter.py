@@ -145,6 +145,9 @@ class KuraNetSegmenter(ImageBase):
         least one.
     memory_budget : int, default=2**30
         Bytes that stored couplings may take.
+    precision : {"single", "bfloat16"}, default="single"
+        In which pairwise couplings are stored when images are simulated; see
+        :class:`KuraNetClusterer`.
     device : str or torch.device, default="auto"
         "auto" uses a CUDA device where there is one. Fitted attributes stay on the CPU.
     random_state : int, RandomState instance or None, default=None
@@ -247,6 +250,7 @@ class KuraNetSegmenter(ImageBase):
         unlabeled=-1,
         n_reference=1000,
         memory_budget=2**30,
+        precision="single",
         device="auto",
         random_state=None,
         verbose=None,
@@ -277,6 +281,7 @@ class KuraNetSegmenter(ImageBase):
         self.unlabeled = unlabeled
         self.n_reference = n_reference
         self.memory_budget = memory_budget
+        self.precision = precision
         self.device = device
         self.random_state = random_state
         self.verbose = verbose

@@ -34,7 +34,6 @@ class ImageBase(ClusteringBase):
         save_from=None,
         step_size=None,
         initial_phases=None,
-        storage=None,
         random_state=None,
     ):
         """Integrate the mutual dynamics of all pixels of an image as one network.
@@ -53,11 +52,6 @@ class ImageBase(ClusteringBase):
         initial_phases : array-like of shape (h, w), default=None
             In radians, and integrated in their own precision; None draws them at random, in
             single precision.
-        storage : {None, "bfloat16"}, default=None
-            16-bit type in which pairwise couplings are evaluated and stored: half the memory and,
-            on processors and cards that compute in it, less time. What the network says is then
-            rounded by some tenths of a percent, and strong couplings that are exponentials of it
-            by some percent. Phases are in single precision.
         random_state : int, RandomState instance or None, default=None
             Source of the initial phases; None takes the estimator's.
 
@@ -83,7 +77,6 @@ class ImageBase(ClusteringBase):
             save_from=n_steps if save_from is None else save_from,
             step_size=step_size,
             initial_phases=initial_phases,
-            storage=storage,
             random_state=self.random_state if random_state is None else random_state,
         )
 
