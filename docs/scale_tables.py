@@ -49,6 +49,44 @@ def flow_speed(rows):
     return csv_table("Median seconds, single precision, one thread", header, body)
 
 
+def dynamics_speed(rows):
+    shapes = [row for row in rows if row["what"].startswith("dynamics, ")]
+    body = [
+        [
+            name,
+            *(
+                cell
+                for row in shapes
+                for cell in (
+                    f"{row['time_ratio'][name]:.1f}",
+                    f"{row['memory_ratio'][name]:.1f}",
+                )
+            ),
+        ]
+        for name in shapes[0]["seconds"]
+    ]
+    names = (row["what"].removeprefix("dynamics, ") for row in shapes)
+    header = ["", *(cell for name in names for cell in (name, "memory"))]
+    title = "100 steps and their gradient: time and memory, those of Kuramoto oscillators being 1"
+    return csv_table(title, header, body)
+
+
+def oscillatools_speed(rows):
+    body = [
+        [
+            row["what"].removeprefix("oscillatools, "),
+            milliseconds(row["seconds"]["skkuranet"]),
+            milliseconds(row["seconds"]["oscillatools"]),
+            f"{row['faster']:.0f}",
+            f"{row['gradient_difference']:.0e}",
+        ]
+        for row in rows
+        if row["what"].startswith("oscillatools, ")
+    ]
+    header = ["steps and their gradient", "here", "there", "times as fast", "gradients differ by"]
+    return csv_table("Beside oscillatools 0.1.0, double precision, one thread", header, body)
+
+
 def core_speed(rows):
     pairs, matvec = named(rows, "pair network, n=2,000"), named(rows, "dense matvec, n=10,000")
     half = named(rows, "bfloat16")

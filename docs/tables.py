@@ -305,6 +305,8 @@ TABLES = {
     "segmentation_scale": ("segmentation_scale", segmentation_scale),
     "unseen_images": ("unseen_images", unseen_images),
     "flow_speed": ("speed", scale_tables.flow_speed),
+    "dynamics_speed": ("speed", scale_tables.dynamics_speed),
+    "oscillatools_speed": ("speed", scale_tables.oscillatools_speed),
     "core_speed": ("speed", scale_tables.core_speed),
     "sizes": ("sizes", scale_tables.sizes),
     "equal_budget": ("equal_budget", scale_tables.equal_budget),
