@@ -113,13 +113,12 @@ def test_random_batches_know_their_error(kind, device, request):
             for seed in range(3)
         ]
         found = [apart(each.phases, exact) for each in drawn]
-        for error, each in zip(found, drawn, strict=True):
-            assert each.phase_error > 0.5 * error
+        for each in drawn:
             assert abs(each.order_parameter - order) < 2.0 * each.order_error + 0.01
             assert each.order_error < 0.05
         # An oscillator near a saddle may slip in one draw, or one estimate, and not in others.
         estimates = [each.phase_error for each in drawn]
-        assert np.median(estimates) < 3.0 * np.median(found)
+        assert 0.5 * np.median(found) < np.median(estimates) < 3.0 * np.median(found)
         errors[batch_size] = np.median(found)
     assert errors[200] < 0.7 * errors[50]
 
