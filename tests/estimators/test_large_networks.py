@@ -28,7 +28,7 @@ def clusterer():
 def synchronizer():
     X = make_disorder("II", 2000, random_state=0)
     # Long enough that all lock, however a machine rounds.
-    settings = {**QUICK, "max_iter": 250, "batch_size": 8}
+    settings = {**QUICK, "max_iter": 400, "batch_size": 8}
     return KuraNetSynchronizer(0, field=1, coupling="pairwise", **settings).fit(X), X
 
 
