@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from numbers import Integral
 from typing import Any
 
@@ -245,7 +245,7 @@ def roles_of(dynamics, columns, *, frequency, field, delay):
     Raises
     ------
     ValueError
-        If a parameter is unknown or given twice.
+        If a parameter is unknown, given twice, or needed and not given.
     """
     known = [*kind_of(dynamics).names(), "delay", "noise"]
     found = {"frequency": frequency, "field": field, "delay": delay}
@@ -260,6 +260,12 @@ def roles_of(dynamics, columns, *, frequency, field, delay):
             )
         found[name] = column
     given = {name: column for name, column in found.items() if column is not None}
+    missing = [name for name in _needed(dynamics) if name not in given]
+    if missing:
+        raise ValueError(
+            f"dynamics={plain(_named(dynamics))} needs {', '.join(missing)}: name the columns, "
+            f"columns={{{missing[0]!r}: ...}}, or pass an instance with what all nodes share."
+        )
     for name in given:
         if name not in known:
             raise ValueError(
@@ -267,6 +273,13 @@ def roles_of(dynamics, columns, *, frequency, field, delay):
                 f"{', '.join(known)}."
             )
     return given
+
+
+def _needed(dynamics):
+    """Parameters without which there is no such equation."""
+    if isinstance(dynamics, Dynamics):
+        return []
+    return [f.name for f in fields(kind_of(dynamics)) if f.default is f.default_factory is MISSING]
 
 
 def _named(dynamics):

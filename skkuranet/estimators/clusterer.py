@@ -58,7 +58,7 @@ class KuraNetClusterer(
 
     Predictions are exact and in closed form: a new row is driven by a reference network
     of training rows, comes to rest at the angle of the field that they exert, and gets
-    the label of the nearest k-means centre of the reference phases. Each row's answer
+    the label of the class whose rows pull it most. Each row's answer
     depends on that row alone. :meth:`simulate` and :meth:`cluster` run the mutual
     dynamics of new rows among themselves instead.
 

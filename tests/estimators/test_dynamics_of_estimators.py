@@ -209,6 +209,7 @@ def test_units_without_phases_are_answered_with_states():
         ({"columns": {"field": 9}}, "field=9 is not a column"),
         ({"dynamics": "hopfield"}, "has no phases"),
         ({"objective": "order"}, "objective"),
+        ({"dynamics": Pullers}, "dynamics='Pullers' needs gain: name the columns"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(settings, message):
