@@ -46,8 +46,8 @@ new = draw_people(1000, generator)
 with torch.no_grad():
     contacts = {
         "by chance": equal(DenseCoupling(torch.zeros(len(new), len(new)))),
-        "like with like": equal(contacts_by_rank(new, 40.0, like=True)),
-        "high with low risk": equal(contacts_by_rank(new, 40.0, like=False)),
+        "like with like": equal(contacts_by_rank(new, 320.0, like=True)),
+        "high with low risk": equal(contacts_by_rank(new, 320.0, like=False)),
         "learned": couple(network, new, equal),
     }
 figure, ax = plt.subplots(layout="constrained")
