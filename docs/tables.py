@@ -7,6 +7,7 @@ import json
 import statistics
 from pathlib import Path
 
+import dynamics_tables
 import peer_tables
 import scale_tables
 from scale_tables import csv_table
@@ -325,6 +326,7 @@ WHOLE = {
     "tables_seconds": ("tables", peer_tables.seconds),
     "tables_bars": ("tables", peer_tables.bars),
     "tables_single": ("tables", peer_tables.single),
+    **{name: ("other_dynamics", table) for name, table in dynamics_tables.TABLES.items()},
 }
 # The same, of what makes a picture.
 PICTURES = {"tables": ("tables", peer_tables.picture)}

@@ -29,7 +29,8 @@ class Objective(ABC):
 
     #: Nodes of which every network gets half, on the CPU; None draws all nodes alike.
     anchors: Tensor | None = None
-    #: Sets of nodes, one of which every network is drawn from, on the CPU; None draws from all.
+    #: Sets of nodes, one of which every network is drawn from, on the CPU; a set of
+    #: ``network_size`` nodes is a network as it is. None draws from all.
     pools: Sequence[Tensor] | None = None
     #: Sets of nodes, on the CPU, of each of which every network gets one at least; None asks
     #: for none.

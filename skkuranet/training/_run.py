@@ -388,11 +388,7 @@ class _Run:
         anchors, pools = self.objective.anchors, self.objective.pools
         if pools is not None:
             chosen = torch.randint(len(pools), (batch,), generator=self.generator).tolist()
-            drawn = [
-                pools[i][torch.randint(len(pools[i]), (size,), generator=self.generator)]
-                for i in chosen
-            ]
-            return torch.stack(drawn).to(self.features.device)
+            return torch.stack([self._of(pools[i], size) for i in chosen]).to(self.features.device)
         if anchors is not None:
             # Half of every network says something about the loss.
             shape = (batch, size // 2)
@@ -413,6 +409,12 @@ class _Run:
                 one = torch.randint(len(group), (batch,), generator=self.generator)
                 index[:, place] = group[one]
         return index.to(self.features.device)
+
+    def _of(self, pool: Tensor, size: int) -> Tensor:
+        """Draw nodes of a pool, which is a network by itself where it has as many."""
+        if len(pool) == size:
+            return pool
+        return pool[torch.randint(len(pool), (size,), generator=self.generator)]
 
     def step(self, iteration: int) -> float:
         """Do one iteration; return its loss."""

@@ -84,6 +84,22 @@ def test_every_network_is_drawn_from_one_pool(problem):
     assert 0 < int(late.all(-1).sum()) < len(late)
 
 
+def test_a_pool_of_the_size_of_a_network_is_one(problem):
+    """A graph of its own, for instance, whose nodes cannot be drawn one by one."""
+    network, x, objective, generator = problem
+    seen, phases = [], objective.initial_phases
+
+    def noted(index, *args):
+        seen.extend(index.cpu().tolist())
+        return phases(index, *args)
+
+    objective.initial_phases = noted
+    objective.pools = torch.arange(60).split(20)
+    plan = settings(n_iterations=5, network_size=20)
+    train(network, Balanced(), x, objective, plan, generator)
+    assert {tuple(nodes) for nodes in seen} == {tuple(pool.tolist()) for pool in objective.pools}
+
+
 def test_callers_can_stop_it(problem):
     network, x, objective, generator = problem
     result = train(

@@ -1,0 +1,80 @@
+"""Four problems beyond Kuramoto's equation: what learned couplings gain, as JSON and a table.
+
+Phase lags and noise by the estimator, power grids and epidemics by the core. Every figure is of
+nodes and graphs never seen, in networks of the size of those of training and ten times larger, and
+all couplings of a problem have the same budget.
+
+    OMP_NUM_THREADS=1 python benchmarks/other_dynamics.py [--seeds 0 1 2 3 4] [--problems noise]
+"""
+
+import argparse
+import statistics
+import time
+
+import _contacts
+import _disorder
+import _faults
+from _common import write
+
+# What runs a problem, and its figures: 1 where more is better, -1 where less is.
+PROBLEMS = {
+    "phase lags": (_disorder.run, {"variance": -1}),
+    "noise": (_disorder.run, {"variance": -1}),
+    "power grids": (
+        _faults.run,
+        {"order_parameter": 1, "at_rest": 1, "largest_deviation": -1, "back_at_rest": 1},
+    ),
+    "epidemics": (_contacts.run, {"prevalence": -1}),
+}
+CONTROLS = ("uniform", "untrained")
+
+
+def wins(rows, problem):
+    """At how many seeds learned couplings beat a control, for each size and figure."""
+    found = []
+    for n in dict.fromkeys(row["n"] for row in rows):
+        for figure, sign in PROBLEMS[problem][1].items():
+            values = {(r["couplings"], r["seed"]): sign * r[figure] for r in rows if r["n"] == n}
+            seeds = sorted({seed for _, seed in values})
+            for control in CONTROLS:
+                better = [values["learned", s] > values[control, s] for s in seeds]
+                won = {"seeds_won": sum(better), "seeds": len(seeds)}
+                found.append({"problem": problem, "n": n, "figure": figure, "over": control} | won)
+    return found
+
+
+def summary(rows, problem):
+    """Print medians of the seeds, and for how many of them learned couplings are better."""
+    figures = PROBLEMS[problem][1]
+    print(f"\n{problem}, medians\n{'n':>6s}  {'':28s}" + "".join(f"{f:>19s}" for f in figures))
+    for n, name in dict.fromkeys((row["n"], row["couplings"]) for row in rows):
+        own = [row for row in rows if (row["n"], row["couplings"]) == (n, name)]
+        medians = (statistics.median(row[figure] for row in own) for figure in figures)
+        print(f"{n:6d}  {name:28s}" + "".join(f"{m:19.3f}" for m in medians))
+    for won in wins(rows, problem):
+        print(
+            f"learned beats {won['over']} at n = {won['n']}, {won['figure']}: "
+            f"{won['seeds_won']} of {won['seeds']} seeds"
+        )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--problems", nargs="+", default=[*PROBLEMS], choices=[*PROBLEMS])
+    options = parser.parse_args()
+    rows, won = [], []
+    for problem in options.problems:
+        own, begin = [], time.process_time()
+        for seed in options.seeds:
+            found = PROBLEMS[problem][0](problem, seed)
+            own += [{"problem": problem, "seed": seed, **row} for row in found]
+            print(f"{problem}, seed {seed}: {time.process_time() - begin:.0f} s so far", flush=True)
+        summary(own, problem)
+        rows += own
+        won += wins(own, problem)
+        write("other_dynamics", {"rows": rows, "wins": won})
+
+
+if __name__ == "__main__":
+    main()

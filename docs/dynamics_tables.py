@@ -1,0 +1,55 @@
+"""Tables of "Other equations of motion"."""
+
+import statistics
+from functools import partial
+
+from scale_tables import csv_table
+
+# Of each figure its name, and which of the seeds is the worst.
+FIGURES = {
+    "variance": ("circular variance", max),
+    "order_parameter": ("order parameter", min),
+    "at_rest": ("share of grids at rest", min),
+    "largest_deviation": ("largest deviation of frequency after a cut", max),
+    "back_at_rest": ("share back at rest", min),
+    "prevalence": ("share of the infected", max),
+}
+
+
+def problem(name, title, content):
+    """Figures of one problem, for each kind of couplings and each size."""
+    rows = [row for row in content["rows"] if row["problem"] == name]
+    figures = [figure for figure in FIGURES if figure in rows[0]]
+    body = []
+    for n, couplings in dict.fromkeys((row["n"], row["couplings"]) for row in rows):
+        own = [row for row in rows if (row["n"], row["couplings"]) == (n, couplings)]
+        cells = []
+        for figure in figures:
+            values = [row[figure] for row in own]
+            cells.append(f"{statistics.median(values):.3f} ({FIGURES[figure][1](values):.3f})")
+        body.append([f"{n}", couplings, *cells])
+    header = ["nodes", "couplings", *(FIGURES[figure][0] for figure in figures)]
+    return csv_table(f"{title}, median of the seeds and, in brackets, the worst", header, body)
+
+
+def wins(content):
+    """At how many seeds learned couplings are better than both controls."""
+    body = []
+    for won in content["wins"]:
+        if won["over"] == "uniform":
+            key = {name: won[name] for name in ("problem", "n", "figure")}
+            both = [w for w in content["wins"] if key.items() <= w.items()]
+            cells = [f"{w['seeds_won']} of {w['seeds']}" for w in both]
+            body.append([won["problem"], str(won["n"]), FIGURES[won["figure"]][0], *cells])
+    header = ["", "nodes", "", "learned beat uniform", "learned beat untrained"]
+    return csv_table("Seeds", header, body)
+
+
+# Name of each include file, and what makes it from the whole content of the results.
+TABLES = {
+    "dynamics_lags": partial(problem, "phase lags", "Phase lags"),
+    "dynamics_noise": partial(problem, "noise", "Noise"),
+    "dynamics_grids": partial(problem, "power grids", "Power grids"),
+    "dynamics_epidemics": partial(problem, "epidemics", "Epidemics"),
+    "dynamics_wins": wins,
+}
