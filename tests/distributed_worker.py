@@ -70,7 +70,7 @@ def simulate(fitted, ranks):
         found[f"{name} phases"] = ranks.gather(end.detach(), sizes).numpy()
         coupling = distributed.couple_sharded(network, x[own], normalization, ranks=ranks)
         for i, grad in enumerate(learned(network, coupling, start[own])):
-            found[f"{name} weights {i}"] = ranks.total(grad).numpy()
+            found[f"{name} weights {i}"] = ranks.all_reduce(grad).numpy()
     return found
 
 

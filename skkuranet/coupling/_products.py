@@ -73,51 +73,51 @@ def prepared(b: Tensor, out: Tensor) -> Callable[..., object]:
     b, out = b.detach().resolve_neg(), out.detach()
     if _suits_numpy(b, out):
         multiply, view, matrix, result = _by_numpy(out), _Views(), b.numpy(), out.numpy()
-        return lambda a, place=0: multiply(view(a), matrix, out=result)
+        return lambda a, slot=0: multiply(view(a), matrix, out=result)
     if b.ndim == out.ndim == 2:
-        return lambda a, place=0: torch.mm(a, b, out=out)
+        return lambda a, slot=0: torch.mm(a, b, out=out)
     if b.ndim == out.ndim == 3 and len(b) == len(out):
-        return lambda a, place=0: torch.bmm(a, b, out=out)
-    return lambda a, place=0: matmul(a, b, out)
+        return lambda a, slot=0: torch.bmm(a, b, out=out)
+    return lambda a, slot=0: matmul(a, b, out)
 
 
 def prepared_pair(
     first: Tensor,
-    places: Tensor,
+    slots: Tensor,
     second: Tensor,
     out: Tensor,
-    whole: Callable[[Tensor], Tensor] | None = None,
+    all_reduce: Callable[[Tensor], Tensor] | None = None,
 ) -> Callable[..., object]:
     """Return a function of a matrix that writes its product with two others to ``out``.
 
-    It is told in which of the places to leave the product with the first, and puts ``whole`` of
-    this there, if that is given.
+    It is told in which slot to leave the product with the first, which ``all_reduce``, if given,
+    sums over processes.
     """
     first, second, out = first.detach().resolve_neg(), second.detach().resolve_neg(), out.detach()
-    gathers, spreads = _suits_numpy(first, places[0]), _suits_numpy(second, out)
-    arrays = list(places.detach().numpy()) if gathers or spreads else []
-    view, multiply = _Views(), _by_numpy(out, places[0])
-    if gathers and spreads and whole is None:
+    gathers, spreads = _suits_numpy(first, slots[0]), _suits_numpy(second, out)
+    arrays = list(slots.detach().numpy()) if gathers or spreads else []
+    view, multiply = _Views(), _by_numpy(out, slots[0])
+    if gathers and spreads and all_reduce is None:
         gathering, spreading, result = first.numpy(), second.numpy(), out.numpy()
 
-        def pair_by_numpy(a: Tensor, place: int = 0) -> None:
-            middle = arrays[place]
+        def pair_by_numpy(a: Tensor, slot: int = 0) -> None:
+            middle = arrays[slot]
             multiply(view(a), gathering, out=middle)
             multiply(middle, spreading, out=result)
 
         return pair_by_numpy
-    tensors = places.detach().unbind(0)
+    tensors = slots.detach().unbind(0)
 
-    def pair(a: Tensor, place: int = 0) -> None:
-        middle = tensors[place]
+    def pair(a: Tensor, slot: int = 0) -> None:
+        middle = tensors[slot]
         if gathers:
-            multiply(view(a), view(first), out=arrays[place])
+            multiply(view(a), view(first), out=arrays[slot])
         else:
             matmul(a, first, middle)
-        if whole is not None:
-            middle.copy_(whole(middle))
+        if all_reduce is not None:
+            middle.copy_(all_reduce(middle))
         if spreads:
-            multiply(arrays[place], view(second), out=view(out))
+            multiply(arrays[slot], view(second), out=view(out))
         else:
             matmul(middle, second, out)
 

@@ -89,7 +89,7 @@ class TorchOps:
         self.sin(phases, out.second)
 
     def all_phasors(self, points: list[Any], each: list[Pairs], all: Pairs, spare: Any) -> None:
-        """Write cosines and sines of several phases, in places that are parts of ``all``."""
+        """Write cosines and sines of several phases, in slots that are parts of ``all``."""
         torch.stack(points, -2, out=spare)
         self.phasors(spare, all)
 
@@ -130,7 +130,7 @@ class NumpyOps(TorchOps):
         return np.array(value, self.view(like).dtype)
 
     def all_phasors(self, points: list[Any], each: list[Pairs], all: Pairs, spare: Any) -> None:
-        """Write cosines and sines of several phases, in places that are parts of ``all``."""
+        """Write cosines and sines of several phases, in slots that are parts of ``all``."""
         for point, pairs in zip(points, each, strict=True):
             self.phasors(point, pairs)
 

@@ -41,12 +41,12 @@ class Kuramoto(Dynamics):
 
     def rate(self, state: Tensor, drive: Tensor) -> Tensor:
         """Return dθ/dt."""
-        real, imaginary = self.felt(drive)
+        real, imaginary = self.local_field(drive)
         rate = state.cos() * imaginary - state.sin() * real
         return rate if self.frequency is None else rate + self.frequency
 
-    def felt(self, drive: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what pulls at each oscillator: its drive less its field.
+    def local_field(self, drive: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what acts on each oscillator: its drive less its external field.
 
         Parameters
         ----------
@@ -74,7 +74,7 @@ class Kuramoto(Dynamics):
 
     def respond(self, drive: Tensor) -> tuple[Tensor, Tensor]:
         r"""Return :math:`\arg Z + \arcsin(\omega / |Z|)`, and whether :math:`|Z| \ge |\omega|`."""
-        real, imaginary = self.felt(drive)
+        real, imaginary = self.local_field(drive)
         strength, angle = torch.hypot(real, imaginary), torch.atan2(imaginary, real)
         if self.frequency is None:
             return angle, strength > 0

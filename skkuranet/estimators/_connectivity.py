@@ -110,10 +110,10 @@ class FixedGraph:
         Tensor of shape (2, B n_edges), int64
             Targets and sources.
         """
-        place = index.argsort(-1)
+        position = index.argsort(-1)
         first = torch.arange(len(index), device=index.device) * index.shape[-1]
         edges = torch.as_tensor(self.edges, device=index.device)
-        return (place[:, edges] + first[:, None, None]).movedim(0, 1).flatten(1)
+        return (position[:, edges] + first[:, None, None]).movedim(0, 1).flatten(1)
 
 
 @dataclass(frozen=True)

@@ -65,13 +65,13 @@ def _index(role, column, n_features, feature_names):
                 f"{role}={plain(column)} is a name, but the columns of X have none. Pass a data "
                 "frame, or the index of the column."
             )
-        places = np.flatnonzero(np.asarray(feature_names) == column)
-        if not len(places):
+        positions = np.flatnonzero(np.asarray(feature_names) == column)
+        if not len(positions):
             raise ValueError(
                 f"{role}={plain(column)} is not a column of X; its columns are "
                 f"{plain(feature_names)}."
             )
-        return int(places[0])
+        return int(positions[0])
     whole = isinstance(column, Integral) and not isinstance(column, bool)
     if not whole or not -n_features <= column < n_features:
         raise ValueError(

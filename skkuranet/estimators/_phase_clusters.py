@@ -132,13 +132,13 @@ class PhaseReadout:
         found = np.stack(
             [np.bincount(kmeans.labels_[own], minlength=len(means)) for own in members]
         )
-        place = found.argmax(axis=1)
-        self.centers = kmeans.cluster_centers_[place]
-        _, self._first, self._place = np.unique(place, return_index=True, return_inverse=True)
+        nearest = found.argmax(axis=1)
+        self.centers = kmeans.cluster_centers_[nearest]
+        _, self._first, self._center_of = np.unique(nearest, return_index=True, return_inverse=True)
         count = members.sum(axis=1)
-        self._log_shares = np.log(count / np.bincount(self._place, count)[self._place])
+        self._log_shares = np.log(count / np.bincount(self._center_of, count)[self._center_of])
         squared = self._squared_distances(points[known])
-        own = np.arange(len(squared)), self._place[codes[known]]
+        own = np.arange(len(squared)), self._center_of[codes[known]]
 
         def negative_log_likelihood(log_precision: float) -> float:
             return -float(log_softmax(-np.exp(log_precision) * squared, axis=1)[own].mean())
@@ -152,11 +152,11 @@ class PhaseReadout:
 
     def log_probabilities(self, points: np.ndarray) -> np.ndarray:
         """Logarithms of the class probabilities of each point, (n, n_classes)."""
-        of_place = log_softmax(-self.precision * self._squared_distances(points), axis=1)
-        return of_place[:, self._place] + self._log_shares
+        of_center = log_softmax(-self.precision * self._squared_distances(points), axis=1)
+        return of_center[:, self._center_of] + self._log_shares
 
     def _squared_distances(self, points: np.ndarray) -> np.ndarray:
-        """Squared distance of each point to each place, (n, n_places)."""
+        """Squared distance of each point to each different centre, (n, n_centers)."""
         return ((points[:, None, :] - self.centers[self._first]) ** 2).sum(axis=2)
 
 

@@ -22,7 +22,7 @@ _FEW, _TRIED, _CALIBRATED = 2, 512, 50_000
 # A loss that is lower by this share of itself, and this much, is progress; one that is enough, and
 # one on the rows learned from with which nothing is left to learn.
 _SHARE, _MUCH, _PERFECT, _LEARNED = 0.01, 2e-4, 5e-4, 1e-3
-_COUNTS = ("place", "n_done", "lowest", "since", "loss", "cooling", "end")
+_COUNTS = ("position", "n_done", "lowest", "since", "loss", "cooling", "end")
 _WARM_UP, _LAST_RATE = 10, 0.01
 # Share of a weight that decay takes in one step, at most.
 _MOST_LOST = 0.2
@@ -90,7 +90,7 @@ class Committee:
             [weight_decay] * len(network.weights) + [0.0] * len(network.biases),
         )
         self.order: Tensor | None = None
-        self.place = 0
+        self.position = 0
         self.n_done, self.lowest, self.since = 0, math.inf, 0
         #: Sum of the losses since the last look.
         self.loss = 0.0
@@ -215,10 +215,11 @@ class Committee:
         order = mixed[self.labels.cpu()[mixed].argsort(stable=True)]
         # A member that knows the features of a row by another label expects just that one.
         _, alike = torch.from_numpy(row_hashes(self.seen)).unique(return_inverse=True)
-        alike, place = alike[order], torch.arange(len(order))
-        first = torch.full_like(place, len(order)).scatter_reduce(0, alike, place, "amin")[alike]
-        number = (first == place).cumsum(0) - 1
-        turn = torch.full_like(place, -1)
+        alike, position = alike[order], torch.arange(len(order))
+        first = torch.full_like(position, len(order))
+        first = first.scatter_reduce(0, alike, position, "amin")[alike]
+        number = (first == position).cumsum(0) - 1
+        turn = torch.full_like(position, -1)
         if number[-1] + 1 >= _FEW * self.network.n_members:
             turn[order] = number[first] % self.network.n_members
         return turn.to(self.labels.device), order.to(self.labels.device)
@@ -243,7 +244,7 @@ class Committee:
 
     def _draw(self) -> Tensor:
         """Rows of the next mini-batch of each member, (n_members, batch)."""
-        if self.order is None or self.place + self.batch > self.pool_size:
+        if self.order is None or self.position + self.batch > self.pool_size:
             if self.order is None or self.batch < self.pool_size:
                 keys = torch.rand(
                     self.network.n_members, len(self.labels), generator=self.generator
@@ -251,9 +252,9 @@ class Committee:
                 member = torch.arange(self.network.n_members, device=self.turn.device)
                 keys += self.turn == member.unsqueeze(-1)
                 self.order = keys.argsort(-1)[:, : self.pool_size]
-            self.place = 0
-        rows = self.order[:, self.place : self.place + self.batch]
-        self.place += self.batch
+            self.position = 0
+        rows = self.order[:, self.position : self.position + self.batch]
+        self.position += self.batch
         return rows
 
     @torch.no_grad()

@@ -96,7 +96,7 @@ class Ranks:
         Returns
         -------
         Tensor of shape (..., sum of sizes)
-            Differentiable, as is :meth:`total`: gradients of the processes' losses add up.
+            Differentiable, as is :meth:`all_reduce`: gradients of the processes' losses add up.
         """
         return _Gather.apply(self, x, sizes)
 
@@ -112,7 +112,7 @@ class Ranks:
         whole = torch.cat([part[:, :n] for part, n in zip(received, sizes, strict=True)], -1)
         return whole.view(*x.shape[:-1], sum(sizes))
 
-    def total(self, x: Tensor) -> Tensor:
+    def all_reduce(self, x: Tensor) -> Tensor:
         """Return the sum of the values of all processes, the same in each.
 
         Parameters
@@ -124,9 +124,9 @@ class Ranks:
         -------
         Tensor of the same shape
         """
-        return _Total.apply(self, x)
+        return _AllReduce.apply(self, x)
 
-    def _total(self, x: Tensor) -> Tensor:
+    def _all_reduce(self, x: Tensor) -> Tensor:
         summed = x.clone(memory_format=torch.contiguous_format)
         with self._together():
             dist.all_reduce(summed, group=self.group)
@@ -165,18 +165,18 @@ class Ranks:
             ) from error
 
 
-class _Total(torch.autograd.Function):
+class _AllReduce(torch.autograd.Function):
     """A sum over processes; what each loses by it adds up."""
 
     @staticmethod
     def forward(ctx: Any, ranks: Ranks, x: Tensor) -> Tensor:
         ctx.ranks = ranks
-        return ranks._total(x)
+        return ranks._all_reduce(x)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
-        return None, ctx.ranks._total(grad)
+        return None, ctx.ranks._all_reduce(grad)
 
 
 class _Gather(torch.autograd.Function):
@@ -190,7 +190,7 @@ class _Gather(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
-        parts = ctx.ranks._total(grad).split(ctx.sizes, -1)
+        parts = ctx.ranks._all_reduce(grad).split(ctx.sizes, -1)
         return None, parts[ctx.ranks.rank].contiguous(), None
 
 

@@ -53,7 +53,7 @@ class TrainingResult:
     limit_loss : float
         Loss of the best weights at the limit of held-out initial phases.
     converged : bool
-        False if the limit phases are stuck in a trap.
+        False if the limit phases are in a trap.
     interrupted : bool
         Whether a KeyboardInterrupt ended training.
     scores : list of float
@@ -234,7 +234,7 @@ class _Run:
         self.result = TrainingResult()
         self.best: dict[str, Tensor] | None = None
         self.lowest, self.below, self.since, self.skipped = math.inf, 0, 0, 0
-        self.stuck = self.stopped = False
+        self.trapped = self.stopped = False
         self.started_as = ""
         self._check_memory()
         self.held_out = self.draw(curriculum.n_held_out or curriculum.batch_size)
@@ -333,7 +333,7 @@ class _Run:
             "optimizer": self.optimizer.state_dict(),
             "random": [self.generator.get_state(), torch.random.get_rng_state(), self.card_state()],
             "best": self.best,
-            "counts": [self.lowest, self.below, self.since, self.skipped, self.stuck],
+            "counts": [self.lowest, self.below, self.since, self.skipped, self.trapped],
             "result": dataclasses.asdict(self.result),
         }
 
@@ -369,7 +369,7 @@ class _Run:
         if self.features.is_cuda:
             torch.cuda.set_rng_state(state["random"][2], self.features.device)
         self.best = state["best"]
-        self.lowest, self.below, self.since, self.skipped, self.stuck = state["counts"]
+        self.lowest, self.below, self.since, self.skipped, self.trapped = state["counts"]
         for name, value in state["result"].items():
             setattr(self.result, name, value)
         return state["iteration"]
@@ -402,9 +402,9 @@ class _Run:
         groups = self.objective.groups
         if groups is not None and len(groups) <= size < total:
             # A class that is not there cannot be seen to merge with another.
-            for place, group in enumerate(groups):
+            for position, group in enumerate(groups):
                 one = torch.randint(len(group), (batch,), generator=self.generator)
-                index[:, place] = group[one]
+                index[:, position] = group[one]
         return index.to(self.features.device)
 
     def step(self, iteration: int) -> float:
@@ -419,8 +419,9 @@ class _Run:
         progress = iteration / plan.n_iterations
         self.anneal(progress)
         index = self.draw(plan.batch_size)
-        seeded = 0.0 if plan.unseeded_when_stuck and self.stuck else plan.seeded(progress)
-        phases = self.objective.initial_phases(index, seeded, self.generator)
+        unseeded = plan.unseeded_when_trapped and self.trapped
+        seeding = 0.0 if unseeded else plan.seed_probability(progress)
+        phases = self.objective.initial_phases(index, seeding, self.generator)
         features = self.noisy(self.features[index])[self.own]
         index, phases = index[self.own], phases[self.own]
         edges = None if self.graph is None else self.graph(index)
@@ -439,7 +440,7 @@ class _Run:
             state,
             **motion,
             n_steps=n_steps,
-            save_from=int(n_steps * (1.0 - plan.window(progress))),
+            save_from=int(n_steps * (1.0 - plan.loss_window(progress))),
         )
         loss = self.objective.loss(coupling, scored(trajectory), index)
         for parameter in self.parameters:
@@ -460,7 +461,7 @@ class _Run:
         """Make gradients those of the whole batch, of which this process holds a share."""
         grads = [p.grad for p in self.parameters if p.grad is not None]
         parts = [loss.view(1), *(grad.flatten() for grad in grads)]
-        whole = ranks.total(share * torch.cat(parts))
+        whole = ranks.all_reduce(share * torch.cat(parts))
         mean, *sums = whole.split([len(part) for part in parts])
         for grad, total in zip(grads, sums, strict=True):
             grad.copy_(total.view_as(grad))
@@ -534,17 +535,17 @@ class _Run:
             )
         )
         loss = float(self.objective.limit_loss(limit, self.held_out))
-        self.stuck = self.objective.stuck(limit[-1], self.held_out)
+        self.trapped = self.objective.is_trapped(limit[-1], self.held_out)
         if self.ranks is not None:
             # Processors may round differently, and one that stopped alone would leave the others.
-            loss, self.stuck = self.ranks.from_first((loss, self.stuck))
+            loss, self.trapped = self.ranks.from_first((loss, self.trapped))
         loss = max(0.0, loss) if math.isfinite(loss) else math.inf
         self.since = 0 if loss < self.lowest - plan.tolerance else self.since + 1
         self.lowest = min(self.lowest, loss)
         if math.isfinite(loss) and loss <= self.lowest + plan.limit_resolution:
             self.best = copy.deepcopy(network.state_dict())
             self.result.limit_loss = loss
-            self.result.converged = not self.stuck
+            self.result.converged = not self.trapped
         for name, value in network.named_buffers():
             value.copy_(annealing[name])
         self.below = self.below + 1 if loss < plan.tolerance else 0

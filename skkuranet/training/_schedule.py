@@ -81,8 +81,8 @@ class Curriculum:
     final_seeding : float, default=0.0
         Probability, at the end of training, that a network starts near the wanted state;
         it falls to this from 1.
-    unseeded_when_stuck : bool, default=False
-        Whether no network starts near it while the last check found the limit stuck in a trap,
+    unseeded_when_trapped : bool, default=False
+        Whether no network starts near it while the last check found the limit in a trap,
         which only other starts lead to.
     burn_in : int, default=0
         Steps, at most and once the horizon is whole, that a network is integrated before
@@ -115,7 +115,7 @@ class Curriculum:
     limit_resolution: float = 1e-3
     n_held_out: int | None = None
     final_seeding: float = 0.0
-    unseeded_when_stuck: bool = False
+    unseeded_when_trapped: bool = False
     burn_in: int = 0
     feature_noise: float = 0.0
     closed_form: ClosedForm | None = None
@@ -158,7 +158,7 @@ class Curriculum:
         """
         return round(self.burn_in * min(1.0, 1.25 * progress))
 
-    def window(self, progress: float) -> float:
+    def loss_window(self, progress: float) -> float:
         """Return how much of the end of the trajectory is scored: all, a third from p = 0.5.
 
         Parameters
@@ -173,7 +173,7 @@ class Curriculum:
         """
         return 1.0 - min(1.0, 2.0 * progress) * 2.0 / 3.0
 
-    def seeded(self, progress: float) -> float:
+    def seed_probability(self, progress: float) -> float:
         """Return the probability that a network starts near the wanted state.
 
         Parameters
