@@ -163,7 +163,7 @@ class _Stage(NamedTuple):
 
 
 class _Part(KernelPart):
-    """Derivatives of signals, the tangents (−sin θ, cos θ), are those of rates by drives, too."""
+    """Tangents (−sin θ, cos θ) differentiate signals, and rates with respect to drives."""
 
     def __init__(
         self, dynamics: Kuramoto, ops: TorchOps, signals: Tensor, drives: Tensor, by_rates: Tensor
@@ -192,7 +192,7 @@ class _Part(KernelPart):
         self.ops.all_phasors(list(states), each, self._signals, self._spare)
 
     def linearize(self) -> None:
-        """Write tangents and derivatives by the own phase."""
+        """Write tangents, and derivatives of rates with respect to the own phase."""
         ops, drives = self.ops, self._drives
         if self._field is not None:
             ops.subtract(drives.first, self._field, drives.first)

@@ -1,4 +1,4 @@
-"""Graphs that couplings are restricted to, as the estimators take them."""
+"""Graphs that couplings are restricted to."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def warn_if_apart(edges: np.ndarray, n_nodes: int) -> None:
 
 @dataclass(frozen=True)
 class FixedGraph:
-    """The edges of one graph, whatever the order in which its nodes are drawn.
+    """Edges of one graph, in whatever order its nodes are drawn.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ class FixedGraph:
     edges: np.ndarray
 
     def __call__(self, index: Tensor) -> Tensor:
-        """Return the edges of networks, nodes counted through.
+        """Return the edges of networks; node i of network b counts as b n + i.
 
         Parameters
         ----------
@@ -118,7 +118,7 @@ class FixedGraph:
 
 @dataclass(frozen=True)
 class DrawnGraph:
-    """A graph made anew for every network by a callable of the user.
+    """Graph that a callable of the user makes for every network.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ class DrawnGraph:
     X: Table
 
     def __call__(self, index: Tensor) -> Tensor:
-        """Return the edges of networks, nodes counted through.
+        """Return the edges of networks; node i of network b counts as b n + i.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""The processes that share the work, and what they tell each other (torch only)."""
+"""Processes that share the work of a fit."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Ranks:
         self.rank, self.size = dist.get_rank(group), dist.get_world_size(group)
 
     def share(self, n: int) -> slice:
-        """Return the rows of n that this process owns, as even a split as there is.
+        """Return which of n rows this process owns; the split is as even as possible.
 
         Parameters
         ----------
@@ -96,7 +96,7 @@ class Ranks:
         Returns
         -------
         Tensor of shape (..., sum of sizes)
-            Differentiable, as is :meth:`all_reduce`: gradients of the processes' losses add up.
+            Differentiable, as is :meth:`all_reduce`: gradients of all processes add up.
         """
         return _Gather.apply(self, x, sizes)
 
@@ -152,7 +152,7 @@ class Ranks:
 
     @contextmanager
     def _together(self) -> Iterator[None]:
-        """Say what it means when the others cannot be reached."""
+        """Turn the errors of lost processes into a ConnectionError."""
         try:
             yield
         except RuntimeError as error:
@@ -166,7 +166,7 @@ class Ranks:
 
 
 class _AllReduce(torch.autograd.Function):
-    """A sum over processes; what each loses by it adds up."""
+    """Sum over processes, whose gradients add up."""
 
     @staticmethod
     def forward(ctx: Any, ranks: Ranks, x: Tensor) -> Tensor:
@@ -180,7 +180,7 @@ class _AllReduce(torch.autograd.Function):
 
 
 class _Gather(torch.autograd.Function):
-    """The values of all processes; each takes its part of the sum of the gradients."""
+    """Values of all processes; each takes its part of the sum of the gradients."""
 
     @staticmethod
     def forward(ctx: Any, ranks: Ranks, x: Tensor, sizes: Sequence[int]) -> Tensor:

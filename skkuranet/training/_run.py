@@ -1,10 +1,4 @@
-"""Fitting a coupling network through the dynamics (torch only).
-
-Training draws small random networks from the data, couples and integrates them, and
-follows the gradient of a loss on their phases. What decides whether that works is which
-initial phases, horizon and part of the trajectory are used when; :class:`Curriculum`
-holds those choices.
-"""
+"""Training run of a coupling network through the dynamics."""
 
 from __future__ import annotations
 
@@ -44,7 +38,7 @@ _SKIPS = 20
 
 @dataclass
 class TrainingResult:
-    """What training leaves behind; the network holds the best weights.
+    """Course of a training run, whose network holds the best weights.
 
     Parameters
     ----------
@@ -57,10 +51,10 @@ class TrainingResult:
     interrupted : bool
         Whether a KeyboardInterrupt ended training.
     scores : list of float
-        Accuracy on rows that were left out, each time that learning in closed form looked.
+        Accuracy on rows left out, at each look of learning in closed form.
     recalls : list of float
-        Share of each class that is named right, of rows that were left out; empty without
-        learning in closed form.
+        Share of each class that is named right, of rows left out; empty without learning in
+        closed form.
     """
 
     loss_curve: list[float] = field(default_factory=list)
@@ -93,10 +87,14 @@ def train(
 ) -> TrainingResult:
     """Fit a coupling network by gradient descent through the dynamics.
 
+    Every iteration draws small random networks from the data, couples and integrates them, and
+    follows the gradient of a loss of their phases. The curriculum says which initial phases,
+    horizon and part of the trajectory are used when.
+
     Parameters
     ----------
     network : CouplingNetwork or Module
-        Trained in place; left with the weights that did best at the limit.
+        Trained in place; it ends with the weights that did best at the limit.
     normalization : Normalization
         Makes the couplings independent of the number of nodes.
     features : Tensor of shape (N, n_features)
@@ -204,7 +202,7 @@ def _not_finite(what: str) -> FloatingPointError:
 
 
 class _Run:
-    """One training run: the state that its iterations share."""
+    """State that the iterations of one training run share."""
 
     def __init__(
         self,
@@ -242,7 +240,7 @@ class _Run:
         self.held_out_phases = objective.initial_phases(self.held_out, 0.0, generator)
 
     def _committee(self) -> Committee | None:
-        """What learns in closed form, where the network and the objective allow it."""
+        """Return what learns in closed form, where network and objective allow it."""
         plan, labels = self.curriculum.closed_form, self.objective.classes
         if plan is None or labels is None or not isinstance(self.network, MembershipNetwork):
             return None
@@ -259,7 +257,7 @@ class _Run:
         )
 
     def _optimizer(self) -> AdamW:
-        """What follows the gradients of trajectories."""
+        """Return what follows the gradients of trajectories."""
         # Decay keeps the perceptron smooth; block couplings have no preferred size.
         decayed = {
             id(p)
@@ -284,7 +282,7 @@ class _Run:
         return done % self.curriculum.check_every == 0 or done >= self.curriculum.n_iterations
 
     def conclude(self, iteration: int) -> None:
-        """End learning in closed form; what trajectories train is how classes act."""
+        """End learning in closed form; trajectories then train how classes act."""
         if self.committee is None or self.began is not None:
             return
         found = self.committee.finish()
@@ -297,7 +295,7 @@ class _Run:
             self.network.load_state_dict(self.ranks.from_first(self.network.state_dict()))
 
     def _freeze(self) -> None:
-        """Leave the committee as it is, whose certainty is that on rows left out."""
+        """Freeze the committee, which is calibrated on rows left out."""
         assert isinstance(self.network, MembershipNetwork)
         for parameter in self.network.perceptrons:
             parameter.requires_grad_(False)
@@ -305,7 +303,7 @@ class _Run:
         self.optimizer = self._optimizer()
 
     def fingerprint(self) -> str:
-        """What tells this run, before its first iteration, from others."""
+        """Return what identifies this run before its first iteration."""
         settings_of_objective, tensors = identity(self.objective.settings())
         if self.held_out_edges is not None:
             tensors.append(self.held_out_edges)
@@ -320,7 +318,7 @@ class _Run:
         return fingerprint_of(settings, (self.features, *tensors, *self.parameters))
 
     def state(self, n_iterations: int) -> dict[str, Any]:
-        """All that the rest of the run depends on, after so many iterations."""
+        """Return all that the rest of the run depends on, after so many iterations."""
         if self.committee is not None and self.began is None:
             # If nothing follows, the network has to do as it is.
             self.committee.calibrate()
@@ -338,7 +336,7 @@ class _Run:
         }
 
     def card_state(self) -> Tensor | None:
-        """State of the generator of a card, which modules of the user may draw from."""
+        """Return the state of a card's generator, which modules of the user may draw from."""
         device = self.features.device
         return torch.cuda.get_rng_state(device) if device.type == "cuda" else None
 
@@ -458,7 +456,7 @@ class _Run:
         return float(loss.detach())
 
     def average(self, loss: Tensor, share: float, ranks: Ranks) -> Tensor:
-        """Make gradients those of the whole batch, of which this process holds a share."""
+        """Average gradients over processes, each weighted by its share of the batch."""
         grads = [p.grad for p in self.parameters if p.grad is not None]
         parts = [loss.view(1), *(grad.flatten() for grad in grads)]
         whole = ranks.all_reduce(share * torch.cat(parts))
@@ -475,7 +473,7 @@ class _Run:
         return features + noise * self.spread * drawn.to(features.device)
 
     def motion(self, index: Tensor, generator: torch.Generator) -> dict[str, Any]:
-        """What :func:`integrate` is told of networks, but for how long."""
+        """Return the arguments of :func:`integrate`, except the number of steps."""
         found = {**self.objective.node_parameters(index), "step_size": self.curriculum.step_size}
         return found | ({"generator": generator} if "noise" in found else {})
 
@@ -499,7 +497,7 @@ class _Run:
         )
 
     def _check_memory(self) -> None:
-        """Refuse batches that would have to be tiled: recomputing them takes ages."""
+        """Refuse batches that would have to be tiled, which is slow to train through."""
         n_networks = self.curriculum.batch_size
         n = min(self.curriculum.network_size, len(self.features))
         needed = 2 * n_networks * n * n * self.parameters[0].element_size()
@@ -513,7 +511,7 @@ class _Run:
 
     @torch.no_grad()
     def check(self) -> bool:
-        """Score the limit as the finished network would have it; True to stop."""
+        """Score the limit of the network as if finished; return True to stop."""
         plan, network = self.curriculum, self.network
         annealing = {k: v.clone() for k, v in network.named_buffers()}
         self.anneal(1.0)

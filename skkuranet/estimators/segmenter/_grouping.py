@@ -1,4 +1,4 @@
-"""Learning which pixels of an image belong together, whatever they are called."""
+"""Groups of pixels that belong together, whatever they are called."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _PIXELS, _LEAST = 500_000, 500
 
 
 class GroupingMixin:
-    """The half of a segmenter that groups the pixels of images never seen."""
+    """Part of a segmenter that groups the pixels of images never seen."""
 
     @property
     def _grouping(self):
-        """Whether fit has learned of groups rather than of labels."""
+        """Whether fit has learned groups rather than labels."""
         return not hasattr(self, "reference_phases_")
 
     def _learn_groups(self, images, masks, attributes):
@@ -91,7 +91,7 @@ class GroupingMixin:
 
     @property
     def _seed_of_answers(self):
-        """The same initial phases whenever an answer is asked for."""
+        """Seed that gives every answer the same initial phases."""
         number = isinstance(self.random_state, Integral)
         return self.random_state if number else self._simulation_seed
 

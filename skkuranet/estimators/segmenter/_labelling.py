@@ -1,4 +1,4 @@
-"""Learning labels that mean the same in all images."""
+"""Labels that mean the same in all images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from skkuranet.images.reading import check_number
 
 
 class LabellingMixin:
-    """The half of a segmenter that learns which label a pixel has."""
+    """Part of a segmenter that learns which label a pixel has."""
 
     def _learn_labels(self, images, masks, attributes):
         """Train on labels that mean the same in all masks."""
@@ -42,7 +42,7 @@ class LabellingMixin:
         distances = mean_distances(known)
         sides = np.array([max(here.shape) for here in known])
         spread = n_scattered([here.size for here in known], distances)
-        # Labels that never share an image are only told apart in networks of several.
+        # Labels that never share an image are told apart in networks of several images alone.
         everywhere = all(np.isin(classes, mask).all() for mask in masks)
         apart = everywhere and len(images) > 1
         result = self._learn_classes(

@@ -1,4 +1,4 @@
-"""Images as tables of pixels: what estimators need to answer for images as others do for rows."""
+"""Images as tables of pixels."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class PixelMixin:
     """Images and masks for an estimator whose oscillators are pixels."""
 
     def _pairs(self, image, mask):
-        """Images and masks as lists of arrays that fit each other."""
+        """Return images and masks as lists of arrays that fit each other."""
         if is_one_image(image):
             image, mask = [image], [mask]
         elif isinstance(mask, np.ndarray) and mask.ndim == 2:
@@ -96,7 +96,7 @@ class PixelMixin:
         return X, image.shape[:2]
 
     def _segments(self, image):
-        """The label of the segment that pulls each pixel most, of what its neighbours say."""
+        """Return the label of the segment that pulls each pixel and its neighbours most."""
         if self._pull_readout is None:
             found = self._smoothed(self._by_pixel(self._probabilities, image), image)
         else:
@@ -112,7 +112,7 @@ class PixelMixin:
         return np.arctan2(field[..., 1], field[..., 0])
 
     def _pulls(self, sources, image):
-        """What the reference network exerts on each pixel, (h, w, k), for k things it sends."""
+        """Return the local field of each pixel, (h, w, k), of k signals of the reference."""
 
         def exerted(X):
             return self._reference_network(X).drive(X, sources).astype(np.float32)
@@ -120,7 +120,7 @@ class PixelMixin:
         return self._smoothed(self._by_pixel(exerted, image), image)
 
     def _smoothed(self, pulls, image):
-        """What is said of each pixel, with what is said of those near it and like it."""
+        """Average pulls over pixels that are near and alike."""
         pulls = gaussian_filter(pulls, self.smoothing_, axes=(0, 1))
         if not self.guidance_:
             return pulls

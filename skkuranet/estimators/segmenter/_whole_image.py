@@ -1,4 +1,4 @@
-"""All pixels of an image as one network, with its own mutual dynamics."""
+"""All pixels of an image as one network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from skkuranet.images.reading import read_mask
 
 
 class WholeImageMixin:
-    """What a fitted segmenter can do with the exact network of all pixels of an image."""
+    """Part of a segmenter that runs all pixels of an image as one exact network."""
 
     def simulate(
         self,
@@ -74,7 +74,7 @@ class WholeImageMixin:
         image : array of shape (h, w) or (h, w, n_channels), PIL image, or path
             One image.
         pixels : array-like of int of shape (n,), default=None
-            Places of the pixels of a network in ``image.ravel()``; None takes all.
+            Indices, in ``image.ravel()``, of the pixels of a network; None takes all.
 
         Returns
         -------
