@@ -35,11 +35,11 @@ class PaperCurriculum(Curriculum):
         """All steps."""
         return self.n_steps
 
-    def window(self, progress):
+    def loss_window(self, progress):
         """The whole trajectory."""
         return 1.0
 
-    def seeded(self, progress):
+    def seed_probability(self, progress):
         """Random initial phases."""
         return 0.0
 

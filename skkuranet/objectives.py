@@ -67,14 +67,16 @@ class Objective(ABC):
         return vars(self)
 
     @abstractmethod
-    def initial_phases(self, index: Tensor, seeded: float, generator: torch.Generator) -> Tensor:
+    def initial_phases(
+        self, index: Tensor, seed_probability: float, generator: torch.Generator
+    ) -> Tensor:
         """Draw initial phases of networks.
 
         Parameters
         ----------
         index : Tensor of shape (B, n), int64
             Nodes that each network is made of.
-        seeded : float
+        seed_probability : float
             Probability that a network starts near the wanted state.
         generator : torch.Generator
             On the CPU; the only source of randomness.
@@ -121,7 +123,7 @@ class Objective(ABC):
             From 0 (perfect) to 1.
         """
 
-    def stuck(self, phases: Tensor, index: Tensor) -> bool:
+    def is_trapped(self, phases: Tensor, index: Tensor) -> bool:
         """Say whether limit phases are those of a known trap.
 
         Parameters
@@ -200,16 +202,18 @@ class ClusterObjective(Objective):
         one_hot = nn.functional.one_hot(self.labels, n_classes).float()
         counted = known.float() if weights is None else known * weights.float()
         self.membership = one_hot * counted.unsqueeze(-1)
-        places = torch.arange(n_classes, device=labels.device, dtype=torch.float32)
-        self.splay = (2.0 * math.pi / n_classes) * places
+        position = torch.arange(n_classes, device=labels.device, dtype=torch.float32)
+        self.splay = (2.0 * math.pi / n_classes) * position
         self.directions = torch.stack((self.splay.cos(), self.splay.sin()))
 
     def node_parameters(self, index: Tensor) -> dict[str, Any]:
         """Return how nodes move, which is the same for all."""
         return self.motion
 
-    def initial_phases(self, index: Tensor, seeded: float, generator: torch.Generator) -> Tensor:
-        """Draw phases at random or, with probability ``seeded``, 1 rad around the splay state."""
+    def initial_phases(
+        self, index: Tensor, seed_probability: float, generator: torch.Generator
+    ) -> Tensor:
+        """Draw phases at random or, as often as wanted, 1 rad around the splay state."""
         device, dtype = self.membership.device, self.membership.dtype
 
         def uniform(shape: tuple[int, ...]) -> Tensor:
@@ -219,7 +223,7 @@ class ClusterObjective(Objective):
         noise = torch.randn(index.shape, generator=generator, dtype=dtype).to(device)
         near = self.splay[self.labels[index]] + noise
         known = self.membership[index].any(-1)
-        return torch.where(known & (uniform((len(index), 1)) < seeded), near, free)
+        return torch.where(known & (uniform((len(index), 1)) < seed_probability), near, free)
 
     def loss(self, coupling: CouplingOperator, phases: Tensor, index: Tensor) -> Tensor:
         """Return the mean loss of the trajectories plus the two cross-entropies."""
@@ -240,7 +244,7 @@ class ClusterObjective(Objective):
         """Return the mean cluster synchrony loss of Table II."""
         return cluster_synchrony_loss(phases, self.membership[index]).mean()
 
-    def stuck(self, phases: Tensor, index: Tensor) -> bool:
+    def is_trapped(self, phases: Tensor, index: Tensor) -> bool:
         """Say whether the class phases are merged: nearer to the antipodal state than to splay."""
         weight = self.membership[index]
         real = (phases.cos().unsqueeze(-2) @ weight).squeeze(-2)
@@ -286,7 +290,9 @@ class PairObjective(Objective):
         self.labels, self.synchrony, self.pools = labels, synchrony, pools
         self.n_groups = int(labels.max()) + 1
 
-    def initial_phases(self, index: Tensor, seeded: float, generator: torch.Generator) -> Tensor:
+    def initial_phases(
+        self, index: Tensor, seed_probability: float, generator: torch.Generator
+    ) -> Tensor:
         """Draw phases at random: which group goes where on the circle is not known."""
         return 2.0 * math.pi * torch.rand(index.shape, generator=generator).to(index.device)
 
@@ -352,8 +358,10 @@ class SynchronyObjective(Objective):
         each = {name: value[index] for name, value in self.nodes.items()}
         return {"dynamics": self.dynamics.at(index)} | self.how | each
 
-    def initial_phases(self, index: Tensor, seeded: float, generator: torch.Generator) -> Tensor:
-        """Draw phases at random or, with probability ``seeded``, around a common random phase."""
+    def initial_phases(
+        self, index: Tensor, seed_probability: float, generator: torch.Generator
+    ) -> Tensor:
+        """Draw phases at random or, as often as wanted, around a common random phase."""
         dtype = torch.float32
         for value in self.dynamics.parameters.values():
             dtype = value.dtype
@@ -364,7 +372,7 @@ class SynchronyObjective(Objective):
         free = 2.0 * math.pi * uniform(index.shape[-1])
         noise = torch.randn(index.shape, generator=generator, dtype=dtype)
         near = 2.0 * math.pi * uniform(1) + self.noise * noise
-        return torch.where(uniform(1) < seeded, near, free).to(index.device)
+        return torch.where(uniform(1) < seed_probability, near, free).to(index.device)
 
     def loss(self, coupling: CouplingOperator, phases: Tensor, index: Tensor) -> Tensor:
         """Return the mean circular variance of the trajectories."""
@@ -374,7 +382,7 @@ class SynchronyObjective(Objective):
         """Return the mean circular variance."""
         return circular_variance(phases).mean()
 
-    def stuck(self, phases: Tensor, index: Tensor) -> bool:
+    def is_trapped(self, phases: Tensor, index: Tensor) -> bool:
         """Say whether most of the order is missing: V beyond 0.5."""
         return bool(circular_variance(phases).mean() > 0.5)
 
@@ -396,7 +404,7 @@ class FrequencyObjective(SynchronyObjective):
         spread = (phases[-1] - phases[0]).var(-1)
         return (spread / (1.0 + spread)).mean()
 
-    def stuck(self, phases: Tensor, index: Tensor) -> bool:
+    def is_trapped(self, phases: Tensor, index: Tensor) -> bool:
         """Say no: one moment does not tell how fast nodes turn."""
         return False
 

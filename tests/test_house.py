@@ -127,6 +127,15 @@ def test_couplings_know_no_phase():
     assert found == []
 
 
+def test_modules_say_what_they_are_in_a_line():
+    told = {
+        name: ast.get_docstring(ast.parse(path.read_text()))
+        for name, path in MODULES.items()
+        if re.match(r"skkuranet\.(estimators|training)", name)
+    }
+    assert [name for name, words in told.items() if len(words.split()) > 12] == []
+
+
 @pytest.mark.parametrize("name", ["KuraNetClusterer", "KuraNetSegmenter", "KuraNetSynchronizer"])
 def test_names_are_there_without_being_loaded_before(name):
     code = f"import skkuranet; assert {name!r} in dir(skkuranet); skkuranet.{name}"

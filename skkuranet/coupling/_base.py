@@ -134,24 +134,24 @@ class CouplingOperator(ABC):
         return self.tensors[0].device
 
     @property
-    def population(self) -> int:
+    def n_global(self) -> int:
         """Number of sources of a network; more than ``shape`` says where processes share it."""
         return self.shape[-1]
 
-    def total(self, x: Tensor) -> Tensor:
-        """Sum a number of each target over the whole network.
+    def all_reduce(self, part: Tensor) -> Tensor:
+        """Sum over the processes that share the network.
 
         Parameters
         ----------
-        x : Tensor of shape (..., n_targets)
-            One number for each target.
+        part : Tensor
+            Sum over the nodes of this process.
 
         Returns
         -------
-        Tensor of shape (..., 1)
-            The sums.
+        Tensor
+            Sum over all nodes; here the same, as one process has them all.
         """
-        return x.sum(-1, keepdim=True)
+        return part
 
     def rows(self, index: Tensor | Sequence[int] | slice) -> Tensor:
         """Return the couplings of some targets to all sources.

@@ -76,13 +76,13 @@ class FactorizedCoupling(CouplingOperator):
         return self._product(x, self.left, self._rows[1])
 
     def _product(self, x: Tensor, columns: Tensor, rows: Tensor) -> Tensor:
-        return self.drop_diagonal(matmul(self.whole(matmul(x, columns)), rows), x)
+        return self.drop_diagonal(matmul(self.all_reduce(matmul(x, columns)), rows), x)
 
     def bilinear_derivative(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of the factors, without an n x n intermediate."""
         grads = [
-            matmul(left.mT, self.whole(matmul(right, self.right))),
-            matmul(right.mT, self.whole(matmul(left, self.left))),
+            matmul(left.mT, self.all_reduce(matmul(right, self.right))),
+            matmul(right.mT, self.all_reduce(matmul(left, self.left))),
         ]
         if self.diagonal is not None:
             grads.append(-(left * right).sum(-2))
@@ -109,7 +109,7 @@ class FactorizedCoupling(CouplingOperator):
                 "The absolute in-degree of factorised couplings costs n² operations; "
                 "normalise them by their row norm (InDegree(order=2))."
             )
-        gram = self.whole(self.right.mT @ self.right)
+        gram = self.all_reduce(self.right.mT @ self.right)
         # By parts, whose products are small beside the factors.
         parts = self.left.split(_ROWS_AT_ONCE, -2)
         squared = torch.cat([((part @ gram) * part).sum(-1) for part in parts], -1)
@@ -121,7 +121,7 @@ class FactorizedCoupling(CouplingOperator):
 
     def source_density(self) -> Tensor:
         """Return the mean overlap of each source's right factor with those of all sources."""
-        mean = self.whole(self.right.sum(-2, keepdim=True)) / self.population
+        mean = self.all_reduce(self.right.sum(-2, keepdim=True)) / self.n_global
         return (self.right @ mean.mT).squeeze(-1)
 
     def log_mass(self) -> Tensor:
@@ -131,8 +131,8 @@ class FactorizedCoupling(CouplingOperator):
                 "A mean degree needs couplings that are not negative; use a FactorizedNetwork "
                 "of form 'nonnegative'."
             )
-        left, right = self.whole(self.left.sum(-2)), self.whole(self.right.sum(-2))
-        own = self.whole(self._own().sum(-1))
+        left, right = self.all_reduce(self.left.sum(-2)), self.all_reduce(self.right.sum(-2))
+        own = self.all_reduce(self._own().sum(-1))
         return ((left * right).sum(-1) - own).log()
 
     def positive(self, log_mass: Tensor) -> CouplingOperator:
@@ -176,21 +176,6 @@ class FactorizedCoupling(CouplingOperator):
             self.left.split(_ROWS_AT_ONCE, -2), self.right.split(_ROWS_AT_ONCE, -2), strict=True
         )
         return torch.cat([(left * right).sum(-1) for left, right in pairs], -1)
-
-    def whole(self, part: Tensor) -> Tensor:
-        """Sum over the nodes of the whole network; a hook for processes that share one.
-
-        Parameters
-        ----------
-        part : Tensor
-            Sum over the nodes of this process.
-
-        Returns
-        -------
-        Tensor
-            Here the same.
-        """
-        return part
 
     def _with(self, left: Tensor, right: Tensor, diagonal: Tensor | None) -> FactorizedCoupling:
         return FactorizedCoupling(left, right, diagonal)
@@ -249,9 +234,9 @@ class FactorizedPlan(Plan):
         if notes is None:
             shape = (*out.shape[:-1], coupling.rank)
             notes = out.new_empty(shape).expand(len(x), *shape)
-        alone = type(coupling).whole is FactorizedCoupling.whole
-        whole = None if alone else coupling.whole
-        product = prepared_pair(x, columns, notes, rows, out, whole)
+        alone = type(coupling).all_reduce is CouplingOperator.all_reduce
+        all_reduce = None if alone else coupling.all_reduce
+        product = prepared_pair(x, columns, notes, rows, out, all_reduce)
         if coupling.diagonal is None:
             return product
         each = slots(x)

@@ -211,13 +211,13 @@ def splay_couplings(n_classes: int, n_parts: int = 1) -> Tensor:
     Tensor of shape (n_classes * n_parts, n_classes * n_parts)
         Symmetric.
     """
-    place = torch.arange(n_classes)
-    ring = (2.0 * math.pi / n_classes * (place.unsqueeze(-1) - place)).cos()
+    position = torch.arange(n_classes)
+    ring = (2.0 * math.pi / n_classes * (position.unsqueeze(-1) - position)).cos()
     classes = _INSIDE * torch.eye(n_classes) + _RING * ring
     if n_parts == 1:
         return classes
     # Part s of a class feels the next class by s, and is felt by the one before by -s.
-    following = (place.unsqueeze(-1) + 1) % n_classes == place
+    following = (position.unsqueeze(-1) + 1) % n_classes == position
     sign = torch.tensor([1.0, -1.0])
     turn = _UPRIGHT * (sign.unsqueeze(-1) - sign)
     upright = torch.kron(turn, following.float())

@@ -171,7 +171,7 @@ class InDegree(Normalization):
     def _density_scale(self, raw: CouplingOperator) -> Tensor | None:
         if self.density_exponent == 0.0:
             return None
-        density = 1.0 / (self._inverse_degree(raw) * raw.population).clamp_min(_TINY)
+        density = 1.0 / (self._inverse_degree(raw) * raw.n_global).clamp_min(_TINY)
         return density.clamp_min(_TINY) ** -self.density_exponent
 
 
@@ -231,11 +231,11 @@ class MeanDegree(Normalization):
 
     def __call__(self, raw: CouplingOperator) -> CouplingOperator:
         """Normalise the raw couplings of a network."""
-        if raw.population < 2:
+        if raw.n_global < 2:
             # A lone node has no pairs to share out a degree to.
             alone = torch.zeros(raw.shape[:-1], dtype=raw.dtype, device=raw.device)
             return raw.scale(alone, None)
-        total = math.log(raw.population * self.average_degree)
+        total = math.log(raw.n_global * self.average_degree)
         # One name, so that two matrices are alive at a time at most.
         raw = raw.positive(raw.log_mass() - total)
         raw = raw.without_self_coupling()
@@ -247,7 +247,7 @@ class MeanDegree(Normalization):
     def at(self, between: Between, reference: Tensor) -> Driven:
         """Prepare to normalise the couplings of test oscillators to a reference network."""
         network = between(reference, reference)
-        log_mass = network.log_mass() - math.log(network.population * self.average_degree)
+        log_mass = network.log_mass() - math.log(network.n_global * self.average_degree)
         if self.density_exponent == 0.0:
             return lambda x: between(x, reference).positive(log_mass)
         evened, factor = self._evened(network.positive(log_mass).without_self_coupling())
@@ -264,7 +264,8 @@ class MeanDegree(Normalization):
         degree = _sum_of_rows(coupling).clamp_min(_TINY)
         evened = degree**-self.density_exponent
         shares = evened * product(coupling, evened.unsqueeze(-2)).squeeze(-2)
-        return evened, coupling.population * self.average_degree / coupling.total(shares)
+        total = coupling.all_reduce(shares.sum(-1, keepdim=True))
+        return evened, coupling.n_global * self.average_degree / total
 
 
 @dataclass(frozen=True)
@@ -290,7 +291,7 @@ class PerSource(Normalization):
 
     def __call__(self, raw: CouplingOperator) -> CouplingOperator:
         """Normalise the raw couplings of a network."""
-        share = torch.full(raw.shape[:-1], 1.0 / raw.population, dtype=raw.dtype, device=raw.device)
+        share = torch.full(raw.shape[:-1], 1.0 / raw.n_global, dtype=raw.dtype, device=raw.device)
         return raw.scale(share, None)
 
     def at(self, between: Between, reference: Tensor) -> Driven:
@@ -338,7 +339,7 @@ def _unit_rows(coupling: CouplingOperator) -> CouplingOperator:
 
 def _root_mean_degree(coupling: CouplingOperator) -> Tensor:
     """Upper bound of the absolute in-degree, from the row norm."""
-    return (coupling.population * coupling.degree(2)).clamp_min(_TINY**2).sqrt()
+    return (coupling.n_global * coupling.degree(2)).clamp_min(_TINY**2).sqrt()
 
 
 def _inverse(degree: Tensor) -> Tensor:

@@ -91,8 +91,8 @@ class NystromNetwork(LowRankNetwork):
         """Return the left and right factors of nodes, through their couplings to landmarks."""
         if self._to_landmarks is None:
             self._to_landmarks = _driven(self.network, self.normalization, self.landmarks)
-        felt = (len(self.landmarks) * self._to_landmarks(x).dense()).to(self.left.dtype)
-        return felt @ self.left, felt @ self.right
+        couplings = (len(self.landmarks) * self._to_landmarks(x).dense()).to(self.left.dtype)
+        return couplings @ self.left, couplings @ self.right
 
     def __getstate__(self) -> dict[str, object]:
         # A copy has weights of its own.

@@ -89,39 +89,39 @@ def prepared(a: Tensor, b: Tensor, out: Tensor) -> Callable[[int], object]:
 def prepared_pair(
     a: Tensor,
     first: Tensor,
-    places: Tensor,
+    notes: Tensor,
     second: Tensor,
     out: Tensor,
-    whole: Callable[[Tensor], Tensor] | None = None,
+    all_reduce: Callable[[Tensor], Tensor] | None = None,
 ) -> Callable[[int], None]:
     """Return a function of a slot of ``a`` that writes its product with two others to ``out``.
 
-    It leaves the product with the first in the slot of ``places``, and puts ``whole`` of this
-    there, if that is given.
+    It leaves the product with the first in the slot of ``notes``, which ``all_reduce``, if given,
+    sums over processes.
     """
     first, second, out = first.detach().resolve_neg(), second.detach().resolve_neg(), out.detach()
-    gathers, spreads = _suits_numpy(first, places[0]), _suits_numpy(second, out)
-    gather = _multiplication(a[0], first, places[0], by_numpy=gathers)
-    spread = _multiplication(places[0], second, out, by_numpy=spreads)
-    sources, gathered = slots(a, by_numpy=gathers), slots(places, by_numpy=gathers)
-    middles = gathered if gathers == spreads else slots(places, by_numpy=spreads)
+    gathers, spreads = _suits_numpy(first, notes[0]), _suits_numpy(second, out)
+    gather = _multiplication(a[0], first, notes[0], by_numpy=gathers)
+    spread = _multiplication(notes[0], second, out, by_numpy=spreads)
+    sources, gathered = slots(a, by_numpy=gathers), slots(notes, by_numpy=gathers)
+    middles = gathered if gathers == spreads else slots(notes, by_numpy=spreads)
     gathering = first.numpy() if gathers else first
     spreading, result = (second.numpy(), out.numpy()) if spreads else (second, out)
-    if whole is None:
+    if all_reduce is None:
 
         def pair(slot: int) -> None:
             gather(sources[slot], gathering, out=gathered[slot])
             spread(middles[slot], spreading, out=result)
 
         return pair
-    sums = slots(places)
+    sums = slots(notes)
 
-    def pair_of_whole(slot: int) -> None:
+    def reduced_pair(slot: int) -> None:
         gather(sources[slot], gathering, out=gathered[slot])
-        sums[slot].copy_(whole(sums[slot]))
+        sums[slot].copy_(all_reduce(sums[slot]))
         spread(middles[slot], spreading, out=result)
 
-    return pair_of_whole
+    return reduced_pair
 
 
 def _multiplication(a: Tensor, b: Tensor, out: Tensor, *, by_numpy: bool) -> Callable[..., object]:

@@ -35,7 +35,7 @@ class ShardedFactorizedCoupling(FactorizedCoupling):
         Subtracted from the diagonal.
     ranks : Ranks
         All processes.
-    population : int
+    n_global : int
         Oscillators of all processes.
     """
 
@@ -46,33 +46,29 @@ class ShardedFactorizedCoupling(FactorizedCoupling):
         diagonal: Tensor | None = None,
         *,
         ranks: Ranks,
-        population: int,
+        n_global: int,
     ) -> None:
         super().__init__(left, right, diagonal)
-        self.ranks, self._population = ranks, population
+        self.ranks, self._n_global = ranks, n_global
 
     @property
-    def population(self) -> int:
+    def n_global(self) -> int:
         """Number of oscillators of all processes."""
-        return self._population
-
-    def total(self, x: Tensor) -> Tensor:
-        """Sum over the oscillators of all processes."""
-        return self.ranks.total(super().total(x))
+        return self._n_global
 
     def rows(self, index: Tensor | Sequence[int] | slice) -> Tensor:
         """Refused: sources are on all processes."""
         raise TypeError("Couplings that processes share have no rows; ask for products.")
 
-    def whole(self, part: Tensor) -> Tensor:
+    def all_reduce(self, part: Tensor) -> Tensor:
         """Sum over the oscillators of all processes."""
-        return self.ranks.total(part)
+        return self.ranks.all_reduce(part)
 
     def _with(
         self, left: Tensor, right: Tensor, diagonal: Tensor | None
     ) -> ShardedFactorizedCoupling:
         return ShardedFactorizedCoupling(
-            left, right, diagonal, ranks=self.ranks, population=self.population
+            left, right, diagonal, ranks=self.ranks, n_global=self.n_global
         )
 
 
@@ -119,7 +115,7 @@ class ShardedCoupling(CouplingOperator):
         return torch.Size((own, own))
 
     @property
-    def population(self) -> int:
+    def n_global(self) -> int:
         """Number of oscillators of all processes."""
         return sum(self._sizes)
 
@@ -128,9 +124,9 @@ class ShardedCoupling(CouplingOperator):
         """What the rows are made of."""
         return self._rows.tensors
 
-    def total(self, x: Tensor) -> Tensor:
+    def all_reduce(self, part: Tensor) -> Tensor:
         """Sum over the oscillators of all processes."""
-        return self.ranks.total(super().total(x))
+        return self.ranks.all_reduce(part)
 
     def matvec(self, x: Tensor) -> Tensor:
         """Return K x at the oscillators of this process, from x at the same ones."""
@@ -237,7 +233,7 @@ def couple_sharded(
         local = raw_coupling(network, x, x, memory_budget, normalization)
         assert isinstance(local, FactorizedCoupling)
         return normalization(
-            ShardedFactorizedCoupling(local.left, local.right, ranks=ranks, population=sum(sizes))
+            ShardedFactorizedCoupling(local.left, local.right, ranks=ranks, n_global=sum(sizes))
         )
     first = sum(sizes[: ranks.rank])
     everyone = ranks.gather(x.mT, sizes).roll(-first, -1).mT.contiguous()

@@ -169,7 +169,7 @@ class _Solve:
         m, unsaved = self.n_steps * n_stages, max(0, self.save_from - 1)
         if tape is None:
             moving, *between = views(state.new_empty((n_stages, *state.shape)), 0)
-            ends, inner = [moving] * unsaved, [[place] * self.n_steps for place in between]
+            ends, inner = [moving] * unsaved, [[slot] * self.n_steps for slot in between]
         else:
             fresh = views(state.new_empty((unsaved + m - self.n_steps, *state.shape)), 0)
             ends, rest = fresh[:unsaved], fresh[unsaved:]
@@ -177,8 +177,8 @@ class _Solve:
         # Where every step ends, and the stages between.
         track = [motion.ops.view(state)] * (m + 1)
         track[n_stages::n_stages] = ends + views(saved, 0)[-(self.n_steps - unsaved) :]
-        for stage, places in enumerate(inner, 1):
-            track[stage::n_stages] = places
+        for stage, slots in enumerate(inner, 1):
+            track[stage::n_stages] = slots
         if tape is not None:
             tape.states, tape.notes = track[:-1], motion.notes
             tape.drives, tape.acting = motion.drives, motion.acting
@@ -213,14 +213,14 @@ class _Solve:
             reached = track[n_stages : end + 1 : n_stages]
             unsaved = max(0, self.save_from - first - 1)
             if unsaved < n_steps:
-                place = first + 1 + unsaved - self.save_from
-                saved[place : place + n_steps - unsaved] = reached[unsaved:]
+                position = first + 1 + unsaved - self.save_from
+                saved[position : position + n_steps - unsaved] = reached[unsaved:]
             track[0] = track[end]
 
     def _walk(self, motion: Motion, track: Sequence[Any], finish: _Finish | None = None) -> None:
         """Go along a track of the states of all stages of all steps, and those after the last.
 
-        The first of them are where it begins; all others are places to write to.
+        The first of them are where it begins; all others are slots to write to.
         """
         ops, spare, n_stages = motion.ops, motion.spare, len(self.method.weights)
         weights, rows = self._tableau(ops, motion.like)
@@ -304,8 +304,8 @@ class _Solve:
         if not plan.n_notes or problem.lag is not None:
             return self.n_steps
         # Processes that share a network must agree, so that the whole network is what counts.
-        whole = state[..., 0].numel() * problem.coupling.population * state.itemsize
-        most = max(_FEWEST_STEPS, _PART_BYTES // max(1, len(self.method.weights) * whole))
+        n_bytes = state[..., 0].numel() * problem.coupling.n_global * state.itemsize
+        most = max(_FEWEST_STEPS, _PART_BYTES // max(1, len(self.method.weights) * n_bytes))
         # Parts of one length share their memory.
         return math.ceil(self.n_steps / math.ceil(self.n_steps / most))
 

@@ -41,12 +41,12 @@ class Kuramoto(Dynamics):
 
     def rate(self, state: Tensor, drive: Tensor) -> Tensor:
         """Return dθ/dt."""
-        real, imaginary = self.felt(drive)
+        real, imaginary = self.local_field(drive)
         rate = state.cos() * imaginary - state.sin() * real
         return rate if self.frequency is None else rate + self.frequency
 
-    def felt(self, drive: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what pulls at each oscillator: its drive less its field.
+    def local_field(self, drive: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what acts on each oscillator: its drive less its external field.
 
         Parameters
         ----------
@@ -74,7 +74,7 @@ class Kuramoto(Dynamics):
 
     def respond(self, drive: Tensor) -> tuple[Tensor, Tensor]:
         r"""Return :math:`\arg Z + \arcsin(\omega / |Z|)`, and whether :math:`|Z| \ge |\omega|`."""
-        real, imaginary = self.felt(drive)
+        real, imaginary = self.local_field(drive)
         strength, angle = torch.hypot(real, imaginary), torch.atan2(imaginary, real)
         if self.frequency is None:
             return angle, strength > 0
@@ -155,7 +155,7 @@ class KuramotoKernel(Kernel):
 
 
 class _Part(KernelPart):
-    """Derivatives of signals, the tangents (−sin θ, cos θ), are those of rates by drives, too."""
+    """Tangents (−sin θ, cos θ) differentiate signals, and rates with respect to drives."""
 
     def __init__(
         self, dynamics: Kuramoto, ops: TorchOps, signals: Tensor, drives: Tensor, by_rates: Tensor
@@ -180,7 +180,7 @@ class _Part(KernelPart):
         self.ops.all_phasors(list(states), self._signals, self._spare)
 
     def linearize(self) -> None:
-        """Write tangents and derivatives by the own phase."""
+        """Write tangents, and derivatives of rates with respect to the own phase."""
         ops, drives = self.ops, self._drives
         if self._field is not None:
             ops.subtract(drives.first, self._field, drives.first)

@@ -33,11 +33,11 @@ class Sakaguchi(Kuramoto):
 
     phase_lag: Tensor | None = None
 
-    def felt(self, drive: Tensor) -> tuple[Tensor, Tensor]:
-        """Return real and imaginary part of what pulls at each oscillator: turned by the lag."""
+    def local_field(self, drive: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what acts on each oscillator, turned by its lag."""
         if self.phase_lag is None:
-            return super().felt(drive)
+            return super().local_field(drive)
         real, imaginary = drive.unbind(-2)
         cosine, sine = self.phase_lag.cos(), self.phase_lag.sin()
         turned = real * cosine + imaginary * sine, imaginary * cosine - real * sine
-        return super().felt(torch.stack(turned, -2))
+        return super().local_field(torch.stack(turned, -2))

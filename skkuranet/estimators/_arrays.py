@@ -1,8 +1,4 @@
-"""Arrays of other libraries at the boundary of the estimators (scikit-learn's array API dispatch).
-
-Inside, features are NumPy arrays or, where they were given as tensors, tensors that stay where
-they are. Labels and phases, a few numbers a row, pass through the host.
-"""
+"""Arrays of other libraries at the boundary of the estimators."""
 
 from __future__ import annotations
 
@@ -20,12 +16,13 @@ from torch import Tensor
 
 from skkuranet._utils.tools import resolve_device
 
-#: Features of nodes, inside the estimators.
+#: Features of nodes, inside the estimators: tensors where they were given as such, which stay on
+#: their device. Labels and phases, a few numbers a row, pass through the host.
 Table = np.ndarray | Tensor
 
 
 def validated(estimator: object, X: object, *y: object, **options: object) -> object:
-    """Features, and labels if there are any, that scikit-learn has validated.
+    """Validate features, and labels where there are any, by scikit-learn.
 
     Parameters
     ----------
@@ -52,18 +49,18 @@ def validated(estimator: object, X: object, *y: object, **options: object) -> ob
 
 
 def empty_like(X: object) -> object:
-    """An empty array of the library and on the device of X; None for NumPy's."""
+    """Return an empty array of the library and device of X; None for NumPy."""
     xp, dispatched = get_namespace(X)
     return X[:0, :] if dispatched and not _is_numpy_namespace(xp) else None
 
 
 def as_table(X: object) -> Table:
-    """Validated features as they are computed with: a tensor stays where it is."""
+    """Return validated features as an array of NumPy, or the tensor that they are."""
     return X if isinstance(X, Tensor) else on_host(X)
 
 
 def on_host(array: object) -> object:
-    """An array of any library as one of NumPy; what is no array is left alone."""
+    """Return an array of any library as one of NumPy; leave anything else alone."""
     if isinstance(array, Tensor):
         array = array.detach().cpu().resolve_neg()
         # NumPy has no such type.
@@ -74,7 +71,7 @@ def on_host(array: object) -> object:
 
 
 def as_given(value: Table, X: object) -> object:
-    """A result in the library of X and on its device; strings, which few have, stay NumPy's."""
+    """Return a result in the library and on the device of X; strings stay NumPy's."""
     xp, dispatched, device = get_namespace_and_device(X)
     if isinstance(value, Tensor) and dispatched and isinstance(X, Tensor):
         return value.to(X.device)
@@ -100,7 +97,7 @@ def check_library(X: object, estimator: object, method: str) -> None:
 
 
 def checked(estimator: object, X: object, method: str) -> Table:
-    """Features given to a method of a fitted estimator, as they are computed with.
+    """Validate the features given to a method of a fitted estimator.
 
     Parameters
     ----------
@@ -120,7 +117,7 @@ def checked(estimator: object, X: object, method: str) -> Table:
 
 
 def device_for(device: str | torch.device, X: Table) -> torch.device:
-    """Turn the parameter ``device`` into one; "auto" stays on the card where X is.
+    """Resolve the parameter ``device``; "auto" is the card of X, where it is on one.
 
     Parameters
     ----------
@@ -137,7 +134,7 @@ def device_for(device: str | torch.device, X: Table) -> torch.device:
 
 
 def mean_and_scale(X: Table) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of each feature, in double precision.
+    """Return the mean and standard deviation of each feature, in double precision.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the estimators share: couplings by name, parameters, restarts and seeding."""
+"""Base of the estimators: parameters, restarts and the reference network."""
 
 from __future__ import annotations
 
@@ -83,21 +83,21 @@ class KuraNetBase(CallbackSupportMixin, BaseEstimator):
 
     @property
     def trained_network_(self) -> TrainedNetwork:
-        """The trained couplings, with all that it takes to let rows move under them."""
+        """Trained couplings, with all that moves rows under them."""
         check_is_fitted(self)
         trained = self._trained(self.coupling_, self.normalization_, self._node_motion())
         return dataclasses.replace(trained, precision=self.precision)
 
     def _trained(self, network, normalization, node_motion) -> TrainedNetwork:
-        """Couplings with what this estimator's parameters say of them."""
+        """Return couplings with the memory budget and device of this estimator."""
         return TrainedNetwork(network, normalization, node_motion, self.memory_budget, self.device)
 
     def _node_motion(self) -> NodeMotion:
-        """How nodes move besides their couplings; a hook."""
+        """Return how nodes move besides their couplings; a hook."""
         return NodeMotion()
 
     def _reference_network(self, X: Table) -> ReferenceNetwork:
-        """The reference network where X is; made anew if this estimator has changed."""
+        """Return the reference network on the device of X; make it anew after a change."""
         made_from = (
             self.coupling_,
             self.normalization_,
@@ -111,23 +111,23 @@ class KuraNetBase(CallbackSupportMixin, BaseEstimator):
         return reference
 
     def __getstate__(self):
-        # The reference network follows from the rest; pickles and copies stay small without.
+        # It follows from the rest: without it, pickles and copies stay small.
         state = super().__getstate__()
         return {name: value for name, value in state.items() if name != "_reference"}
 
     def _lock(self, X: Table):
-        """Phases at which rows lock to the reference network, (n,)."""
+        """Return the phases at which rows lock to the reference network, (n,)."""
         return self._reference_network(X).answers(X, self._rest)
 
     def _rest(self, coupling: CouplingOperator, X: Table) -> torch.Tensor:
-        """Phases at which rows come to rest under their couplings to the reference; a hook."""
+        """Return the phases at which driven rows come to rest; a hook."""
         phases = torch.as_tensor(
             on_host(self.reference_phases_), dtype=torch.float64, device=coupling.device
         )
         return lock(coupling, phases).phases
 
     def _sizes(self) -> tuple[int, ...] | None:
-        """Widths of hidden layers; None for those of the preset."""
+        """Return the widths of hidden layers; None for those of the preset."""
         if self.hidden_layer_sizes is None:
             return None
         sizes = tuple(self.hidden_layer_sizes)
@@ -157,7 +157,7 @@ class KuraNetBase(CallbackSupportMixin, BaseEstimator):
         return self.warm_start and hasattr(self, "coupling_")
 
     def _beginning(self, task: FitTask) -> Beginning:
-        """What networks are before training."""
+        """Return what networks are before training."""
         sizes = self._sizes()
         if self._goes_on:
             return Beginning(self.coupling_, going_on=True)
@@ -167,7 +167,7 @@ class KuraNetBase(CallbackSupportMixin, BaseEstimator):
         return Beginning(self._presets[self.coupling], request)
 
     def _of_training(self, result: TrainingResult) -> dict:
-        """Further fitted attributes that follow from how training went; a hook."""
+        """Return further fitted attributes that follow from training; a hook."""
         return {}
 
     def _checkpoints(self) -> CheckpointFiles | None:
@@ -177,7 +177,7 @@ class KuraNetBase(CallbackSupportMixin, BaseEstimator):
         return CheckpointFiles(os.fspath(self.checkpoint), self.checkpoint_every)
 
     def _learn(self, task: FitTask) -> TrainingResult:
-        """Train ``n_init`` networks, and become what follows from the best one."""
+        """Train ``n_init`` networks, and set the fitted attributes of the best."""
         device = device_for(self.device, task.X)
         # Drawn up front, so that the result does not depend on n_jobs or callbacks.
         *seeds, last_seed = random_source(self.random_state).randint(
@@ -219,7 +219,7 @@ class KuraNetBase(CallbackSupportMixin, BaseEstimator):
             n_iter_=best.n_iterations,
             limit_loss_=best.limit_loss,
         )
-        # What an earlier fit of another kind has left behind would be of no network any more.
+        # An earlier fit of another kind may have left attributes that this one does not set.
         for name in vars(self).get("_learned", ()):
             vars(self).pop(name, None)
         vars(self).update(learned, _learned=tuple(learned))

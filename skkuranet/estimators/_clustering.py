@@ -1,4 +1,4 @@
-"""What the estimators that synchronise oscillators into classes share, on tables of features."""
+"""Base of the estimators that learn to tell classes apart."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class ClusteringBase(KuraNetBase):
     ):
         """Train on rows with a class each, or -1; return how it went.
 
-        ``weights`` are what rows count for, and ``held_out`` are features, classes and weights of
-        rows that probabilities are calibrated on.
+        ``weights`` say what rows count for. Probabilities are calibrated on ``held_out``: features,
+        classes and weights of other rows.
         """
         going_on = self.warm_start and hasattr(self, "classes_")
         if going_on and not np.array_equal(classes, on_host(self.classes_)):
@@ -93,7 +93,7 @@ class ClusteringBase(KuraNetBase):
         return isinstance(self.coupling, str) and self._presets[self.coupling].in_closed_form
 
     def _share_of_decay(self, n_rows):
-        """Factor of ``weight_decay``: few rows cannot outweigh a prior as many do."""
+        """Return the factor of ``weight_decay``, which falls with the number of rows."""
         limits = _DECAY_IN_CLOSED_FORM if self._in_closed_form else _DECAY
         return float(np.clip(_ROWS / n_rows, *limits))
 
@@ -104,7 +104,7 @@ class ClusteringBase(KuraNetBase):
         return dataclasses.replace(plan, learning_rate=rate)
 
     def _after_closed_form(self, plan, after, before, task, *, patience, stall):
-        """The plan of training with ``before`` iterations in closed form, and ``after`` others."""
+        """Return a plan of ``before`` iterations in closed form and ``after`` others."""
         n_rows = plan.batch_size * plan.network_size
         if task.n_groups == 4:
             # Their halves hold the square upright, but slowly.
@@ -127,11 +127,11 @@ class ClusteringBase(KuraNetBase):
         )
 
     def _warn_of_lost_classes(self, result, missed=None):
-        """Name the classes that share a phase in the reference network, which holds them all.
+        """Warn of classes that share a phase in the reference network, which holds them all.
 
-        ``missed`` are those of which predictions name less than half of the training rows right;
-        None where that is not known. Classes that overlap may come near one another without being
-        lost.
+        ``missed`` are the classes of which predictions name less than half of the training rows
+        right; None where that is not known. Only these count as lost: classes that overlap may
+        come near one another.
         """
         if result.interrupted:
             return
@@ -161,10 +161,10 @@ class ClusteringBase(KuraNetBase):
             )
 
     def _clusters(self, X, n_clusters, rng, n_steps=None):
-        """Cluster of each row, from the limit of the mutual dynamics.
+        """Return the cluster of each row, from the limit of the mutual dynamics.
 
-        Random phases may lead past a saddle, where clusters stay merged for a long time. Unless
-        what they lead to is in splay, others are tried, and the lowest loss counts.
+        Random phases may lead past a saddle, where clusters stay merged for long. Try others
+        until some lead to the splay state, and keep those of the lowest loss.
         """
         found = []
         for _ in range(_STARTS):
@@ -177,7 +177,7 @@ class ClusteringBase(KuraNetBase):
         return min(found, key=lambda pair: pair[0])[1]
 
     def _limit_loss(self, X, codes, n_classes, rng, n_steps=None):
-        """Cluster synchrony loss of the network made of X, at the limit."""
+        """Return the cluster synchrony loss of the network made of X, at the limit."""
         phases = limit_phases(self.trained_network_, X, rng, self.step_size, n_steps)
         return _synchrony_loss(phases, codes, n_classes)
 
@@ -196,7 +196,7 @@ class ClusteringBase(KuraNetBase):
         return known[self.normalization]
 
     def _complete(self, normalization, X, codes, classes, weights, held_out, network, seed):
-        """Let a network of training rows come to rest, and make what reads it out."""
+        """Let a network of training rows come to rest; return the fitted attributes."""
         made = {
             "coupling_": network,
             "normalization_": normalization,
@@ -240,12 +240,12 @@ class ClusteringBase(KuraNetBase):
         return made
 
     def _pulls_of_classes(self, X):
-        """Pull of the labelled reference rows of each class on the rows of X, (n, n_classes)."""
+        """Return the pull of each class of the reference on the rows of X, (n, n_classes)."""
         return self._reference_network(X).drive(X, on_host(self._reference_members))
 
 
 def _reference_rows(codes, n_classes, n_reference, rng):
-    """Rows of the reference network, sorted: at random, half of them shared out among classes."""
+    """Draw the rows of the reference network; classes share half of them evenly."""
     order = rng.permutation(len(codes))
     known = order[codes[order] >= 0]
     # Where few rows are labelled, half of the network is, as in training.

@@ -1,4 +1,4 @@
-"""Graphs that couplings are restricted to, as the estimators take them."""
+"""Graphs that couplings are restricted to."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def warn_if_apart(edges: np.ndarray, n_nodes: int) -> None:
 
 @dataclass(frozen=True)
 class FixedGraph:
-    """The edges of one graph, whatever the order in which its nodes are drawn.
+    """Edges of one graph, in whatever order its nodes are drawn.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ class FixedGraph:
     edges: np.ndarray
 
     def __call__(self, index: Tensor) -> Tensor:
-        """Return the edges of networks, nodes counted through.
+        """Return the edges of networks; node i of network b counts as b n + i.
 
         Parameters
         ----------
@@ -110,15 +110,15 @@ class FixedGraph:
         Tensor of shape (2, B n_edges), int64
             Targets and sources.
         """
-        place = index.argsort(-1)
+        position = index.argsort(-1)
         first = torch.arange(len(index), device=index.device) * index.shape[-1]
         edges = torch.as_tensor(self.edges, device=index.device)
-        return (place[:, edges] + first[:, None, None]).movedim(0, 1).flatten(1)
+        return (position[:, edges] + first[:, None, None]).movedim(0, 1).flatten(1)
 
 
 @dataclass(frozen=True)
 class DrawnGraph:
-    """A graph made anew for every network by a callable of the user.
+    """Graph that a callable of the user makes for every network.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ class DrawnGraph:
     X: Table
 
     def __call__(self, index: Tensor) -> Tensor:
-        """Return the edges of networks, nodes counted through.
+        """Return the edges of networks; node i of network b counts as b n + i.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""What is to be learned in one fit."""
+"""All that training must know of one fit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from skkuranet.training._schedule import Curriculum
 
 @dataclass(frozen=True)
 class FitTask:
-    """What an estimator wants learned from one training set, and all that training must know.
+    """What to learn from one training set, and how.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class FitTask:
     settings: Mapping[str, object] = field(default_factory=dict)
 
     def completed(self, network: nn.Module, seed: int, **others: object) -> dict:
-        """All fitted attributes, with those that follow from a trained network, and others."""
+        """Return all fitted attributes: those of a trained network, and others."""
         made = {**self.attributes, **self.complete(network, seed), **others}
         return {
             name: as_given(value, self.like) if isinstance(value, np.ndarray) else value
@@ -94,12 +94,12 @@ class FitTask:
         }
 
     def new_network(self, seed: int) -> nn.Module:
-        """A network as it is before training."""
+        """Return a network as it is before training."""
         assert self.begin is not None
         return self.begin.network(self.X, seed)
 
     def checkpoint(self, restart: int) -> Checkpoint | None:
-        """Where the state of a restart is kept, if anywhere."""
+        """Return where the state of a restart is kept, if anywhere."""
         return None if self.checkpoints is None else self.checkpoints.of(restart)
 
 
@@ -122,7 +122,7 @@ class Beginning:
     going_on: bool = False
 
     def network(self, X: Table, seed: int) -> nn.Module:
-        """A network for the rows of a table."""
+        """Return a network for the rows of a table."""
         if isinstance(self.source, nn.Module):
             if self.going_on:
                 before = getattr(self.source, "n_features", X.shape[1])
@@ -141,7 +141,7 @@ class Beginning:
 
 @dataclass(frozen=True)
 class CheckpointFiles:
-    """Files, by the number of a restart, that hold its state.
+    """Files that hold the state of each restart.
 
     Parameters
     ----------
@@ -155,5 +155,5 @@ class CheckpointFiles:
     every: int
 
     def of(self, restart: int) -> Checkpoint:
-        """The file of a restart."""
+        """Return the file of a restart."""
         return Checkpoint(f"{self.path}.{restart}", self.every)

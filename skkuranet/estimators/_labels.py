@@ -1,4 +1,4 @@
-"""From labels of the user to class numbers."""
+"""Labels of the user as numbers of classes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from skkuranet.estimators._arrays import on_host, validated
 
 
 def check_labelled(estimator, X, y, *, reset, **options):
-    """Validate X and y, where some of y may be marked as unlabelled.
+    """Validate X and y, some of which may be unlabelled.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def check_labelled(estimator, X, y, *, reset, **options):
 
 
 def _column(y):
-    """Labels in one dimension; as objects where NumPy would not keep what they are."""
+    """Return labels in one dimension; as objects where NumPy would change their type."""
     if hasattr(y, "columns") and len(y.columns) == 1:
         y = y[y.columns[0]]
     if isinstance(y, np.ma.MaskedArray):
@@ -80,7 +80,7 @@ def _column(y):
 
 
 def _typed(labels):
-    """Labels of Python in the type that NumPy has for them."""
+    """Return labels of Python in the type that NumPy has for them."""
     return np.array(labels.tolist()) if labels.dtype == object else labels
 
 
@@ -97,7 +97,7 @@ def _is_known(y, unlabeled):
 
 
 def _is_missing(y):
-    """Where y is NaN, None or the NA of pandas."""
+    """Say where y is NaN, None or the NA of pandas."""
     if y.dtype != object:
         # NaN, and a time that is none, differ from themselves alone.
         return y != y
@@ -138,7 +138,7 @@ def _warn_of_a_twin(unlabeled, classes):
 
 
 def check_classes(X, classes, codes, network_size):
-    """Refuse labels that nothing can be learned from, and warn of those that say little.
+    """Refuse labels that teach nothing, and warn of those that teach little.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ from skkuranet.coupling import (
 
 @dataclass(frozen=True)
 class NetworkRequest:
-    """What a coupling network is made for.
+    """Data and sizes that a coupling network is made for.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class NetworkRequest:
 
 @dataclass(frozen=True)
 class NetworkPreset:
-    """A kind of coupling network and the normalisations that it can have, by name.
+    """Kind of coupling network, with its normalisations by name.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class NetworkPreset:
 
 
 def _options(request: NetworkRequest, generator: torch.Generator) -> dict[str, Any]:
-    """Where weights and encoding come from."""
+    """Return the source of weights, and the encoding."""
     encoding = None if request.encoding is None else request.encoding(generator)
     return {"generator": generator, "encoding": encoding}
 
@@ -140,7 +140,7 @@ CLUSTERING = {
     "pairwise": _PAIRS,
 }
 
-# Whether two nodes belong together, whatever they belong to.
+# These learn whether two nodes belong together.
 GROUPING = {
     "factorized": NetworkPreset(
         _LIKENESS, {"auto": InDegree(order=2), "in_degree": InDegree(order=2), "none": Identity()}

@@ -1,4 +1,4 @@
-"""Which columns of a table are parameters of nodes, and how these move."""
+"""Columns of a table as parameters of nodes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NOT_NEGATIVE = {
 
 
 def resolve_columns(roles, n_features, feature_names=None):
-    """Turn the columns that play a role into indices.
+    """Find the index of each column that is a node parameter.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def resolve_columns(roles, n_features, feature_names=None):
     Raises
     ------
     ValueError
-        If a column does not exist or plays two roles.
+        If a column does not exist or is given to two parameters.
     """
     found = {
         role: _index(role, column, n_features, feature_names)
@@ -65,13 +65,13 @@ def _index(role, column, n_features, feature_names):
                 f"{role}={plain(column)} is a name, but the columns of X have none. Pass a data "
                 "frame, or the index of the column."
             )
-        places = np.flatnonzero(np.asarray(feature_names) == column)
-        if not len(places):
+        positions = np.flatnonzero(np.asarray(feature_names) == column)
+        if not len(positions):
             raise ValueError(
                 f"{role}={plain(column)} is not a column of X; its columns are "
                 f"{plain(feature_names)}."
             )
-        return int(places[0])
+        return int(positions[0])
     whole = isinstance(column, Integral) and not isinstance(column, bool)
     if not whole or not -n_features <= column < n_features:
         raise ValueError(
@@ -82,7 +82,7 @@ def _index(role, column, n_features, feature_names):
 
 
 def node_parameters(X, columns):
-    """Return what the columns of a table say of its nodes.
+    """Return the node parameters in the columns of a table.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def node_parameters(X, columns):
 
 @dataclass(frozen=True)
 class NodeMotion:
-    """How nodes move besides their couplings, from columns of a table.
+    """Motion of nodes besides their couplings, from columns of a table.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ class NodeMotion:
 
     @property
     def kind(self) -> type[Dynamics]:
-        """The class of the equation."""
+        """Class of the equation."""
         return kind_of(self.dynamics)
 
     @property
@@ -158,7 +158,7 @@ class NodeMotion:
 
     @property
     def solver(self) -> str:
-        """The solver that suits the equation, and takes delays and noise where there are any."""
+        """Solver that suits the equation, and its delays and noise."""
         if self.is_noisy:
             return "euler"
         if self.is_delayed and self.kind.solver != "euler":
@@ -227,7 +227,7 @@ def kind_of(dynamics):
 
 
 def roles_of(dynamics, columns, *, frequency, field, delay):
-    """Return which node parameter has which column, from the parameters of an estimator.
+    """Return the column of each node parameter, as an estimator's parameters say.
 
     Parameters
     ----------

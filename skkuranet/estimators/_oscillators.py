@@ -1,4 +1,4 @@
-"""What can be asked of a network made of rows: its motion, order, couplings and fan-in."""
+"""Base of the estimators of disordered oscillators."""
 
 from __future__ import annotations
 
@@ -195,14 +195,14 @@ class OscillatorBase(KuraNetBase):
         return NodeMotion(self.dynamics, columns, self.noise or 0.0, self.history)
 
     def _edges(self, X, connectivity=None):
-        """Edges of the network made of X; None where all pairs couple."""
+        """Return the edges of the network made of X; None where all pairs couple."""
         graph = self.connectivity if connectivity is None else connectivity
         if graph is None:
             return None
         return edges_of(graph(on_host(X)) if callable(graph) else graph, len(X))
 
     def _graph_of(self, X):
-        """Edges of the network of all rows, and the edges of networks drawn in training."""
+        """Return the edges of all rows, and a callable for those of drawn networks."""
         if self.connectivity is None:
             return None, None
         if callable(self.connectivity):

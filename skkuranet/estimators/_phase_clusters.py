@@ -1,4 +1,4 @@
-"""From phases or pulls to labels."""
+"""Labels from phases or pulls."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MERGED = 0.25
 
 
 def phasors(phases: np.ndarray) -> np.ndarray:
-    """Points (cos θ, sin θ) of the unit circle.
+    """Return the points (cos θ, sin θ) of the unit circle.
 
     Parameters
     ----------
@@ -35,10 +35,10 @@ def phasors(phases: np.ndarray) -> np.ndarray:
 
 
 def cluster_phases(phases: np.ndarray, n_clusters: int, rng: np.random.RandomState) -> np.ndarray:
-    """k-means on the circle, of phases whose clusters have no names.
+    """Cluster phases by k-means on the circle.
 
-    Beside scikit-learn's starts, evenly spaced centres are tried: the splay state, which keeps rare
-    clusters apart.
+    Besides those of scikit-learn, evenly spaced starts are tried, as in the splay state: they keep
+    rare clusters apart.
 
     Parameters
     ----------
@@ -67,7 +67,9 @@ def cluster_phases(phases: np.ndarray, n_clusters: int, rng: np.random.RandomSta
 
 
 def merged_classes(phases: np.ndarray, members: np.ndarray) -> list[np.ndarray]:
-    """Sets of classes whose mean phases are nearer than a quarter of the way in the splay state.
+    """Find classes whose mean phases nearly coincide.
+
+    They do if they are nearer than a quarter of their distance in the splay state.
 
     Parameters
     ----------
@@ -98,7 +100,7 @@ class PhaseReadout:
     r"""Discretise phases by k-means whose centres start at the class mean phasors.
 
     Random starts would split the largest cluster where one class is rare. Classes that share a
-    phase have one centre in common, and what is near it is most likely of the most frequent one.
+    phase share a centre: near it, the most frequent of them is the most likely.
 
     Parameters
     ----------
@@ -132,13 +134,13 @@ class PhaseReadout:
         found = np.stack(
             [np.bincount(kmeans.labels_[own], minlength=len(means)) for own in members]
         )
-        place = found.argmax(axis=1)
-        self.centers = kmeans.cluster_centers_[place]
-        _, self._first, self._place = np.unique(place, return_index=True, return_inverse=True)
+        nearest = found.argmax(axis=1)
+        self.centers = kmeans.cluster_centers_[nearest]
+        _, self._first, self._center_of = np.unique(nearest, return_index=True, return_inverse=True)
         count = members.sum(axis=1)
-        self._log_shares = np.log(count / np.bincount(self._place, count)[self._place])
+        self._log_shares = np.log(count / np.bincount(self._center_of, count)[self._center_of])
         squared = self._squared_distances(points[known])
-        own = np.arange(len(squared)), self._place[codes[known]]
+        own = np.arange(len(squared)), self._center_of[codes[known]]
 
         def negative_log_likelihood(log_precision: float) -> float:
             return -float(log_softmax(-np.exp(log_precision) * squared, axis=1)[own].mean())
@@ -147,16 +149,16 @@ class PhaseReadout:
         self.precision = float(np.exp(best.x))
 
     def codes(self, points: np.ndarray) -> np.ndarray:
-        """Most probable class of each point, (n,): that of the nearest centre."""
+        """Return the most probable class of each point, (n,): that of the nearest centre."""
         return self.log_probabilities(points).argmax(axis=1)
 
     def log_probabilities(self, points: np.ndarray) -> np.ndarray:
-        """Logarithms of the class probabilities of each point, (n, n_classes)."""
-        of_place = log_softmax(-self.precision * self._squared_distances(points), axis=1)
-        return of_place[:, self._place] + self._log_shares
+        """Return the logarithms of the class probabilities of points, (n, n_classes)."""
+        of_center = log_softmax(-self.precision * self._squared_distances(points), axis=1)
+        return of_center[:, self._center_of] + self._log_shares
 
     def _squared_distances(self, points: np.ndarray) -> np.ndarray:
-        """Squared distance of each point to each place, (n, n_places)."""
+        """Return squared distances of points to the different centres, (n, n_centers)."""
         return ((points[:, None, :] - self.centers[self._first]) ** 2).sum(axis=2)
 
 
@@ -191,5 +193,5 @@ class PullReadout:
         self.scale, self.offset = scale, share * prior
 
     def log_probabilities(self, pulls: np.ndarray) -> np.ndarray:
-        """Logarithms of the class probabilities of nodes, (n, n_classes), from their pulls."""
+        """Return the logarithms of the class probabilities of nodes, (n, n_classes)."""
         return log_softmax(self.scale * pulls + self.offset, axis=1)

@@ -1,4 +1,4 @@
-"""What a fit says of itself while it goes on."""
+"""Lines that tell how far a fit is."""
 
 from __future__ import annotations
 

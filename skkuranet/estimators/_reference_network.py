@@ -1,4 +1,4 @@
-"""Network of training rows that drives any other rows; what it alone decides is computed once."""
+"""Network of training rows that drives any other rows."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _PLAIN = (int, float, str, torch.device)
 class ReferenceNetwork:
     """Couplings of any rows to the oscillators of a reference network, in double precision.
 
-    How rows are batched does not show in the answers. Nothing changes once it is made, so that
-    threads can share it.
+    What the network alone decides is computed once. An answer to a row depends on that row alone.
+    Nothing changes later, so that threads can share it.
 
     Parameters
     ----------
@@ -66,13 +66,13 @@ class ReferenceNetwork:
             )
 
     def is_made_from(self, *made_from: object) -> bool:
-        """Whether it would be the same if it were made now.
+        """Say whether it would be the same if it were made now.
 
         Parameters
         ----------
         *made_from : network, normalization, features, memory_budget, device
-            As it is made from them. Weights and features that have been changed in place are
-            noticed, and so are hooks, submodules and attributes that have been replaced.
+            What it is made from. Weights and features that have changed in place are noticed,
+            and so are other hooks, submodules and attributes.
 
         Returns
         -------
@@ -82,7 +82,7 @@ class ReferenceNetwork:
         return len(facts) == len(self._made_from) and all(map(_alike, facts, self._made_from))
 
     def answers(self, X: Table, answer: Answer) -> np.ndarray:
-        """Ask something of the couplings of rows, a bounded number of rows at once.
+        """Ask about the couplings of rows, a bounded number of rows at once.
 
         Parameters
         ----------
@@ -105,7 +105,7 @@ class ReferenceNetwork:
         return np.concatenate(found)
 
     def says(self, X: Table, answer: Callable[[nn.Module, Tensor], Tensor]) -> np.ndarray:
-        """Ask something of the coupling network about rows, a bounded number of rows at once.
+        """Ask the coupling network about rows, a bounded number of rows at once.
 
         Parameters
         ----------
@@ -147,7 +147,7 @@ class ReferenceNetwork:
 
 
 def _facts(*things: object) -> Iterator[object]:
-    """All that things are, modules with their parts: tensors, hooks and other attributes."""
+    """Yield all that decides what things do: tensors, hooks and other attributes."""
     for thing in things:
         for part in thing.modules() if isinstance(thing, nn.Module) else (thing,):
             yield part

@@ -1,4 +1,4 @@
-"""Restarts of training, one by one or on other processes, and what an interruption leaves."""
+"""Restarts of training, in one process or several."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def train_all(
         If an interruption comes before there is anything to keep.
     """
     apart = len(seeds) > 1 and effective_n_jobs(n_jobs) > 1
-    # Processes are ended by an interruption; what they have learned must be somewhere.
+    # An interruption ends other processes: they have to note what they learn.
     noting = apart and task.checkpoints is None
     with tempfile.TemporaryDirectory() if noting else nullcontext() as aside:
         checkpoints = [
@@ -98,7 +98,7 @@ def _rescued(
     seeds: Sequence[int],
     checkpoints: Sequence[Checkpoint | None],
 ) -> list[Run]:
-    """What unfinished restarts have left behind."""
+    """Return what unfinished restarts have left behind."""
     found = []
     for seed, checkpoint in zip(seeds, checkpoints, strict=True):
         state = None if checkpoint is None else checkpoint.last()
@@ -122,7 +122,7 @@ def _train_once(
     context: Any,
     checkpoint: Checkpoint | None,
 ) -> tuple[nn.Module, TrainingResult] | FloatingPointError:
-    """One restart. Small networks gain nothing from threads, and one thread is reproducible."""
+    """Train once, on one thread: small networks gain nothing from more."""
     if checkpoint is not None and not checkpoint.path.parent.is_dir():
         # A worker on another machine does not see the folder of this one.
         checkpoint = None

@@ -1,4 +1,4 @@
-"""How networks of oscillators are trained: many rows or few, with and without delays."""
+"""Schedules of training for networks of disordered oscillators."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FEWEST = 200
 
 @dataclasses.dataclass(frozen=True)
 class Regime:
-    """What differs between many rows and few, and with delays.
+    """Schedule for many rows or few, with delays or without.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class Regime:
         Peak learning rate of Adam, likewise.
     n_held_out : int
         Oscillators of the networks that the best weights are chosen by.
-    unseeded_when_stuck : bool
+    unseeded_when_trapped : bool
         See :class:`skkuranet.training.Curriculum`.
     stride : int
         Step of training in steps of the estimator, at most.
@@ -37,13 +37,13 @@ class Regime:
     density_exponent : float
         Of :class:`skkuranet.coupling.MeanDegree`.
     per_row : int or None, default=None
-        Iterations for each row, of which there are 200 at least; None for the most of them.
+        Iterations for each row, 200 in all at least; None always takes ``n_iterations``.
     """
 
     n_iterations: int
     learning_rate: float
     n_held_out: int
-    unseeded_when_stuck: bool
+    unseeded_when_trapped: bool
     stride: int
     n_steps: int
     burn_in: int
@@ -52,7 +52,7 @@ class Regime:
     per_row: int | None = None
 
     def adapt(self, curriculum: Curriculum, *, n_rows: int, average_degree: float) -> Curriculum:
-        """Return a curriculum as this regime wants it.
+        """Return a curriculum with what this regime decides.
 
         Parameters
         ----------
@@ -87,7 +87,7 @@ class Regime:
             max_norm=0.1,
             # Some networks start near synchrony to the end: it must stay where it has been found.
             final_seeding=0.8,
-            unseeded_when_stuck=self.unseeded_when_stuck,
+            unseeded_when_trapped=self.unseeded_when_trapped,
         )
 
     def _iterations(self, n_rows: int) -> int:
@@ -103,7 +103,7 @@ PROMPT = Regime(
     n_iterations=1000,
     learning_rate=3e-3,
     n_held_out=6400,
-    unseeded_when_stuck=True,
+    unseeded_when_trapped=True,
     stride=5,
     n_steps=60,
     burn_in=300,
@@ -114,16 +114,16 @@ PROMPT = Regime(
 FEW = dataclasses.replace(PROMPT, n_iterations=400, per_row=4, learning_rate=1e-2, n_held_out=3200)
 # Nodes with inertia swing for a while, and need steps that are short against the swing.
 INERTIAL = dataclasses.replace(
-    PROMPT, stride=2, n_steps=100, burn_in=150, limit_time=200.0, unseeded_when_stuck=False
+    PROMPT, stride=2, n_steps=100, burn_in=150, limit_time=200.0, unseeded_when_trapped=False
 )
-# Of an equation that is not known to be harmless, the steps that were asked for.
+# An equation that nothing is known of takes the steps that were asked for.
 ANY = dataclasses.replace(PROMPT, stride=1, n_steps=150, limit_time=200.0)
-# Delays need the fine steps, and a few oscillators that all others listen to.
+# Delays need fine steps, and a few oscillators that drive all others: degrees stay uneven.
 DELAYED = Regime(
     n_iterations=1000,
     learning_rate=3e-3,
     n_held_out=6400,
-    unseeded_when_stuck=False,
+    unseeded_when_trapped=False,
     stride=1,
     n_steps=150,
     burn_in=0,

@@ -1,4 +1,4 @@
-"""What the motion of a reference network amounts to: its rhythm, and who keeps it."""
+"""Rhythm of a reference network, and the nodes that keep it."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ _CREEP = 0.05
 
 
 def settled(path, lag, *, turns, answers):
-    """Return the fitted attributes that follow from the motion of a reference network.
+    """Return the fitted attributes of a reference network, from its motion.
 
     Parameters
     ----------
     path : Trajectory
-        Its motion, from the longest delay before it is watched.
+        Its motion, which begins by the longest delay before it is watched.
     lag : ndarray of shape (n,), int
         Delay of each node in steps.
     turns : bool
         Whether a network that turns as a whole is at rest in a frame that turns with it.
     answers : bool
-        Whether it is known in closed form where a node rests that is driven by one at rest.
+        Whether a closed form tells where driven nodes rest.
 
     Returns
     -------
     dict
         States and phases, the frequency of the mean field, effective frequencies and which nodes
-        are locked; the states with which they act at each step, where what they drive has no
-        closed form.
+        are locked. Where driven nodes have no closed form, also the states that act on them at
+        each step.
     """
     reach = int(lag.max())
     made = {"reference_states_": path.states[-1]}
@@ -43,7 +43,7 @@ def settled(path, lag, *, turns, answers):
         watched = Trajectory(path.times[reach:], path.phases[reach:])
         turned = float(np.diff(watched.mean_phase()[[0, -1]])[0])
         frequency = turned / float(watched.times[-1] - watched.times[0])
-        # Where no closed form needs fixed angles, who keeps step may sway.
+        # A closed form needs fixed angles; without one, nodes that keep step may sway.
         at_rest = watched.locked() if answers else watched.locked(np.pi)
         made |= {
             "reference_phases_": watched.phases[-1],

@@ -1,4 +1,4 @@
-"""Mutual dynamics of networks made of rows, as users ask for it."""
+"""Mutual dynamics of networks made of rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LIMIT_TIME = 500.0
 
 
 def steps_in(time: float, step_size: float) -> int:
-    """Number of steps that a time takes, one at least.
+    """Return the number of steps that a time takes, one at least.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def limit_phases(
     step_size: float,
     n_steps: int | None = None,
 ) -> np.ndarray:
-    """Phases of the mutual dynamics at the limit of random initial phases.
+    """Return limit phases of the mutual dynamics, from random initial phases.
 
     Parameters
     ----------

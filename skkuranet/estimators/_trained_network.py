@@ -1,4 +1,4 @@
-"""Couplings with what they were trained with."""
+"""Trained couplings, with all that moves rows under them."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ Couple = Callable[[Table, nn.Module, torch.device], CouplingOperator]
 
 @dataclass(frozen=True)
 class TrainedNetwork:
-    """It couples any rows, has them move, and drives others with them.
+    """Trained couplings: they couple any rows, move them, and drive others with them.
 
     Parameters
     ----------
     couplings : Module
-        Trained coupling network; copies compute, so that it stays as it is.
+        Trained coupling network; copies of it compute.
     normalization : Normalization
-        That it was trained with.
+        What it was trained with.
     node_motion : NodeMotion, default=NodeMotion()
         How nodes move besides; by default as phases without frequencies.
     memory_budget : int, default=2**30

@@ -328,7 +328,7 @@ class KuraNetClusterer(
             )
             some = np.flatnonzero(sample_weight > 0.0)
             X, y, codes, sample_weight = X[some], y[some], codes[some], sample_weight[some]
-            # In units in which sums of them and of their squares are numbers; by a power of two,
+            # Scaled so that sums of them and of their squares do not overflow; by a power of two,
             # which rounds nothing.
             sample_weight = np.ldexp(sample_weight, -np.frexp(sample_weight.max(initial=0.0))[1])
             present, codes = np.unique(codes, return_inverse=True)
@@ -605,7 +605,7 @@ class KuraNetClusterer(
         return {"validation_scores_": result.scores, "class_recall_": np.array(result.recalls)}
 
     def _split(self, codes):
-        """Rows to train on, and those that probabilities are calibrated on; None for no others.
+        """Divide rows into those to train on and those to calibrate on; None for no others.
 
         Couplings that learn in closed form leave out rows by themselves.
         """
@@ -613,14 +613,14 @@ class KuraNetClusterer(
         if self._in_closed_form or np.sum(codes >= 0) < _CALIBRATED:
             return every, None
         counts = np.bincount(codes[codes >= 0])
-        # Rows are in an order that says nothing; of each class, the last tenth.
+        # Of each class the last tenth: the order of rows says nothing.
         first = np.concatenate(([0], np.cumsum(counts)))
         last = [np.arange(b - (b - a) // 10, b) for a, b in pairwise(first)]
         held_out = np.flatnonzero(codes >= 0)[np.concatenate(last)]
         return np.setdiff1d(every, held_out), held_out
 
     def _weights(self, weights, codes, classes):
-        """What rows count for, with the weight of their class."""
+        """Return what rows count for, with the weight of their class."""
         known = codes >= 0
         if self.class_weight is None or not known.any():
             return weights
@@ -639,7 +639,7 @@ class KuraNetClusterer(
         return weights * np.where(known, of_class[codes.clip(0)], 1.0)
 
     def _decay(self, weights):
-        """Factor of ``weight_decay``: few rows cannot outweigh a prior as many do."""
+        """Return the factor of ``weight_decay`` for rows that count for so much."""
         # Kish's number of rows that would say as much if all counted alike.
         return self._share_of_decay(weights.sum() ** 2 / np.sum(weights**2))
 

@@ -1,4 +1,4 @@
-"""Networks too large for any exact simulation: partners drawn anew at every step."""
+"""Simulation of very large networks by random batches."""
 
 from __future__ import annotations
 

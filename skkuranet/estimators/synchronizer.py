@@ -359,7 +359,7 @@ class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Osc
                 "objective of your own, a subclass of skkuranet.objectives.SynchronyObjective."
             )
         if "delay" in motion:
-            # Once, with a warning if that changes them, and not in every step of training.
+            # Once, so that a warning of rounding comes once.
             steps = delay_in_steps(motion["delay"], self.step_size)
             size = max(self.batch_size * self.network_size, min(len(X), self.n_reference))
             check_delays(steps, size, self.step_size, self.memory_budget)
@@ -403,8 +403,8 @@ class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Osc
                 stacklevel=2,
             )
         if edges is None:
-            # Once, for all predictions. That of a graph has all its nodes, of which there may be
-            # too many to couple them in pairs where none are asked for.
+            # Once, for all predictions. That of a graph has all its nodes, which may be too many to
+            # couple before anybody asks.
             self._reference_network(X)
         return self
 
@@ -547,7 +547,7 @@ class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Osc
         return wrap(phases - mean_field(double(self.reference_phases_)).angle())
 
     def _objective_of(self, motion):
-        """The objective of networks of nodes that move so."""
+        """Return the objective for nodes that move so."""
         return _objective(self.objective, motion, CPU)
 
 

@@ -1,4 +1,4 @@
-"""Fitting coupling networks by gradient descent through the dynamics (torch only)."""
+"""Training of coupling networks through the dynamics."""
 
 from skkuranet.training._run import TrainingResult, train
 from skkuranet.training._schedule import ClosedForm, Curriculum

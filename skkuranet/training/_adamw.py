@@ -1,4 +1,4 @@
-"""Adam with decoupled weight decay, on all parameters as one vector."""
+"""Adam with decoupled weight decay, on one vector of parameters."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _FIRST, _SECOND, _TINY = 0.9, 0.999, 1e-8
 
 
 class AdamW:
-    """What :class:`torch.optim.AdamW` does, for real parameters of one type on one device.
+    """Adam as of :class:`torch.optim.AdamW`, for parameters of one type on one device.
 
-    Making that one imports torch's compiler, which takes longer than many a fit; and its work on
-    many small tensors takes longer than on one vector.
+    That one imports torch's compiler, which takes longer than many a fit, and steps through many
+    small tensors, which takes longer than one vector.
 
     Parameters
     ----------
@@ -65,14 +65,14 @@ class AdamW:
         Parameters
         ----------
         values : Tensor of shape (n_values,)
-            Such as ``values`` has been before.
+            In the order of the attribute ``values``.
         """
         self.values.copy_(values)
         for parameter, value in zip(self.parameters, self.values.split(self.sizes)):
             parameter.copy_(value.view_as(parameter))
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that further steps depend on, but for the parameters."""
+        """Return all that further steps depend on, except the parameters."""
         return {"mean": self.mean, "square": self.square, "n_steps": self.n_steps}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""How sure a classifier may be, from rows that it has not learned from."""
+"""Calibration of probabilities on rows not learned from."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _STEPS, _SMALLEST_SCALE = 30, 1e-3
 def most_likely(
     logits: Tensor, prior: Tensor, labels: Tensor, weights: Tensor
 ) -> tuple[float, float]:
-    r"""Scale a and share s of maximum likelihood, for probabilities :math:`\propto \pi^s e^{a z}`.
+    r"""Fit scale a and share s of probabilities :math:`\propto \pi^s e^{a z}` by likelihood.
 
-    One more row is added, whose class may be any, so that a stays finite where all rows are named
-    right (Laplace's rule of succession).
+    One more row, of any class, keeps a finite where all rows are named right (Laplace's rule of
+    succession).
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def most_likely(
     tuple of float
         a and s.
     """
-    # In units in which they say something without saying all.
+    # Scaled to a spread of 1.
     spread = float((logits - logits.mean(-1, keepdim=True)).square().mean().sqrt()) or 1.0
     inputs = torch.stack((logits / spread, prior.expand_as(logits)), -1)
     own = inputs[torch.arange(len(labels), device=labels.device), labels]
@@ -45,7 +45,7 @@ def most_likely(
     def loss_at(point: Tensor) -> Tensor:
         return (n_rows * (inputs @ point).logsumexp(-1)).sum() - wanted @ point
 
-    # Shares alone: there the loss curves, whatever the logits say.
+    # At the shares alone the loss is curved, whatever the logits are.
     point = torch.tensor([0.0, 1.0], dtype=torch.float64, device=logits.device)
     lowest = loss_at(point)
     for _ in range(_STEPS):
@@ -67,6 +67,6 @@ def most_likely(
         if float(gained - lowest) < 1e-9 * abs(float(lowest)):
             break
     scale, share = point.tolist()
-    # Logits that say the opposite of what is so say nothing.
+    # Logits that point the wrong way count for nothing.
     scale, share = (scale, share) if scale > _SMALLEST_SCALE else (_SMALLEST_SCALE, 1.0)
     return scale / spread, share

@@ -1,4 +1,4 @@
-"""State of a training run on disk, so that a killed fit goes on where it was."""
+"""State of a training run on disk."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ from torch import Tensor, nn
 
 
 class Checkpoint:
-    """A file that holds the state of one training run.
+    """File that holds the state of one training run.
 
-    It is replaced as a whole, so that a run that is killed while it writes leaves the file that
-    was there before.
+    It is replaced as a whole: a run that is killed while it writes leaves the file from before.
 
     Parameters
     ----------
@@ -99,7 +98,7 @@ class Checkpoint:
 
 
 def fingerprint_of(settings: object, tensors: Iterable[Tensor]) -> str:
-    """Return a digest that is the same for equal settings and tensors.
+    """Return a digest of settings and tensors.
 
     Parameters
     ----------
@@ -120,7 +119,7 @@ def fingerprint_of(settings: object, tensors: Iterable[Tensor]) -> str:
 
 
 def identity(thing: object) -> tuple[object, list[Tensor]]:
-    """Divide what tells a thing from others into what has a ``repr`` and tensors.
+    """Divide what identifies a thing into a part with a ``repr`` and tensors.
 
     Parameters
     ----------

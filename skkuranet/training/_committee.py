@@ -1,4 +1,4 @@
-"""Memberships learned from labels in closed form, each perceptron without a share of the rows."""
+"""Memberships learned from labels in closed form."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FEW, _TRIED, _CALIBRATED = 2, 512, 50_000
 # A loss that is lower by this share of itself, and this much, is progress; one that is enough, and
 # one on the rows learned from with which nothing is left to learn.
 _SHARE, _MUCH, _PERFECT, _LEARNED = 0.01, 2e-4, 5e-4, 1e-3
-_COUNTS = ("place", "n_done", "lowest", "since", "loss", "cooling", "end")
+_COUNTS = ("position", "n_done", "lowest", "since", "loss", "cooling", "end")
 _WARM_UP, _LAST_RATE = 10, 0.01
 # Share of a weight that decay takes in one step, at most.
 _MOST_LOST = 0.2
@@ -31,9 +31,9 @@ _MOST_LOST = 0.2
 class Committee:
     """Trains the perceptrons of a :class:`MembershipNetwork` by cross-entropy.
 
-    Labelled rows are dealt out among the members, class by class, and rows with the same features
-    to the same. No member learns from the rows dealt to it: they tell when the rate has to fall,
-    and how sure of itself the committee may be.
+    Each labelled row is left out by one member, which does not learn from it. Rows left out tell
+    when the rate has to fall, and how sure of itself the committee may be. Members share each class
+    evenly; rows with the same features are left out by the same member.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class Committee:
             [weight_decay] * len(network.weights) + [0.0] * len(network.biases),
         )
         self.order: Tensor | None = None
-        self.place = 0
+        self.position = 0
         self.n_done, self.lowest, self.since = 0, math.inf, 0
         #: Sum of the losses since the last look.
         self.loss = 0.0
@@ -128,11 +128,11 @@ class Committee:
 
     @torch.no_grad()
     def calibrate(self) -> None:
-        """Say how sure the committee may be as it is now; learning does not notice.
+        """Set how sure the committee is, as it is now; learning does not change.
 
         The scale a and the offset b_c = s log(share of class c) of the logits are of maximum
-        likelihood on the rows that members have not learned from, and one more row in all whose
-        class may be any (Laplace's rule of succession).
+        likelihood on the rows left out, and on one more row of any class (Laplace's rule of
+        succession).
         """
         classes = nn.functional.one_hot(self.labels, self.network.n_classes)
         shares = classes * self.weights.unsqueeze(-1)
@@ -144,7 +144,7 @@ class Committee:
         prior = shares.double().sum(0)
         prior = (prior / prior.sum()).log()
         n_rows = min(len(self.labels), _CALIBRATED)
-        # Of every stretch of the table alike many.
+        # Evenly over the table.
         some = torch.arange(n_rows, device=prior.device) * len(self.labels) // n_rows
         scale, share = most_likely(
             self._left_out(some), prior, self.labels[some], self.weights[some]
@@ -154,9 +154,9 @@ class Committee:
 
     @torch.no_grad()
     def finish(self) -> Tensor:
-        """Calibrate; return which class each labelled row is given.
+        """Calibrate; return the class that each labelled row is given.
 
-        By the member that has not learned from it, unless rows are too few to leave any out.
+        The member that has left a row out names it, unless rows are too few to leave any out.
         """
         self.calibrate()
         if bool((self.turn < 0).all()):
@@ -165,7 +165,7 @@ class Committee:
         return (self.network.scale * out + self.network.offset).argmax(-1)
 
     def recalls(self, found: Tensor) -> list[float]:
-        """Share of each class that ``found``, the class given to each labelled row, has right."""
+        """Return the share of each class that is named right; ``found`` names all rows."""
         right, total = (
             torch.zeros(self.network.n_classes, device=found.device, dtype=self.weights.dtype)
             for _ in range(2)
@@ -175,7 +175,7 @@ class Committee:
         return (right / total.clamp_min(1e-12)).tolist()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that the rest of this stage depends on, but for weights and randomness."""
+        """Return all that further steps depend on, except weights and randomness."""
         return {
             "optimizer": self.optimizer.state_dict(),
             "first": None if self.basis is None else self.parameters[0],
@@ -207,26 +207,27 @@ class Committee:
         return self.network.logits(seen, None if self.basis is None else self.parameters[0])
 
     def _deal(self) -> tuple[Tensor, Tensor]:
-        """Which member each row is left out by, and all rows in random order, class by class.
+        """Draw which member leaves out each row; return this and rows in random order by class.
 
-        None, -1, where rows are so few that each is needed.
+        No member, -1, leaves any out where rows are so few that each is needed.
         """
         mixed = torch.randperm(len(self.labels), generator=self.generator)
         order = mixed[self.labels.cpu()[mixed].argsort(stable=True)]
-        # A member that knows the features of a row by another label expects just that one.
+        # The same features under another label would give the member the wrong answer.
         _, alike = torch.from_numpy(row_hashes(self.seen)).unique(return_inverse=True)
-        alike, place = alike[order], torch.arange(len(order))
-        first = torch.full_like(place, len(order)).scatter_reduce(0, alike, place, "amin")[alike]
-        number = (first == place).cumsum(0) - 1
-        turn = torch.full_like(place, -1)
+        alike, position = alike[order], torch.arange(len(order))
+        first = torch.full_like(position, len(order))
+        first = first.scatter_reduce(0, alike, position, "amin")[alike]
+        number = (first == position).cumsum(0) - 1
+        turn = torch.full_like(position, -1)
         if number[-1] + 1 >= _FEW * self.network.n_members:
             turn[order] = number[first] % self.network.n_members
         return turn.to(self.labels.device), order.to(self.labels.device)
 
     def _tried(self, order: Tensor) -> tuple[Tensor, Tensor]:
-        """Some rows left out by each member, and what each says of all; (n_members, n_rows).
+        """Choose rows left out by each member, and their shares of all; (n_members, n_rows).
 
-        Of each class alike many at most, so that rare ones are among them.
+        Each class has the same number at most, so that rare ones are among them.
         """
         n_members, n_classes = self.network.n_members, self.network.n_classes
         order = order[self.turn[order] >= 0]
@@ -242,8 +243,8 @@ class Committee:
         return pad([chosen[own] for own in by_member]), pad([share[own] for own in by_member])
 
     def _draw(self) -> Tensor:
-        """Rows of the next mini-batch of each member, (n_members, batch)."""
-        if self.order is None or self.place + self.batch > self.pool_size:
+        """Draw the rows of the next mini-batch of each member, (n_members, batch)."""
+        if self.order is None or self.position + self.batch > self.pool_size:
             if self.order is None or self.batch < self.pool_size:
                 keys = torch.rand(
                     self.network.n_members, len(self.labels), generator=self.generator
@@ -251,14 +252,14 @@ class Committee:
                 member = torch.arange(self.network.n_members, device=self.turn.device)
                 keys += self.turn == member.unsqueeze(-1)
                 self.order = keys.argsort(-1)[:, : self.pool_size]
-            self.place = 0
-        rows = self.order[:, self.place : self.place + self.batch]
-        self.place += self.batch
+            self.position = 0
+        rows = self.order[:, self.position : self.position + self.batch]
+        self.position += self.batch
         return rows
 
     @torch.no_grad()
     def _noisy(self, rows: Tensor) -> Tensor:
-        """What the members see of rows, with noise on the features where it is wanted."""
+        """Return what members see of rows, with noise on the features where it is wanted."""
         if not bool(self.noise.any()):
             return self.seen[rows]
         features = self.features[rows]
@@ -266,7 +267,7 @@ class Committee:
         return self.network.seen(features + self.noise * drawn.to(features.device))
 
     def _rate(self) -> float:
-        """Learning rate: a warm-up, the peak, and a cosine from where cooling begins."""
+        """Return the learning rate: a warm-up, the peak, and a cosine while cooling."""
         rate = self.plan.learning_rate * min(1.0, (self.n_done + 1) / _WARM_UP)
         if self.n_done < self.cooling:
             return rate
@@ -276,7 +277,7 @@ class Committee:
 
     @torch.no_grad()
     def _try(self, learned_from: float) -> None:
-        """Look whether the loss on rows left out still falls; if not, begin to cool.
+        """Begin to cool if the loss on rows left out no longer falls.
 
         ``learned_from`` is the loss on the others.
         """
@@ -295,13 +296,13 @@ class Committee:
         over = self.since >= (patience or 0) or loss < _PERFECT or learned_from < _LEARNED
         if patience is not None and over:
             self.cooling = self.n_done
-            # What has been learned since was learned by heart.
+            # What has been learned since does not carry over to other rows.
             self.optimizer.move_to(self.best)
             longest = math.ceil(self.plan.cooling * self.n_done)
             self.end = min(self.end, self.n_done + max(self.plan.least_cooling, longest))
 
     def _left_out(self, rows: Tensor) -> Tensor:
-        """Logits of rows by the member that has not learned from them, in double precision."""
+        """Return the logits of rows by the member that left them out, in double precision."""
         found = []
         for part in rows.split(1 << 15):
             logits = self._logits(self.seen[part]).double()

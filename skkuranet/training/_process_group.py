@@ -1,4 +1,4 @@
-"""The processes that share the work, and what they tell each other (torch only)."""
+"""Processes that share the work of a fit."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Ranks:
         self.rank, self.size = dist.get_rank(group), dist.get_world_size(group)
 
     def share(self, n: int) -> slice:
-        """Return the rows of n that this process owns, as even a split as there is.
+        """Return which of n rows this process owns; the split is as even as possible.
 
         Parameters
         ----------
@@ -96,7 +96,7 @@ class Ranks:
         Returns
         -------
         Tensor of shape (..., sum of sizes)
-            Differentiable, as is :meth:`total`: gradients of the processes' losses add up.
+            Differentiable, as is :meth:`all_reduce`: gradients of all processes add up.
         """
         return _Gather.apply(self, x, sizes)
 
@@ -112,7 +112,7 @@ class Ranks:
         whole = torch.cat([part[:, :n] for part, n in zip(received, sizes, strict=True)], -1)
         return whole.view(*x.shape[:-1], sum(sizes))
 
-    def total(self, x: Tensor) -> Tensor:
+    def all_reduce(self, x: Tensor) -> Tensor:
         """Return the sum of the values of all processes, the same in each.
 
         Parameters
@@ -124,9 +124,9 @@ class Ranks:
         -------
         Tensor of the same shape
         """
-        return _Total.apply(self, x)
+        return _AllReduce.apply(self, x)
 
-    def _total(self, x: Tensor) -> Tensor:
+    def _all_reduce(self, x: Tensor) -> Tensor:
         summed = x.clone(memory_format=torch.contiguous_format)
         with self._together():
             dist.all_reduce(summed, group=self.group)
@@ -152,7 +152,7 @@ class Ranks:
 
     @contextmanager
     def _together(self) -> Iterator[None]:
-        """Say what it means when the others cannot be reached."""
+        """Turn the errors of lost processes into a ConnectionError."""
         try:
             yield
         except RuntimeError as error:
@@ -165,22 +165,22 @@ class Ranks:
             ) from error
 
 
-class _Total(torch.autograd.Function):
-    """A sum over processes; what each loses by it adds up."""
+class _AllReduce(torch.autograd.Function):
+    """Sum over processes, whose gradients add up."""
 
     @staticmethod
     def forward(ctx: Any, ranks: Ranks, x: Tensor) -> Tensor:
         ctx.ranks = ranks
-        return ranks._total(x)
+        return ranks._all_reduce(x)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
-        return None, ctx.ranks._total(grad)
+        return None, ctx.ranks._all_reduce(grad)
 
 
 class _Gather(torch.autograd.Function):
-    """The values of all processes; each takes its part of the sum of the gradients."""
+    """Values of all processes; each takes its part of the sum of the gradients."""
 
     @staticmethod
     def forward(ctx: Any, ranks: Ranks, x: Tensor, sizes: Sequence[int]) -> Tensor:
@@ -190,7 +190,7 @@ class _Gather(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
-        parts = ctx.ranks._total(grad).split(ctx.sizes, -1)
+        parts = ctx.ranks._all_reduce(grad).split(ctx.sizes, -1)
         return None, parts[ctx.ranks.rank].contiguous(), None
 
 

@@ -1,4 +1,4 @@
-"""Coordinates in which a table of few rows has as few columns."""
+"""Coordinates in which few rows have few columns."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _TINY = 1e-9
 def row_space(rows: Tensor) -> Tensor:
     """Return orthonormal vectors that are as close to given rows as can be.
 
-    Gradients of a linear layer lie in the space of the rows that it learns from: what it learns
-    in these coordinates is what it could learn in all.
+    Gradients of a linear layer lie in the space of the rows that it learns from, so that it learns
+    the same in these coordinates.
 
     Parameters
     ----------
@@ -23,9 +23,9 @@ def row_space(rows: Tensor) -> Tensor:
     Returns
     -------
     Tensor of shape (n_columns, N)
-        The vectors, as columns; rows that depend on others have shorter ones. Their order is that
-        of the rows, of which each is a vector of its own but for what it has in common with
-        others (symmetric orthogonalisation, Löwdin 1950).
+        The vectors, as columns in the order of the rows: each is its row, less what it shares with
+        others (symmetric orthogonalisation, Löwdin 1950). Rows that depend on others have shorter
+        ones.
     """
     exact = rows.double()
     values, vectors = torch.linalg.eigh(exact @ exact.mT)

@@ -1,10 +1,4 @@
-"""Fitting a coupling network through the dynamics (torch only).
-
-Training draws small random networks from the data, couples and integrates them, and
-follows the gradient of a loss on their phases. What decides whether that works is which
-initial phases, horizon and part of the trajectory are used when; :class:`Curriculum`
-holds those choices.
-"""
+"""Training run of a coupling network through the dynamics."""
 
 from __future__ import annotations
 
@@ -44,7 +38,7 @@ _SKIPS = 20
 
 @dataclass
 class TrainingResult:
-    """What training leaves behind; the network holds the best weights.
+    """Course of a training run, whose network holds the best weights.
 
     Parameters
     ----------
@@ -53,14 +47,14 @@ class TrainingResult:
     limit_loss : float
         Loss of the best weights at the limit of held-out initial phases.
     converged : bool
-        False if the limit phases are stuck in a trap.
+        False if the limit phases are in a trap.
     interrupted : bool
         Whether a KeyboardInterrupt ended training.
     scores : list of float
-        Accuracy on rows that were left out, each time that learning in closed form looked.
+        Accuracy on rows left out, at each look of learning in closed form.
     recalls : list of float
-        Share of each class that is named right, of rows that were left out; empty without
-        learning in closed form.
+        Share of each class that is named right, of rows left out; empty without learning in
+        closed form.
     """
 
     loss_curve: list[float] = field(default_factory=list)
@@ -94,10 +88,14 @@ def train(
 ) -> TrainingResult:
     """Fit a coupling network by gradient descent through the dynamics.
 
+    Every iteration draws small random networks from the data, couples and integrates them, and
+    follows the gradient of a loss of their phases. The curriculum says which initial phases,
+    horizon and part of the trajectory are used when.
+
     Parameters
     ----------
     network : CouplingNetwork or Module
-        Trained in place; left with the weights that did best at the limit.
+        Trained in place; it ends with the weights that did best at the limit.
     normalization : Normalization
         Makes the couplings independent of the number of nodes.
     features : Tensor of shape (N, n_features)
@@ -209,7 +207,7 @@ def _not_finite(what: str) -> FloatingPointError:
 
 
 class _Run:
-    """One training run: the state that its iterations share."""
+    """State that the iterations of one training run share."""
 
     def __init__(
         self,
@@ -241,7 +239,7 @@ class _Run:
         self.result = TrainingResult()
         self.best: dict[str, Tensor] | None = None
         self.lowest, self.below, self.since, self.skipped = math.inf, 0, 0, 0
-        self.stuck = self.stopped = False
+        self.trapped = self.stopped = False
         self.started_as = ""
         self._check_memory()
         self.held_out = self.draw(curriculum.n_held_out or curriculum.batch_size)
@@ -249,7 +247,7 @@ class _Run:
         self.held_out_phases = objective.initial_phases(self.held_out, 0.0, generator)
 
     def _committee(self) -> Committee | None:
-        """What learns in closed form, where the network and the objective allow it."""
+        """Return what learns in closed form, where network and objective allow it."""
         plan, labels = self.curriculum.closed_form, self.objective.classes
         if plan is None or labels is None or not isinstance(self.network, MembershipNetwork):
             return None
@@ -266,7 +264,7 @@ class _Run:
         )
 
     def _optimizer(self) -> AdamW:
-        """What follows the gradients of trajectories."""
+        """Return what follows the gradients of trajectories."""
         # Decay keeps the perceptron smooth; block couplings have no preferred size.
         decayed = {
             id(p)
@@ -291,7 +289,7 @@ class _Run:
         return done % self.curriculum.check_every == 0 or done >= self.curriculum.n_iterations
 
     def conclude(self, iteration: int) -> None:
-        """End learning in closed form; what trajectories train is how classes act."""
+        """End learning in closed form; trajectories then train how classes act."""
         if self.committee is None or self.began is not None:
             return
         found = self.committee.finish()
@@ -304,7 +302,7 @@ class _Run:
             self.network.load_state_dict(self.ranks.from_first(self.network.state_dict()))
 
     def _freeze(self) -> None:
-        """Leave the committee as it is, whose certainty is that on rows left out."""
+        """Freeze the committee, which is calibrated on rows left out."""
         assert isinstance(self.network, MembershipNetwork)
         for parameter in self.network.perceptrons:
             parameter.requires_grad_(False)
@@ -312,7 +310,7 @@ class _Run:
         self.optimizer = self._optimizer()
 
     def fingerprint(self) -> str:
-        """What tells this run, before its first iteration, from others."""
+        """Return what identifies this run before its first iteration."""
         others, tensors = identity((self.objective.settings(), self.settings))
         if self.held_out_edges is not None:
             tensors.append(self.held_out_edges)
@@ -327,7 +325,7 @@ class _Run:
         return fingerprint_of(settings, (self.features, *tensors, *self.parameters))
 
     def state(self, n_iterations: int) -> dict[str, Any]:
-        """All that the rest of the run depends on, after so many iterations."""
+        """Return all that the rest of the run depends on, after so many iterations."""
         if self.committee is not None and self.began is None:
             # If nothing follows, the network has to do as it is.
             self.committee.calibrate()
@@ -340,12 +338,12 @@ class _Run:
             "optimizer": self.optimizer.state_dict(),
             "random": [self.generator.get_state(), torch.random.get_rng_state(), self.card_state()],
             "best": self.best,
-            "counts": [self.lowest, self.below, self.since, self.skipped, self.stuck],
+            "counts": [self.lowest, self.below, self.since, self.skipped, self.trapped],
             "result": dataclasses.asdict(self.result),
         }
 
     def card_state(self) -> Tensor | None:
-        """State of the generator of a card, which modules of the user may draw from."""
+        """Return the state of a card's generator, which modules of the user may draw from."""
         device = self.features.device
         return torch.cuda.get_rng_state(device) if device.type == "cuda" else None
 
@@ -376,7 +374,7 @@ class _Run:
         if self.features.is_cuda:
             torch.cuda.set_rng_state(state["random"][2], self.features.device)
         self.best = state["best"]
-        self.lowest, self.below, self.since, self.skipped, self.stuck = state["counts"]
+        self.lowest, self.below, self.since, self.skipped, self.trapped = state["counts"]
         for name, value in state["result"].items():
             setattr(self.result, name, value)
         return state["iteration"]
@@ -405,9 +403,9 @@ class _Run:
         groups = self.objective.groups
         if groups is not None and len(groups) <= size < total:
             # A class that is not there cannot be seen to merge with another.
-            for place, group in enumerate(groups):
+            for position, group in enumerate(groups):
                 one = torch.randint(len(group), (batch,), generator=self.generator)
-                index[:, place] = group[one]
+                index[:, position] = group[one]
         return index.to(self.features.device)
 
     def _of(self, pool: Tensor, size: int) -> Tensor:
@@ -428,8 +426,9 @@ class _Run:
         progress = iteration / plan.n_iterations
         self.anneal(progress)
         index = self.draw(plan.batch_size)
-        seeded = 0.0 if plan.unseeded_when_stuck and self.stuck else plan.seeded(progress)
-        phases = self.objective.initial_phases(index, seeded, self.generator)
+        unseeded = plan.unseeded_when_trapped and self.trapped
+        seeding = 0.0 if unseeded else plan.seed_probability(progress)
+        phases = self.objective.initial_phases(index, seeding, self.generator)
         features = self.noisy(self.features[index])[self.own]
         index, phases = index[self.own], phases[self.own]
         edges = None if self.graph is None else self.graph(index)
@@ -448,7 +447,7 @@ class _Run:
             state,
             **motion,
             n_steps=n_steps,
-            save_from=int(n_steps * (1.0 - plan.window(progress))),
+            save_from=int(n_steps * (1.0 - plan.loss_window(progress))),
         )
         loss = self.objective.loss(coupling, scored(trajectory), index)
         for parameter in self.parameters:
@@ -466,10 +465,10 @@ class _Run:
         return float(loss.detach())
 
     def average(self, loss: Tensor, share: float, ranks: Ranks) -> Tensor:
-        """Make gradients those of the whole batch, of which this process holds a share."""
+        """Average gradients over processes, each weighted by its share of the batch."""
         grads = [p.grad for p in self.parameters if p.grad is not None]
         parts = [loss.view(1), *(grad.flatten() for grad in grads)]
-        whole = ranks.total(share * torch.cat(parts))
+        whole = ranks.all_reduce(share * torch.cat(parts))
         mean, *sums = whole.split([len(part) for part in parts])
         for grad, total in zip(grads, sums, strict=True):
             grad.copy_(total.view_as(grad))
@@ -483,7 +482,7 @@ class _Run:
         return features + noise * self.spread * drawn.to(features.device)
 
     def motion(self, index: Tensor, generator: torch.Generator) -> dict[str, Any]:
-        """What :func:`integrate` is told of networks, but for how long."""
+        """Return the arguments of :func:`integrate`, except the number of steps."""
         found = {**self.objective.node_parameters(index), "step_size": self.curriculum.step_size}
         return found | ({"generator": generator} if "noise" in found else {})
 
@@ -507,7 +506,7 @@ class _Run:
         )
 
     def _check_memory(self) -> None:
-        """Refuse batches that would have to be tiled: recomputing them takes ages."""
+        """Refuse batches that would have to be tiled, which is slow to train through."""
         n_networks = self.curriculum.batch_size
         n = min(self.curriculum.network_size, len(self.features))
         needed = 2 * n_networks * n * n * self.parameters[0].element_size()
@@ -521,7 +520,7 @@ class _Run:
 
     @torch.no_grad()
     def check(self) -> bool:
-        """Score the limit as the finished network would have it; True to stop."""
+        """Score the limit of the network as if finished; return True to stop."""
         plan, network = self.curriculum, self.network
         annealing = {k: v.clone() for k, v in network.named_buffers()}
         self.anneal(1.0)
@@ -543,17 +542,17 @@ class _Run:
             )
         )
         loss = float(self.objective.limit_loss(limit, self.held_out))
-        self.stuck = self.objective.stuck(limit[-1], self.held_out)
+        self.trapped = self.objective.is_trapped(limit[-1], self.held_out)
         if self.ranks is not None:
             # Processors may round differently, and one that stopped alone would leave the others.
-            loss, self.stuck = self.ranks.from_first((loss, self.stuck))
+            loss, self.trapped = self.ranks.from_first((loss, self.trapped))
         loss = max(0.0, loss) if math.isfinite(loss) else math.inf
         self.since = 0 if loss < self.lowest - plan.tolerance else self.since + 1
         self.lowest = min(self.lowest, loss)
         if math.isfinite(loss) and loss <= self.lowest + plan.limit_resolution:
             self.best = copy.deepcopy(network.state_dict())
             self.result.limit_loss = loss
-            self.result.converged = not self.stuck
+            self.result.converged = not self.trapped
         for name, value in network.named_buffers():
             value.copy_(annealing[name])
         self.below = self.below + 1 if loss < plan.tolerance else 0

@@ -1,4 +1,4 @@
-"""What training does when: horizon, window, seeding and learning rate."""
+"""Schedule of training: horizon, loss window, seeding and learning rate."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class ClosedForm:
     check_every : int, default=25
         Iterations between looks at the rows left out.
     patience : int or None, default=4
-        Looks without progress before the rate falls; None keeps the peak for two thirds of all
+        Looks without progress before the rate falls; None keeps the peak for two thirds of the
         iterations.
     cooling : float, default=0.5
         Iterations while the rate falls, as a share of those before.
     least_cooling : int, default=50
-        And how many there are at least.
+        Iterations while the rate falls, at least.
     """
 
     n_iterations: int
@@ -67,36 +67,36 @@ class Curriculum:
         Training stops when ``patience`` checks in a row find a limit loss below it; 0
         never stops early.
     patience : int, default=8
-        The limit of a few networks cannot see the last misplaced nodes; further
-        iterations still move the boundaries away from them.
+        Checks in a row before training stops. The limit of a few networks does not show the last
+        misplaced nodes, which further iterations still mend.
     check_every : int, default=25
         Iterations between checks of the limit.
     limit_time : float, default=200.0
         Time after which phases count as the limit in checks. The last tenth is scored.
     limit_resolution : float, default=1e-3
-        Limit losses closer than this to the lowest count as equal, as a few networks tell them
-        apart no better; of equal weights, the longer trained ones are kept.
+        Limit losses closer than this to the lowest count as equal, as few networks cannot tell them
+        apart. Of weights with equal losses, the last are kept.
     n_held_out : int, default=None
         Networks whose limit is scored in checks; None for ``batch_size``.
     final_seeding : float, default=0.0
-        Probability, at the end of training, that a network starts near the wanted state;
-        it falls to this from 1.
-    unseeded_when_stuck : bool, default=False
-        Whether no network starts near it while the last check found the limit stuck in a trap,
-        which only other starts lead to.
+        Probability, at the end of training, that a network starts near the wanted state. It is 1
+        at first.
+    unseeded_when_trapped : bool, default=False
+        Whether all networks start at random while the last check found the limit in a trap: starts
+        near the wanted state do not lead there.
     burn_in : int, default=0
-        Steps, at most and once the horizon is whole, that a network is integrated before
-        the trajectory that gradients see; their number is drawn anew each time. Without
-        them, states that take long to reach are never scored.
+        Most steps that a network is integrated before the trajectory that gradients see; their
+        number is drawn each time, and grows with the horizon. Without them, states that take
+        long to reach are never scored.
     feature_noise : float, default=0.0
         Standard deviation of the Gaussian noise on the features of the nodes drawn for
-        gradients, in standard deviations of each feature. Where few nodes are labelled, it says
-        that what is near them is alike.
+        gradients, in standard deviations of each feature. Where few nodes are labelled, it teaches
+        that nodes near them are like them.
     closed_form : ClosedForm, optional
         What comes before trajectories, for networks that can learn in closed form. Trajectories
         then train only how classes act on one another.
     stall : int, optional
-        Checks in a row whose limit loss is not lower than all before by ``tolerance``, after which
+        Checks in a row without a limit loss lower than before by ``tolerance``, after which
         training stops; by default it goes on.
     """
 
@@ -115,7 +115,7 @@ class Curriculum:
     limit_resolution: float = 1e-3
     n_held_out: int | None = None
     final_seeding: float = 0.0
-    unseeded_when_stuck: bool = False
+    unseeded_when_trapped: bool = False
     burn_in: int = 0
     feature_noise: float = 0.0
     closed_form: ClosedForm | None = None
@@ -158,7 +158,7 @@ class Curriculum:
         """
         return round(self.burn_in * min(1.0, 1.25 * progress))
 
-    def window(self, progress: float) -> float:
+    def loss_window(self, progress: float) -> float:
         """Return how much of the end of the trajectory is scored: all, a third from p = 0.5.
 
         Parameters
@@ -173,7 +173,7 @@ class Curriculum:
         """
         return 1.0 - min(1.0, 2.0 * progress) * 2.0 / 3.0
 
-    def seeded(self, progress: float) -> float:
+    def seed_probability(self, progress: float) -> float:
         """Return the probability that a network starts near the wanted state.
 
         Parameters

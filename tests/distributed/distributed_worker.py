@@ -43,7 +43,7 @@ def moved(coupling, start, save_from=20):
 
 
 def learned(network, coupling, start):
-    """Gradients of a loss of the limit by the weights of the network."""
+    """Gradients of a loss of the limit with respect to the weights of the network."""
     path = integrate(coupling, start, step_size=0.1, n_steps=20, save_from=20)
     return torch.autograd.grad(path.phases.square().sum(), list(network.parameters()))
 
@@ -70,7 +70,7 @@ def simulate(fitted, ranks):
         found[f"{name} phases"] = ranks.gather(end.detach(), sizes).numpy()
         coupling = distributed.couple_sharded(network, x[own], normalization, ranks=ranks)
         for i, grad in enumerate(learned(network, coupling, start[own])):
-            found[f"{name} weights {i}"] = ranks.total(grad).numpy()
+            found[f"{name} weights {i}"] = ranks.all_reduce(grad).numpy()
     return found
 
 

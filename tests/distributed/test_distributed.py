@@ -178,4 +178,4 @@ def test_errors_of_ones_own_are_not_blamed_on_others(alone, monkeypatch):
 
     monkeypatch.setattr(torch.distributed, "all_reduce", wrong)
     with pytest.raises(RuntimeError, match="on a card"):
-        alone.total(torch.zeros(1))
+        alone.all_reduce(torch.zeros(1))

@@ -179,7 +179,7 @@ def test_products_go_to_memory_of_any_layout(small, batch, contiguous, monkeypat
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_sums_that_others_add_to_count_whole(dtype):
     class Twice(FactorizedCoupling):
-        def whole(self, part):
+        def all_reduce(self, part):
             return 2.0 * part
 
     phases = torch.linspace(0.0, 6.0, N, dtype=dtype)

@@ -162,7 +162,7 @@ def test_frequencies_are_synchronised_at_any_phases():
 class Prevalence(SynchronyObjective):
     """Few are to be infected."""
 
-    def initial_phases(self, index, seeded, generator):
+    def initial_phases(self, index, seed_probability, generator):
         return torch.rand(index.shape, generator=generator)
 
     def loss(self, coupling, phases, index):
@@ -170,7 +170,7 @@ class Prevalence(SynchronyObjective):
 
     limit_loss = None
 
-    def stuck(self, phases, index):
+    def is_trapped(self, phases, index):
         return False
 
 

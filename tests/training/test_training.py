@@ -123,9 +123,9 @@ def test_patience_counts_checks_below_the_tolerance(problem):
 def test_horizon_and_window_follow_the_curriculum():
     plan = settings(n_steps=100)
     assert [plan.horizon(p) for p in (0.0, 0.4, 0.8, 1.0)] == [10, 55, 100, 100]
-    assert plan.window(0.0) == 1.0
-    assert plan.window(0.5) == plan.window(1.0) == pytest.approx(1 / 3)
-    assert (plan.seeded(0.0), plan.seeded(1.0)) == (1.0, 0.0)
+    assert plan.loss_window(0.0) == 1.0
+    assert plan.loss_window(0.5) == plan.loss_window(1.0) == pytest.approx(1 / 3)
+    assert (plan.seed_probability(0.0), plan.seed_probability(1.0)) == (1.0, 0.0)
 
 
 def test_batches_whose_gradient_overflows_are_skipped_unless_they_go_on(problem, monkeypatch):
@@ -149,8 +149,8 @@ def test_batches_whose_gradient_overflows_are_skipped_unless_they_go_on(problem,
         train(network, Balanced(), x, objective, settings(), generator)
 
 
-@pytest.mark.parametrize("unseeded_when_stuck", [False, True])
-def test_networks_start_anywhere_while_the_limit_is_stuck(problem, unseeded_when_stuck):
+@pytest.mark.parametrize("unseeded", [False, True])
+def test_networks_start_anywhere_while_the_limit_is_trapped(problem, unseeded):
     network, x, objective, generator = problem
     seeded, verdicts, phases = [], iter([True, False]), objective.initial_phases
 
@@ -158,12 +158,12 @@ def test_networks_start_anywhere_while_the_limit_is_stuck(problem, unseeded_when
         seeded.append(probability)
         return phases(index, probability, generator)
 
-    objective.initial_phases, objective.stuck = noted, lambda *limit: next(verdicts)
+    objective.initial_phases, objective.is_trapped = noted, lambda *limit: next(verdicts)
     plan = settings(
-        n_iterations=20, check_every=10, final_seeding=0.8, unseeded_when_stuck=unseeded_when_stuck
+        n_iterations=20, check_every=10, final_seeding=0.8, unseeded_when_trapped=unseeded
     )
     train(network, Balanced(), x, objective, plan, generator)
     of_networks_held_out, before, after = seeded[0], seeded[1:11], seeded[11:]
     assert of_networks_held_out == 0.0
     assert min(before) > 0.8
-    assert (max(after) == 0.0) is unseeded_when_stuck
+    assert (max(after) == 0.0) is unseeded

@@ -1,4 +1,4 @@
-"""Pixels of an image that belong together, whatever they are called."""
+"""Groups of pixels that belong together, whatever they are called."""
 
 from __future__ import annotations
 

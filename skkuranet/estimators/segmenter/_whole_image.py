@@ -1,4 +1,4 @@
-"""All pixels of an image as one exact network."""
+"""All pixels of an image as one network."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class ImageBase(ClusteringBase):
         image : array of shape (h, w) or (h, w, n_channels), PIL image, or path
             One image.
         pixels : array-like of int of shape (n,), default=None
-            Places of the pixels of a network in ``image.ravel()``; None takes all.
+            Indices, in ``image.ravel()``, of the pixels of a network; None takes all.
 
         Returns
         -------
