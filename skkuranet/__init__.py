@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from skkuranet.estimators.random_batches import BatchedSimulation, simulate_in_batches
     from skkuranet.estimators.segmenter import KuraNetSegmenter
     from skkuranet.estimators.synchronizer import KuraNetSynchronizer
+    from skkuranet.oscillator_network import OscillatorNetwork
 
 try:
     __version__ = version("skkuranet")
@@ -28,6 +29,7 @@ __all__ = [
     "KuraNetClusterer",
     "KuraNetSegmenter",
     "KuraNetSynchronizer",
+    "OscillatorNetwork",
     "compress",
     "simulate_in_batches",
 ]
@@ -40,6 +42,7 @@ _PLACES = {
     "KuraNetClusterer": ("estimators.clusterer", "KuraNetClusterer"),
     "KuraNetSegmenter": ("estimators.segmenter", "KuraNetSegmenter"),
     "KuraNetSynchronizer": ("estimators.synchronizer", "KuraNetSynchronizer"),
+    "OscillatorNetwork": ("oscillator_network", "OscillatorNetwork"),
     "compress": ("estimators.compression", "compress"),
     "simulate_in_batches": ("estimators.random_batches", "simulate_in_batches"),
 }

@@ -5,6 +5,7 @@ from skkuranet.coupling._build import DEFAULT_MEMORY_BUDGET, couple, couple_driv
 from skkuranet.coupling._dense import DenseCoupling
 from skkuranet.coupling._encoding import FourierFeatures
 from skkuranet.coupling._factorized import FactorizedCoupling
+from skkuranet.coupling._given import as_coupling
 from skkuranet.coupling._half import HalfCoupling
 from skkuranet.coupling._low_rank import FactorizedNetwork, LowRankNetwork
 from skkuranet.coupling._membership import MembershipNetwork
@@ -19,6 +20,7 @@ from skkuranet.coupling._normalization import (
 )
 from skkuranet.coupling._nystrom import NystromNetwork
 from skkuranet.coupling._products import product
+from skkuranet.coupling._shared import SharedCoupling
 from skkuranet.coupling._sparse import SparseCoupling
 from skkuranet.coupling._tiled import TiledCoupling, tile_side
 
@@ -41,8 +43,10 @@ __all__ = [
     "NystromNetwork",
     "PairwiseNetwork",
     "PerSource",
+    "SharedCoupling",
     "SparseCoupling",
     "TiledCoupling",
+    "as_coupling",
     "couple",
     "couple_driven",
     "driven_by",

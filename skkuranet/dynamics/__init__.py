@@ -1,6 +1,7 @@
 """Coupling operators and node parameters to trajectories (torch only)."""
 
 from skkuranet.dynamics._adaptive import Adaptive
+from skkuranet.dynamics._catalogue import DYNAMICS
 from skkuranet.dynamics._cuda_graphs import replayed_steps
 from skkuranet.dynamics._dynamics import Dynamics
 from skkuranet.dynamics._explicit import EULER, HEUN, RK4, RungeKutta
@@ -18,19 +19,6 @@ from skkuranet.dynamics.sis import SIS
 from skkuranet.dynamics.sphere import Sphere
 from skkuranet.dynamics.stuart_landau import StuartLandau
 from skkuranet.dynamics.theta_neurons import ThetaNeurons
-
-#: The equations of motion that are built in, by name.
-DYNAMICS: dict[str, type[Dynamics]] = {
-    "kuramoto": Kuramoto,
-    "sakaguchi": Sakaguchi,
-    "daido": Daido,
-    "second_order": SecondOrder,
-    "stuart_landau": StuartLandau,
-    "sphere": Sphere,
-    "theta_neurons": ThetaNeurons,
-    "hopfield": Hopfield,
-    "sis": SIS,
-}
 
 __all__ = [
     "DYNAMICS",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
 from torch import Tensor
+
+from skkuranet._utils.given import as_numbers
 
 if TYPE_CHECKING:
     from skkuranet.dynamics._array_ops import TorchOps
@@ -23,7 +26,8 @@ class Dynamics(ABC):
     .. math:: \dot x_i = f(x_i, p_i, \textstyle\sum_j K_{ij}\, g(x_j, p_j))
 
     A subclass is a frozen dataclass with :meth:`signal`, g, and :meth:`rate`, f. Its fields that
-    are tensors are the parameters p: one number for each unit, (..., n), or one for all. Everything
+    are tensors, or are made so of arrays and numbers, are the parameters p: one number for each
+    unit, (..., n), or one for all. Everything
     is differentiated with respect to them, to the initial state and to the couplings; what is not
     written by hand, autograd does.
 
@@ -74,6 +78,13 @@ class Dynamics(ABC):
     noisy: ClassVar[tuple[float, ...] | None] = None
     wraps: ClassVar[bool] = False
     solver: ClassVar[str] = "euler"
+
+    def __post_init__(self) -> None:
+        # Numbers and arrays are as good as tensors.
+        for name in self.names():
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, Tensor):
+                object.__setattr__(self, name, as_numbers(value, name))
 
     @classmethod
     def names(cls) -> list[str]:
@@ -219,6 +230,30 @@ class Dynamics(ABC):
             None where units have no phase.
         """
         return None if self.state_shape else phases
+
+    def draw(self, batch: Sequence[int], n: int, generator: torch.Generator) -> Tensor:
+        """Draw states at random: phases in [0, 2π), and normal numbers where there are none.
+
+        Parameters
+        ----------
+        batch : sequence of int
+            Shape of a batch of networks.
+        n : int
+            Units of a network.
+        generator : torch.Generator
+            Source of randomness.
+
+        Returns
+        -------
+        Tensor of shape (..., state_shape, n)
+            In double precision.
+        """
+        uniform = torch.rand((*batch, n), generator=generator, dtype=torch.float64)
+        state = self.from_phases(2.0 * math.pi * uniform)
+        if state is not None:
+            return state
+        shape = (*batch, *self.state_shape, n)
+        return self.retract(torch.randn(shape, generator=generator, dtype=torch.float64))
 
     def rotating(self, speed: float) -> Self | None:
         """Return the same dynamics as seen from a frame that turns.

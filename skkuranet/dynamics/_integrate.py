@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import math
 import warnings
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from skkuranet._utils.given import read_numbers
 from skkuranet._utils.messages import plain
 from skkuranet.coupling import CouplingOperator
+from skkuranet.coupling._given import read_couplings
 from skkuranet.dynamics._adaptive import Adaptive
 from skkuranet.dynamics._dynamics import Dynamics
 from skkuranet.dynamics._explicit import EULER, HEUN, RK4
-from skkuranet.dynamics._locking import wrap
 from skkuranet.dynamics._noise import increments_of
 from skkuranet.dynamics._problem import Problem
 from skkuranet.dynamics._solver import Solver
-from skkuranet.dynamics._trajectory import Trajectory
+from skkuranet.dynamics._trajectory import Trajectory, trajectory_of
 from skkuranet.dynamics.kuramoto import Kuramoto
 
 SOLVERS: dict[str, Solver] = {
@@ -31,47 +33,51 @@ SOLVERS: dict[str, Solver] = {
 
 
 def integrate(
-    coupling: CouplingOperator,
-    state: Tensor | None = None,
+    coupling: CouplingOperator | Any,
+    state: Tensor | Any = None,
     dynamics: Dynamics | None = None,
     *,
-    phases: Tensor | None = None,
-    frequency: Tensor | None = None,
-    field: Tensor | None = None,
-    delay: Tensor | None = None,
+    phases: Tensor | Any = None,
+    frequency: Tensor | Any = None,
+    field: Tensor | Any = None,
+    delay: Tensor | Any = None,
     history: str = "rotation",
-    noise: Tensor | float | None = None,
+    noise: Tensor | Any = None,
     generator: torch.Generator | None = None,
     step_size: float = 0.1,
     n_steps: int = 100,
     save_from: int = 0,
     solver: str | Solver = "euler",
-) -> Trajectory[Tensor]:
+) -> Trajectory[Any]:
     """Integrate coupled units, differentiably.
+
+    Arrays are as good as tensors, but for gradients. See :class:`skkuranet.OscillatorNetwork` for
+    couplings and parameters that are simulated again and again.
 
     Parameters
     ----------
-    coupling : CouplingOperator of shape (..., n, n)
-        Any operator, one of your own included.
-    state : Tensor of shape (..., state_shape, n)
-        Initial state, of the couplings' dtype: phases in radians, (..., n), unless the dynamics
-        has another.
+    coupling : CouplingOperator, Tensor, array-like, sparse matrix, DataFrame or graph
+        Of shape (..., n, n): any operator, one of your own included, or what
+        :func:`skkuranet.coupling.as_coupling` makes one of.
+    state : Tensor or array-like of shape (..., state_shape, n)
+        Initial state, of the couplings' dtype if both are tensors: phases in radians, (..., n),
+        unless the dynamics has another.
     dynamics : Dynamics, optional
         The equation of motion, one of your own included; by default :class:`Kuramoto` with the
         next two parameters.
-    phases : Tensor of shape (..., n), optional
+    phases : Tensor or array-like of shape (..., n), optional
         Earlier name of ``state``.
-    frequency : Tensor of shape (..., n), optional
+    frequency : Tensor or array-like of shape (..., n), optional
         Natural frequencies, in radians per unit of time.
-    field : Tensor of shape (..., n), optional
+    field : Tensor or array-like of shape (..., n), optional
         External field strengths.
-    delay : Tensor of shape (..., n), optional
+    delay : Tensor or array-like of shape (..., n), optional
         Delays of the sources in units of time, rounded to steps. Only Euler's and Heun's method
         take them.
     history : {"rotation", "constant"}, default="rotation"
         What delayed states were before t = 0: those that the dynamics says, for phases free
         rotation at the natural frequencies, or the initial ones.
-    noise : float or Tensor, optional
+    noise : float, Tensor or array-like, optional
         Standard deviation of the noise, in units of the state per square root of time: one for
         all, one for each node, (..., n), or one for each number of a state,
         (..., state_shape, n). Or what noise adds in each step, (n_steps, ..., state_shape, n).
@@ -93,12 +99,14 @@ def integrate(
     -------
     Trajectory
         Times (T,), states (T, ..., state_shape, n) and phases (T, ..., n), where units have
-        phases, with T = n_steps - save_from + 1.
+        phases, with T = n_steps - save_from + 1. Arrays if the state or the couplings came as such.
 
     Raises
     ------
     ValueError
         If a shape, a type or a setting does not fit, or the solver cannot do what it is asked.
+    TypeError
+        If couplings or numbers are of no known kind.
     NotImplementedError
         If forward-mode derivatives are wanted.
 
@@ -141,6 +149,15 @@ def integrate(
     state = phases if state is None else state
     if state is None:
         raise TypeError("integrate needs a state to begin with.")
+    given = read_couplings(coupling, like=state)
+    coupling, names = given.coupling, given.names
+    as_arrays = given.as_arrays or not isinstance(state, Tensor)
+    if not isinstance(state, Tensor):
+        state = read_numbers(state, "state", names).to(coupling.device, coupling.dtype)
+    frequency, field, delay = (
+        None if value is None else read_numbers(value, name, names)
+        for name, value in (("frequency", frequency), ("field", field), ("delay", delay))
+    )
     if dynamics is None:
         dynamics = Kuramoto(frequency, field)
     elif frequency is not None or field is not None:
@@ -156,14 +173,16 @@ def integrate(
             f"{what} must have shape {expected}, as the couplings have, got {tuple(state.shape)}."
         )
     if state.dtype != coupling.dtype:
-        raise ValueError(f"phases are {state.dtype} but the couplings are {coupling.dtype}.")
+        raise ValueError(
+            f"phases are {state.dtype} but the couplings are {coupling.dtype}; convert one of them."
+        )
     # In another type they would make that of the state change on the way.
     dynamics = dynamics.to(state.dtype)
     lag = None if delay is None else delay_in_steps(delay, step_size)
     increments = None
     if noise is not None:
         increments = increments_of(
-            noise if isinstance(noise, Tensor) else torch.tensor(noise, dtype=torch.float64),
+            read_numbers(noise, "noise", names),
             dynamics,
             state,
             step_size=float(step_size),
@@ -175,12 +194,8 @@ def integrate(
         problem, state, step_size=float(step_size), n_steps=n_steps, save_from=save_from
     )
     steps = torch.arange(save_from, n_steps + 1, dtype=torch.float64)
-    seen = dynamics.phases(states)
-    if seen is not None and dynamics.wraps:
-        turned = wrap(seen.diff(dim=0)).cumsum(0)
-        seen = torch.cat((seen[:1], seen[:1] + turned))
-    # Units without phases have a trajectory without them.
-    return Trajectory(steps * step_size, seen, states)  # type: ignore[arg-type]
+    path = trajectory_of(dynamics, steps * step_size, states, names)
+    return path.numpy() if as_arrays else path
 
 
 def delay_in_steps(delay: Tensor, step_size: float) -> Tensor:

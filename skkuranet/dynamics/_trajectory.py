@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -11,6 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from skkuranet.coupling import as_coupling, product
+from skkuranet.dynamics import _trajectory_files as _files
+from skkuranet.dynamics._dynamics import Dynamics
 from skkuranet.dynamics._locking import wrap
 from skkuranet.losses import mean_field
 
@@ -31,11 +35,14 @@ class Trajectory(Generic[Array]):
         Phases in radians, not wrapped; None where units have no phase.
     states : Tensor or ndarray of shape (T, ..., state_shape, n), optional
         States; by default the phases.
+    names : sequence, optional
+        Labels of the nodes.
     """
 
     times: Array
     phases: Array
     states: Array = None  # type: ignore[assignment]
+    names: Sequence[Any] | None = None
 
     def __post_init__(self) -> None:
         if self.states is None:
@@ -75,31 +82,126 @@ class Trajectory(Generic[Array]):
         TypeError
             If units have no phases.
         """
-        self._check_phases("order parameter")
-        if isinstance(self.phases, Tensor):
-            return mean_field(self.phases).abs()
-        return np.hypot(np.cos(self.phases).mean(-1), np.sin(self.phases).mean(-1))
+        return self._like(mean_field(self._tensor("order parameter")).abs())
 
-    def effective_frequency(self) -> Array:
-        r"""Return how fast each oscillator has turned on average, :math:`\Delta\theta/\Delta t`.
+    def group_order(self, labels: Any) -> Array:
+        r"""Return the order parameter of each group of oscillators.
+
+        Parameters
+        ----------
+        labels : array-like of shape (n,)
+            Group of each oscillator.
 
         Returns
         -------
-        Tensor or ndarray of shape (..., n)
-            In radians per unit of time, over all the times that were kept.
+        Tensor or ndarray of shape (T, ..., n_groups)
+            In the order of the sorted labels.
 
         Raises
         ------
         TypeError
             If units have no phases.
         ValueError
-            If only one time was kept.
+            If there is not one label for each oscillator.
         """
-        self._check_phases("effective frequency")
+        phases, labels = self._tensor("order of groups"), np.asarray(labels)
+        if labels.shape != phases.shape[-1:]:
+            raise ValueError(
+                f"labels must have shape {tuple(phases.shape[-1:])}, one for each oscillator, got "
+                f"{labels.shape}."
+            )
+        groups = [np.flatnonzero(labels == label).tolist() for label in np.unique(labels)]
+        orders = [mean_field(phases[..., group]).abs() for group in groups]
+        return self._like(torch.stack(orders, -1))
+
+    def local_order(self, K: Any) -> Array:
+        r"""Return how much the neighbours of each oscillator agree.
+
+        .. math:: R_i = \Bigl|\sum_j K_{ij} e^{i\theta_j}\Bigr| \Big/ \sum_j |K_{ij}|
+
+        Parameters
+        ----------
+        K : array-like, Tensor, sparse matrix, DataFrame or networkx graph of shape (n, n)
+            Couplings or connectivity, as :func:`skkuranet.coupling.as_coupling` takes them.
+
+        Returns
+        -------
+        Tensor or ndarray of shape (T, ..., n)
+            Between 0 and 1; NaN for an oscillator without neighbours.
+
+        Raises
+        ------
+        TypeError
+            If units have no phases.
+        ValueError
+            If K does not fit.
+        """
+        phases = self._tensor("local order")
+        strengths = as_coupling(K, dtype=phases.dtype)
+        if strengths.shape != (phases.shape[-1],) * 2:
+            raise ValueError(
+                f"K must have shape {(phases.shape[-1],) * 2}, got {tuple(strengths.shape)}."
+            )
+        signals = torch.stack((phases.cos(), phases.sin()), -2)
+        real, imaginary = product(strengths, signals.flatten(0, -2)).view_as(signals).unbind(-2)
+        return self._like(torch.hypot(real, imaginary) / strengths.degree(1))
+
+    def phase_locking(self) -> Array:
+        r"""Return phase-locking values, :math:`|\langle e^{i(\theta_i - \theta_j)} \rangle_t|`.
+
+        Returns
+        -------
+        Tensor or ndarray of shape (..., n, n)
+            1 for two oscillators whose phase difference stays, over all the times that were kept;
+            near 0 where one drifts past the other (Lachaux et al. 1999).
+
+        Raises
+        ------
+        TypeError
+            If units have no phases.
+        """
+        phases = self._tensor("phase locking").movedim(0, -1)
+        cosines, sines = phases.cos(), phases.sin()
+        real = cosines @ cosines.mT + sines @ sines.mT
+        imaginary = sines @ cosines.mT
+        imaginary = imaginary - imaginary.mT
+        return self._like(torch.hypot(real, imaginary) / phases.shape[-1])
+
+    def effective_frequency(self, window: float | None = None) -> Array:
+        r"""Return how fast each oscillator has turned on average, :math:`\Delta\theta/\Delta t`.
+
+        Parameters
+        ----------
+        window : float, optional
+            Units of time at the end over which to average; by default all that were kept.
+
+        Returns
+        -------
+        Tensor or ndarray of shape (..., n)
+            In radians per unit of time.
+
+        Raises
+        ------
+        TypeError
+            If units have no phases.
+        ValueError
+            If fewer than two times were kept, or lie in the window.
+        """
+        phases = self._tensor("effective frequency")
         if len(self.times) < 2:
             raise ValueError("An effective frequency needs two times; lower save_from.")
-        turned: Array = self.phases[-1] - self.phases[0]
-        return turned / float(self.times[-1] - self.times[0])
+        first = 0
+        if window is not None:
+            begin = float(self.times[-1]) - float(window)
+            # Rounding may put the first time of the window just before it.
+            first = int((torch.as_tensor(self.times) < begin * (1.0 - 1e-12) - 1e-12).sum())
+            if not window > 0 or first > len(self.times) - 2:
+                raise ValueError(
+                    f"window={window:g} must hold two times at least; they are "
+                    f"{float(self.times[-1] - self.times[-2]):g} units of time apart."
+                )
+        span = float(self.times[-1] - self.times[first])
+        return self._like((phases[-1] - phases[first]) / span)
 
     def locked(self, tolerance: float = 0.1) -> Array:
         r"""Tell the oscillators that turn with the mean field from those that drift.
@@ -120,10 +222,9 @@ class Trajectory(Generic[Array]):
         TypeError
             If units have no phases.
         """
-        self._check_phases("locking")
-        against = self.phases - self.mean_phase()[..., None]
-        turned: Array = against[-1] - against[0]
-        return abs(turned) <= tolerance
+        phases = self._tensor("locking")
+        against = phases - _mean_phase(phases).unsqueeze(-1)
+        return self._like((against[-1] - against[0]).abs() <= tolerance)
 
     def mean_phase(self) -> Array:
         """Return the phase of the mean field through time, not wrapped.
@@ -138,22 +239,73 @@ class Trajectory(Generic[Array]):
         TypeError
             If units have no phases.
         """
-        self._check_phases("mean phase")
-        # In the frame of the median oscillator: a network may turn by more than π a step.
-        if isinstance(self.phases, Tensor):
-            middle = self.phases.median(-1).values
-            turned = middle - middle[0]
-            angle = mean_field(self.phases - turned.unsqueeze(-1)).angle()
-            return turned + torch.cat((angle[:1], angle[:1] + wrap(angle.diff(dim=0)).cumsum(0)))
-        middle = np.median(self.phases, axis=-1)
-        turned = middle - middle[0]
-        phases = self.phases - turned[..., None]
-        angle = np.arctan2(np.sin(phases).mean(-1), np.cos(phases).mean(-1))
-        return turned + np.unwrap(angle, axis=0)
+        return self._like(_mean_phase(self._tensor("mean phase")))
 
-    def _check_phases(self, what: str) -> None:
+    def save(self, path: Any) -> None:
+        """Write times, phases, states and names to a NumPy file without pickles.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Written as a whole, so that a file from before is replaced or left as it was.
+        """
+        _files.save(self, path)
+
+    @staticmethod
+    def load(path: Any) -> Trajectory[NDArray[Any]]:
+        """Read what :meth:`save` has written; nothing in the file is run.
+
+        Parameters
+        ----------
+        path : str or path-like
+
+        Returns
+        -------
+        Trajectory
+            In NumPy arrays.
+
+        Raises
+        ------
+        ValueError
+            If the file is not one of a trajectory.
+        """
+        return Trajectory(**_files.load(path))
+
+    def to_dataframe(self) -> Any:
+        """Return phases, or states where there are none, as a pandas frame.
+
+        Returns
+        -------
+        DataFrame of shape (T, n_columns)
+            Its index are the times; its columns the oscillators, below the networks of a batch and
+            the components of a state, if there are any.
+        """
+        return _files.to_dataframe(self)
+
+    def to_xarray(self) -> Any:
+        """Return times, phases and states as an xarray dataset.
+
+        Returns
+        -------
+        Dataset
+            Of dimensions time, batch_0 …, state_0 …, node.
+
+        Raises
+        ------
+        ImportError
+            If xarray is not installed.
+        """
+        return _files.to_xarray(self)
+
+    def _tensor(self, what: str) -> Tensor:
         if self.phases is None:
             raise TypeError(f"These units have no phases, and so no {what}; see states.")
+        if isinstance(self.phases, Tensor):
+            return self.phases
+        return torch.from_numpy(np.require(self.phases, requirements=["C", "W"]))
+
+    def _like(self, found: Tensor) -> Any:
+        return found if isinstance(self.phases, Tensor) else found.numpy()
 
     def to(self, device: torch.device) -> Trajectory[Tensor]:
         """Return the same trajectory with tensors on a device.
@@ -170,8 +322,10 @@ class Trajectory(Generic[Array]):
         times, states = (torch.as_tensor(a, device=device) for a in (self.times, self.states))
         if self.phases is None or self.phases is self.states:
             # Units without phases have a trajectory without them.
-            return Trajectory(times, None if self.phases is None else states, states)
-        return Trajectory(times, torch.as_tensor(self.phases, device=device), states)
+            phases = None if self.phases is None else states
+        else:
+            phases = torch.as_tensor(self.phases, device=device)
+        return Trajectory(times, phases, states, self.names)
 
     def numpy(self) -> Trajectory[NDArray[Any]]:
         """Return the same trajectory in NumPy arrays.
@@ -189,7 +343,27 @@ class Trajectory(Generic[Array]):
 
         phases = array(self.phases)
         states = phases if self.states is self.phases else array(self.states)
-        return Trajectory(array(self.times), phases, states)
+        return Trajectory(array(self.times), phases, states, self.names)
+
+
+def trajectory_of(
+    dynamics: Dynamics, times: Tensor, states: Tensor, names: Sequence[Any] | None = None
+) -> Trajectory[Tensor]:
+    """Return states through time with the phases in them, made continuous."""
+    phases = dynamics.phases(states)
+    if phases is not None and dynamics.wraps:
+        turned = wrap(phases.diff(dim=0)).cumsum(0)
+        phases = torch.cat((phases[:1], phases[:1] + turned))
+    # Units without phases have a trajectory without them.
+    return Trajectory(times, phases, states, names)  # type: ignore[arg-type]
+
+
+def _mean_phase(phases: Tensor) -> Tensor:
+    # In the frame of the median oscillator: a network may turn by more than π a step.
+    middle = phases.median(-1).values
+    turned = middle - middle[0]
+    angle = mean_field(phases - turned.unsqueeze(-1)).angle()
+    return turned + torch.cat((angle[:1], angle[:1] + wrap(angle.diff(dim=0)).cumsum(0)))
 
 
 def _counted(what: str, *numbers: int) -> str:

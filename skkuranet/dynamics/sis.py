@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from skkuranet.dynamics._dynamics import Dynamics
@@ -48,6 +50,10 @@ class SIS(Dynamics):
     def from_phases(self, phases: Tensor) -> None:
         """Return None: there are no phases."""
         return
+
+    def draw(self, batch: Sequence[int], n: int, generator: torch.Generator) -> Tensor:
+        """Draw probabilities at random."""
+        return torch.rand((*batch, n), generator=generator, dtype=torch.float64)
 
     def respond(self, drive: Tensor) -> tuple[Tensor, Tensor]:
         """Return the share of time that a node is infected under constant pressure."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from numbers import Integral
 from typing import Any
 
@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from skkuranet._utils.messages import plain
-from skkuranet.dynamics import DYNAMICS, Dynamics
+from skkuranet.dynamics import Dynamics
+from skkuranet.dynamics._catalogue import kind_of, needed_by
 from skkuranet.estimators._arrays import on_host
 
 _NOT_NEGATIVE = {
@@ -197,35 +198,6 @@ class NodeMotion:
         return found
 
 
-def kind_of(dynamics):
-    """Return the class of an equation of motion.
-
-    Parameters
-    ----------
-    dynamics : str, type or Dynamics
-        A name in :data:`skkuranet.dynamics.DYNAMICS`, a class or an instance.
-
-    Returns
-    -------
-    type
-
-    Raises
-    ------
-    ValueError
-        If there is no such equation.
-    """
-    if isinstance(dynamics, Dynamics):
-        return type(dynamics)
-    if isinstance(dynamics, type) and issubclass(dynamics, Dynamics):
-        return dynamics
-    if isinstance(dynamics, str) and dynamics in DYNAMICS:
-        return DYNAMICS[dynamics]
-    raise ValueError(
-        f"dynamics must be one of {sorted(DYNAMICS)}, a subclass of skkuranet.dynamics.Dynamics or "
-        f"an instance of one, got {plain(dynamics)}."
-    )
-
-
 def roles_of(dynamics, columns, *, frequency, field, delay):
     """Return the column of each node parameter, as an estimator's parameters say.
 
@@ -260,7 +232,7 @@ def roles_of(dynamics, columns, *, frequency, field, delay):
             )
         found[name] = column
     given = {name: column for name, column in found.items() if column is not None}
-    missing = [name for name in _needed(dynamics) if name not in given]
+    missing = [name for name in needed_by(dynamics) if name not in given]
     if missing:
         raise ValueError(
             f"dynamics={plain(_named(dynamics))} needs {', '.join(missing)}: name the columns, "
@@ -273,13 +245,6 @@ def roles_of(dynamics, columns, *, frequency, field, delay):
                 f"{', '.join(known)}."
             )
     return given
-
-
-def _needed(dynamics):
-    """Parameters without which there is no such equation."""
-    if isinstance(dynamics, Dynamics):
-        return []
-    return [f.name for f in fields(kind_of(dynamics)) if f.default is f.default_factory is MISSING]
 
 
 def _named(dynamics):

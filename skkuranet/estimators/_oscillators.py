@@ -108,6 +108,25 @@ class OscillatorBase(KuraNetBase):
             edges=edges,
         )
 
+    def network(self, X, *, connectivity=None):
+        """Return the network made of these rows, for analysis.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Oscillators; one network is made of all rows.
+        connectivity : array-like, sparse matrix or callable, default=None
+            Graph of this network; None takes the estimator's.
+
+        Returns
+        -------
+        OscillatorNetwork
+            With the learned couplings, in double precision; :mod:`skkuranet.analysis` finds where
+            it locks and how stable it is.
+        """
+        X = checked(self, X, "network")
+        return self.trained_network_.oscillators(X, edges=self._edges(X, connectivity))
+
     def coupling_matrix(self, X, Y=None, *, connectivity=None):
         """Return couplings as a matrix.
 

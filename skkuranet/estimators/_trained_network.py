@@ -19,6 +19,7 @@ from skkuranet.dynamics import Trajectory, integrate
 from skkuranet.estimators._arrays import Table, device_for
 from skkuranet.estimators._node_columns import NodeMotion
 from skkuranet.estimators._reference_network import ReferenceNetwork
+from skkuranet.oscillator_network import OscillatorNetwork
 from skkuranet.training._run import start_of
 
 #: Types in which couplings are stored while they act; None is that of the state.
@@ -255,6 +256,19 @@ class TrainedNetwork:
                 n_steps=n_steps,
                 save_from=save_from,
             )
+
+    def oscillators(self, X: Table, *, edges: np.ndarray | None = None) -> OscillatorNetwork:
+        """Return the network made of rows, in double precision."""
+        motion = self.moving(X, torch.float64, self.device_of(X))
+        return OscillatorNetwork(
+            compact(self.couple(X, torch.float64, edges=edges)),
+            motion["dynamics"],
+            delay=motion.get("delay"),
+            noise=motion.get("noise"),
+            history=motion["history"],
+            memory_budget=self.memory_budget,
+            as_arrays=not isinstance(X, Tensor),
+        )
 
     def reference(self, features: Table, device: torch.device) -> ReferenceNetwork:
         """Return the network made of rows, which drives any others.

@@ -490,6 +490,22 @@ class KuraNetClusterer(
             random_state=self.random_state if random_state is None else random_state,
         )
 
+    def network(self, X):
+        """Return the network made of these rows, for analysis.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples; one network is made of all rows.
+
+        Returns
+        -------
+        OscillatorNetwork
+            With the learned couplings, in double precision; :mod:`skkuranet.analysis` finds where
+            it locks and how stable it is.
+        """
+        return self.trained_network_.oscillators(checked(self, X, "network"))
+
     def coupling_matrix(self, X, Y=None):
         """Return couplings as a matrix.
 

@@ -25,12 +25,13 @@ from skkuranet.dynamics import (
     follow,
     wrap,
 )
+from skkuranet.dynamics._catalogue import kind_of
 from skkuranet.estimators._arrays import as_given, checked, empty_like, on_host, validated
 from skkuranet.estimators._base import KuraNetBase
 from skkuranet.estimators._connectivity import edges_of, warn_if_apart
 from skkuranet.estimators._fit_task import FitTask
 from skkuranet.estimators._network_presets import SYNCHRONY
-from skkuranet.estimators._node_columns import kind_of, resolve_columns, roles_of
+from skkuranet.estimators._node_columns import resolve_columns, roles_of
 from skkuranet.estimators._oscillators import CPU, OscillatorBase
 from skkuranet.estimators._phase_clusters import phasors
 from skkuranet.estimators._schedule_presets import ANY, DELAYED, FEW, INERTIAL, PROMPT, Regime

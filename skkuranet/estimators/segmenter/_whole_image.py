@@ -80,6 +80,23 @@ class ImageBase(ClusteringBase):
             random_state=self.random_state if random_state is None else random_state,
         )
 
+    def network(self, image):
+        """Return the network made of all pixels of an image, for analysis.
+
+        Parameters
+        ----------
+        image : array of shape (h, w) or (h, w, n_channels), PIL image, or path
+            One image.
+
+        Returns
+        -------
+        OscillatorNetwork
+            With the learned couplings, in double precision; pixels in the order of
+            ``image.ravel()``.
+        """
+        X, _ = self._reader().table(image)
+        return self.trained_network_.oscillators(X)
+
     def coupling_matrix(self, image, pixels=None):
         """Return couplings between pixels of an image as a matrix.
 

@@ -1,0 +1,87 @@
+"""Numbers as users bring them, as tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skkuranet._utils.messages import plain
+
+
+def as_numbers(value: Any, name: str) -> Tensor:
+    """Return what a user gave as a tensor of floating-point numbers.
+
+    Tensors stay what they are to autograd, and are not looked through. Whole numbers become double
+    precision. Raise TypeError where there are no real numbers, and ValueError where some of an
+    array are masked or not finite.
+    """
+    if isinstance(value, Tensor):
+        if value.is_complex():
+            raise TypeError(f"{name} must hold real numbers, got {value.dtype}.")
+        return value if value.is_floating_point() else value.double()
+    return check_finite(torch.tensor(_array(value, name)), name)
+
+
+def check_finite(tensor: Tensor, name: str) -> Tensor:
+    """Return a tensor, if all its values are finite."""
+    finite = torch.isfinite(tensor)
+    if not bool(finite.all()):
+        n_bad = int((~finite).sum())
+        raise ValueError(f"{name} must be finite; {n_bad} of its {tensor.numel()} values are not.")
+    return tensor
+
+
+def _array(value: Any, name: str) -> np.ndarray:
+    if np.ma.is_masked(value):
+        raise ValueError(f"{name} has masked entries. Fill them, or leave these nodes out.")
+    try:
+        array = np.asarray(value)
+        # Text is no number, even where it could be read as one.
+        if array.dtype.kind not in "biuf" and array.dtype.kind != "O":
+            raise TypeError
+        return array.astype(
+            np.float32 if array.dtype.itemsize < 8 and array.dtype.kind == "f" else np.float64
+        )
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"{name} must hold real numbers in rows of one length, got {type(value).__name__} "
+            f"{plain(value)[:60]}."
+        ) from error
+
+
+def read_numbers(value: Any, name: str, names: Sequence[Any] | None) -> Tensor:
+    """Return numbers of nodes as a tensor, in the order of the nodes where both carry labels."""
+    return as_numbers(in_order_of(value, names, name), name)
+
+
+def labels_of(value: Any) -> list[Any] | None:
+    """Return the labels of the rows of a pandas frame or series; None for anything else."""
+    index = getattr(value, "index", None)
+    if index is None or callable(index) or isinstance(value, (Tensor, np.ndarray)):
+        return None
+    return list(index)
+
+
+def in_order_of(value: Any, names: Sequence[Any] | None, name: str) -> Any:
+    """Return a series or mapping in the order of the nodes, and anything else as it is."""
+    if names is None:
+        return list(value.values()) if isinstance(value, Mapping) else value
+    labels = list(value) if isinstance(value, Mapping) else labels_of(value)
+    if labels is None or labels == list(names):
+        return list(value.values()) if isinstance(value, Mapping) else value
+    missing = [label for label in names if label not in set(labels)]
+    # A series that merely counts its entries says nothing about nodes.
+    if missing and labels == list(range(len(names))):
+        return value
+    if missing:
+        raise ValueError(
+            f"{name} has no entry for {len(missing)} of the {len(names)} nodes of K, such as "
+            f"{plain(missing[0])}. Label both alike."
+        )
+    if isinstance(value, Mapping):
+        return [value[label] for label in names]
+    return value.loc[list(names)]

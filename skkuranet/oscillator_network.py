@@ -1,0 +1,513 @@
+"""Oscillators whose couplings are given."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skkuranet._utils.given import check_finite, read_numbers
+from skkuranet._utils.messages import plain, warn_caller
+from skkuranet.coupling import CouplingOperator, DenseCoupling, SharedCoupling, product
+from skkuranet.coupling._given import read_couplings
+from skkuranet.dynamics import Dynamics, Solver, Trajectory, integrate
+from skkuranet.dynamics._catalogue import kind_of, needed_by
+from skkuranet.dynamics._dynamics import rate_of, signal_of
+from skkuranet.dynamics._trajectory import trajectory_of
+
+# Steps between two looks at the keyboard; fixed, as noise is drawn for so many at a time.
+_STEPS_AT_ONCE = 500
+# A step may be wrong by so many radians before we warn.
+_LARGEST_ERROR = 0.1
+
+
+class OscillatorNetwork:
+    r"""Units that are coupled by a matrix of yours and follow an equation of yours.
+
+    .. math:: \dot x_i = f(x_i, p_i, c \textstyle\sum_j K_{ij}\, g(x_j, p_j))
+
+    Parameters
+    ----------
+    K : array-like, Tensor, sparse matrix, DataFrame, networkx graph, CouplingOperator or float
+        Couplings, (n, n), or of a batch of networks, (..., n, n): ``K[i, j]`` is how strongly
+        source j acts on target i; see :func:`skkuranet.coupling.as_coupling`. Its floating-point
+        type is that of all results, and what is no tensor gives NumPy arrays.
+    dynamics : str, type or Dynamics, default=None
+        Equation of motion: a name in :data:`skkuranet.dynamics.DYNAMICS`, a subclass of
+        :class:`skkuranet.dynamics.Dynamics` or an instance of one; None for "kuramoto".
+    connectivity : array-like, sparse matrix or graph of shape (n, n), default=None
+        Pairs that may couple are nonzero there.
+    coupling_scale : float or array-like of shape (...), default=1.0
+        Factor c of all couplings; one for each network of a batch, if it has axes.
+    delay : float or array-like of shape (..., n), default=None
+        Delays of the sources, in units of time.
+    noise : float or array-like of shape (..., n), default=None
+        Standard deviations of noise, in units of the state per square root of time.
+    history : {"rotation", "constant"}, default="rotation"
+        What delayed states were before t = 0; see :func:`skkuranet.dynamics.integrate`.
+    memory_budget : int, default=2**30
+        Bytes that a trajectory may take.
+    as_arrays : bool, default=None
+        Whether results are NumPy arrays; None for arrays unless K is a tensor or operator.
+    **parameters : float, array-like, Series or str
+        Parameters of the equation by name, such as ``frequency``, ``phase_lag`` or ``inertia``:
+        one number for all nodes or one for each, (..., n). Leading axes are a batch of networks
+        with the same couplings. A series is read in the order of the labels of K; a name is that
+        of a node attribute, where K is a graph.
+
+    Raises
+    ------
+    TypeError
+        If couplings or numbers are of no known kind.
+    ValueError
+        If K is not square, something is not finite or does not fit K, or the equation does not
+        have a parameter or lacks one.
+
+    Examples
+    --------
+    Fifty measured oscillators:
+
+    >>> import numpy as np
+    >>> from skkuranet import OscillatorNetwork
+    >>> rng = np.random.default_rng(0)
+    >>> K = rng.uniform(0.0, 0.1, (50, 50))
+    >>> network = OscillatorNetwork(K, frequency=rng.normal(size=50))
+    >>> network
+    OscillatorNetwork(50 units, Kuramoto of frequency)
+    >>> path = network.simulate(n_steps=500, random_state=0)
+    >>> bool(path.order_parameter()[-1] > 0.8)
+    True
+
+    The same with a phase lag, for three strengths at once:
+
+    >>> lagging = network.replace(dynamics="sakaguchi", phase_lag=0.5)
+    >>> three = lagging.replace(coupling_scale=[0.1, 0.5, 1.0])
+    >>> three.simulate(n_steps=500, random_state=0).phases.shape
+    (501, 3, 50)
+    """
+
+    def __init__(
+        self,
+        K: Any,
+        dynamics: str | type[Dynamics] | Dynamics | None = None,
+        *,
+        connectivity: Any = None,
+        coupling_scale: Any = 1.0,
+        delay: Any = None,
+        noise: Any = None,
+        history: str = "rotation",
+        memory_budget: int = 2**30,
+        as_arrays: bool | None = None,
+        **parameters: Any,
+    ) -> None:
+        self._given = read_couplings(K, connectivity)
+        self.as_arrays = self._given.as_arrays if as_arrays is None else as_arrays
+        self.history, self.memory_budget = history, memory_budget
+        self.coupling_scale = self._numbers(coupling_scale, "coupling_scale")
+        self.delay = None if delay is None else self._numbers(delay, "delay")
+        self.noise = None if noise is None else self._numbers(noise, "noise")
+        self.dynamics = self._equation(dynamics, parameters)
+        self.batch = self._batch()
+
+    @property
+    def coupling(self) -> CouplingOperator:
+        """The couplings as they were given, without their scale."""
+        return self._given.coupling
+
+    @property
+    def names(self) -> list[Any] | None:
+        """Labels of the nodes, where K had any."""
+        return self._given.names
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of units of a network."""
+        return self.coupling.shape[-1]
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        """What can be changed and swept, by name: all but the couplings themselves."""
+        others = {"coupling_scale": self.coupling_scale, "delay": self.delay, "noise": self.noise}
+        given = {name: value for name, value in others.items() if value is not None}
+        return {**given, **self.dynamics.parameters}
+
+    def __repr__(self) -> str:
+        lead = "".join(f"{size} x " for size in self.batch)
+        known = ", ".join(n for n in self.parameters if n != "coupling_scale")
+        of = f" of {known}" if known else ""
+        return f"OscillatorNetwork({lead}{self.n_nodes} units, {type(self.dynamics).__name__}{of})"
+
+    def replace(self, **changes: Any) -> OscillatorNetwork:
+        """Return a network of which some things are different.
+
+        Parameters
+        ----------
+        **changes
+            Any parameters of the constructor but K and ``connectivity``. A parameter of the
+            equation that is not named stays, as long as the equation has it; None takes it away.
+
+        Returns
+        -------
+        OscillatorNetwork
+        """
+        kept = {
+            "coupling_scale": self.coupling_scale,
+            "delay": self.delay,
+            "noise": self.noise,
+            "history": self.history,
+            "memory_budget": self.memory_budget,
+            "as_arrays": self.as_arrays,
+            **self.dynamics.parameters,
+        }
+        dynamics = changes.pop("dynamics", None)
+        if dynamics is not None:
+            gone = set(self.dynamics.parameters) - set(kind_of(dynamics).names())
+            kept = {name: value for name, value in kept.items() if name not in gone}
+        else:
+            dynamics = self.dynamics
+        return OscillatorNetwork(self._given, dynamics, **{**kept, **changes})
+
+    def coupled(self, batch: Sequence[int] | None = None) -> CouplingOperator:
+        """Return the couplings as they act, of every network of a batch.
+
+        Parameters
+        ----------
+        batch : sequence of int, optional
+            Its shape; by default that of K and the parameters.
+
+        Returns
+        -------
+        CouplingOperator of shape (..., n, n)
+        """
+        coupling, scale = self.coupling, self.coupling_scale
+        batch = torch.Size(self.batch if batch is None else batch)
+        own = coupling.shape[:-2]
+        if batch and not own:
+            coupling = SharedCoupling(coupling, batch)
+        elif own != batch:
+            if not isinstance(coupling, DenseCoupling):
+                raise ValueError(
+                    f"K makes networks of shape {tuple(own)}, but parameters and states such of "
+                    f"shape {tuple(batch)}. Give them the axes of K."
+                )
+            coupling = DenseCoupling(coupling.matrix.expand(*batch, *coupling.shape[-2:]))
+        if scale.ndim == 0 and not scale.requires_grad and float(scale) == 1.0:
+            return coupling
+        return coupling.scale(scale.unsqueeze(-1).expand(*coupling.shape[:-1]), None)
+
+    def coupling_matrix(self) -> Any:
+        """Return the couplings as they act.
+
+        Returns
+        -------
+        ndarray or Tensor of shape (..., n, n)
+        """
+        matrix = self.coupled().dense()
+        return matrix.detach().cpu().numpy() if self.as_arrays else matrix
+
+    def initial_state(self, random_state: Any = None) -> Any:
+        """Draw states at random, as :meth:`simulate` does.
+
+        Parameters
+        ----------
+        random_state : int, RandomState instance or None, default=None
+
+        Returns
+        -------
+        ndarray or Tensor of shape (..., state_shape, n)
+        """
+        state = self._drawn(_generator(random_state))
+        return state.cpu().numpy() if self.as_arrays else state
+
+    def velocity(self, state: Any) -> Any:
+        """Return how fast states change, without delays and noise.
+
+        Parameters
+        ----------
+        state : array-like of shape (..., state_shape, n)
+
+        Returns
+        -------
+        ndarray or Tensor of the same shape
+        """
+        x = self.read_state(state)
+        found = rate_of(
+            self.dynamics, x, product(self.coupled(self._batch_of(x)), signal_of(self.dynamics, x))
+        )
+        return found.detach().cpu().numpy() if self.as_arrays else found
+
+    def read_state(self, state: Any, name: str = "state") -> Tensor:
+        """Return states, or phases, of yours as a tensor, for every network of the batch.
+
+        Parameters
+        ----------
+        state : array-like of shape (..., state_shape, n), or (..., n) of phases
+        name : str, default="state"
+            The parameter, for errors.
+
+        Returns
+        -------
+        Tensor of shape (..., state_shape, n)
+
+        Raises
+        ------
+        ValueError
+            If it does not fit the network.
+        """
+        value = self._numbers(state, name)
+        shape = (*self.dynamics.state_shape, self.n_nodes)
+        if value.shape[-1:] == shape[-1:] and value.shape[-len(shape) :] != shape:
+            made = self.dynamics.from_phases(value)
+            value = value if made is None else made
+        lead = value.shape[: value.ndim - len(shape)]
+        try:
+            batch = torch.broadcast_shapes(lead, self.batch)
+        except RuntimeError:
+            batch = None
+        if value.shape[-len(shape) :] != shape or batch is None:
+            wanted = (*self.batch, *shape)
+            raise ValueError(f"{name} must have shape {wanted}, got {tuple(value.shape)}.")
+        return value.expand(*batch, *shape)
+
+    def simulate(
+        self,
+        *,
+        n_steps: int = 1000,
+        step_size: float = 0.1,
+        initial_state: Any = None,
+        random_state: Any = None,
+        save_from: int = 0,
+        save_every: int = 1,
+        solver: str | Solver | None = None,
+        progress: Callable[[int], object] | None = None,
+    ) -> Trajectory[Any]:
+        """Integrate the network.
+
+        Parameters
+        ----------
+        n_steps : int, default=1000
+            Number of steps.
+        step_size : float, default=0.1
+            Step in units of time.
+        initial_state : array-like of shape (..., state_shape, n), default=None
+            States, or phases where the equation has them. Leading axes beyond those of the network
+            are further networks like it. None draws them at random.
+        random_state : int, RandomState instance or None, default=None
+            Source of initial states and noise.
+        save_from : int, default=0
+            First step that is kept.
+        save_every : int, default=1
+            Steps from one that is kept to the next.
+        solver : str or Solver, default=None
+            As for :func:`skkuranet.dynamics.integrate`; None for "rk4", "heun" where there are
+            delays, and "euler" where there is noise.
+        progress : callable, default=None
+            Called with the number of steps done, now and then.
+
+        Returns
+        -------
+        Trajectory
+            ``times`` (T,), ``states`` (T, ..., state_shape, n) and ``phases`` (T, ..., n). After
+            Ctrl+C, what there was until then.
+
+        Raises
+        ------
+        ValueError
+            If something does not fit, or the trajectory would not fit ``memory_budget``.
+
+        Warns
+        -----
+        UserWarning
+            If steps are too coarse at the beginning, or it was interrupted.
+        """
+        if not 0 <= save_from <= n_steps or n_steps < 1 or save_every < 1:
+            raise ValueError(
+                "n_steps and save_every must be at least 1 and save_from lie between 0 and "
+                f"n_steps, got n_steps={plain(n_steps)}, save_from={plain(save_from)} and "
+                f"save_every={plain(save_every)}."
+            )
+        generator = _generator(random_state)
+        if initial_state is None:
+            state = self._drawn(generator)
+        else:
+            state = self.read_state(initial_state, "initial_state")
+        if solver is None:
+            solver = "euler" if self.noise is not None else "rk4" if self.delay is None else "heun"
+        n_kept = (n_steps - save_from) // save_every + 1
+        needed = n_kept * state.numel() * state.element_size()
+        if needed > self.memory_budget:
+            raise ValueError(
+                f"{n_kept} states of {state.numel()} numbers take {needed} bytes, more than "
+                f"memory_budget={self.memory_budget}. Raise save_from or save_every to keep fewer, "
+                "or memory_budget."
+            )
+        options = {"solver": solver, "step_size": step_size}
+        self._check_step(state, options)
+        motion = {"noise": self.noise, "generator": generator, **options}
+        times, states = self._walk(state, motion, n_steps, save_from, save_every, progress)
+        path = trajectory_of(self.dynamics, times * step_size, states, self.names)
+        return path.numpy() if self.as_arrays else path
+
+    def _walk(
+        self,
+        state: Tensor,
+        motion: dict[str, Any],
+        n_steps: int,
+        save_from: int,
+        save_every: int,
+        progress: Callable[[int], object] | None,
+    ) -> tuple[Tensor, Tensor]:
+        """Integrate some steps at a time; return numbers and states of those that are kept."""
+        coupling = self.coupled(self._batch_of(state))
+        if self.delay is not None:
+            # The past cannot be handed on.
+            path = integrate(
+                coupling, state, self.dynamics, delay=self.delay, history=self.history,
+                n_steps=n_steps, save_from=save_from, **motion,
+            )  # fmt: skip
+            return torch.arange(save_from, n_steps + 1)[::save_every], path.states[::save_every]
+        done, steps, kept = 0, [], []
+        if save_from == 0:
+            steps, kept = [torch.zeros(1)], [state.unsqueeze(0)]
+        try:
+            while done < n_steps:
+                n = min(_STEPS_AT_ONCE, n_steps - done)
+                number = torch.arange(done + 1, done + n + 1)
+                wanted = (number >= save_from) & ((number - save_from) % save_every == 0)
+                first = 1 if bool(wanted.any()) else n
+                found = integrate(
+                    coupling, state, self.dynamics, n_steps=n, save_from=first, **motion
+                ).states
+                state, done = found[-1], done + n
+                if first == 1:
+                    steps.append(number[wanted])
+                    kept.append(found[wanted])
+                if progress is not None:
+                    progress(done)
+        except KeyboardInterrupt:
+            if not kept:
+                raise
+            warn_caller(
+                f"simulate was interrupted at step {done} of {n_steps}; the trajectory ends there.",
+                UserWarning,
+            )
+        return torch.cat(steps), torch.cat(kept)
+
+    def _check_step(self, state: Tensor, options: dict[str, Any]) -> None:
+        """Warn where one step and two halves of it end apart."""
+        if isinstance(options["solver"], str) and options["solver"].startswith("dopri"):
+            return
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            coupling, step = self.coupled(self._batch_of(state)), options["step_size"]
+            ends = [
+                integrate(
+                    coupling, state, self.dynamics, n_steps=n, save_from=n,
+                    **{**options, "step_size": step / n},
+                ).states[-1]
+                for n in (1, 2)
+            ]  # fmt: skip
+        error = float((ends[0] - ends[1]).abs().max())
+        if error > _LARGEST_ERROR:
+            finer = step * max(0.01, math.sqrt(_LARGEST_ERROR / error) / 2)
+            warn_caller(
+                f"step_size={step:g} is too coarse: the first step is off by about {error:.2g}. "
+                f"Set step_size to {finer:.1g} or less.",
+                UserWarning,
+            )
+
+    def _batch_of(self, state: Tensor) -> torch.Size:
+        return state.shape[: state.ndim - 1 - len(self.dynamics.state_shape)]
+
+    def _drawn(self, generator: torch.Generator) -> Tensor:
+        state = self.dynamics.draw(self.batch, self.n_nodes, generator)
+        return state.to(self.coupling.device, self.coupling.dtype)
+
+    def _numbers(self, value: Any, name: str) -> Tensor:
+        if isinstance(value, str):
+            if self._given.graph is None:
+                raise TypeError(
+                    f"{name}={value!r} is the name of a node attribute, and K is no graph."
+                )
+            found = {node: data.get(value) for node, data in self._given.graph.nodes(data=True)}
+            missing = [node for node, number in found.items() if number is None]
+            if missing:
+                raise ValueError(
+                    f"{len(missing)} nodes of the graph have no attribute {value!r}, such as "
+                    f"{plain(missing[0])}."
+                )
+            value = list(found.values())
+        numbers = check_finite(read_numbers(value, name, self.names), name)
+        return numbers.to(self.coupling.device, self.coupling.dtype)
+
+    def _equation(self, dynamics: Any, parameters: dict[str, Any]) -> Dynamics:
+        kind = kind_of("kuramoto" if dynamics is None else dynamics)
+        unknown = [name for name in parameters if name not in kind.names()]
+        if unknown:
+            raise ValueError(
+                f"{kind.__name__} has no parameter {unknown[0]!r}; it has "
+                f"{', '.join(kind.names()) or 'none'}. A network also has coupling_scale, delay "
+                "and noise."
+            )
+        values = {
+            name: None if value is None else self._numbers(value, name)
+            for name, value in parameters.items()
+        }
+        missing = [name for name in needed_by(dynamics or kind) if values.get(name) is None]
+        if missing:
+            raise ValueError(f"{kind.__name__} needs {', '.join(missing)}.")
+        made = replace(dynamics, **values) if isinstance(dynamics, Dynamics) else kind(**values)
+        return made.to(self.coupling.dtype, self.coupling.device)
+
+    def _batch(self) -> torch.Size:
+        """Return the shape of the batch of networks, and make sure that all fits it."""
+        n = self.n_nodes
+        shapes = {"K": self.coupling.shape[:-2], "coupling_scale": self.coupling_scale.shape}
+        for name, value in self.parameters.items():
+            if name == "coupling_scale":
+                continue
+            inner = tuple(self.dynamics.parameter_shapes.get(name, ()))
+            if value.ndim == 0 and not inner:
+                continue
+            shape = value.shape[: value.ndim - 1 - len(inner)]
+            if value.shape[len(shape) : -1] != inner or value.shape[-1] not in (1, n):
+                wanted = ", ".join(map(str, ("...", *inner, n)))
+                raise ValueError(
+                    f"{name} must be one number or have shape ({wanted}), one for each of the {n} "
+                    f"nodes of K, got shape {tuple(value.shape)}."
+                )
+            shapes[name] = shape
+        try:
+            return torch.broadcast_shapes(*shapes.values())
+        except RuntimeError as error:
+            told = ", ".join(f"{name} {tuple(shape)}" for name, shape in shapes.items() if shape)
+            raise ValueError(
+                f"The leading axes do not make one batch of networks: {told}."
+            ) from error
+
+
+def _generator(random_state: Any) -> torch.Generator:
+    """Return torch's source of randomness for NumPy's."""
+    generator = torch.Generator()
+    if isinstance(random_state, torch.Generator):
+        return random_state
+    if random_state is None:
+        generator.seed()
+    elif isinstance(random_state, np.random.RandomState):
+        generator.manual_seed(int(random_state.randint(2**31 - 1)))
+    elif isinstance(random_state, np.random.Generator):
+        generator.manual_seed(int(random_state.integers(2**31 - 1)))
+    elif isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool):
+        generator.manual_seed(int(random_state))
+    else:
+        raise ValueError(
+            f"random_state must be a whole number, a RandomState, a Generator or None, got "
+            f"{plain(random_state)}."
+        )
+    return generator
