@@ -294,7 +294,11 @@ class PairObjective(Objective):
         self, index: Tensor, seed_probability: float, generator: torch.Generator
     ) -> Tensor:
         """Draw phases at random: which group goes where on the circle is not known."""
-        return 2.0 * math.pi * torch.rand(index.shape, generator=generator).to(index.device)
+        return (
+            2.0
+            * math.pi
+            * torch.rand(index.shape, generator=generator, dtype=torch.float32).to(index.device)
+        )
 
     def loss(self, coupling: CouplingOperator, phases: Tensor, index: Tensor) -> Tensor:
         """Return the cross-entropy of the pairs and the loss of the trajectories."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,12 +17,11 @@ from skkuranet.coupling._given import read_couplings
 from skkuranet.dynamics import Dynamics, Solver, Trajectory, integrate
 from skkuranet.dynamics._catalogue import kind_of, needed_by
 from skkuranet.dynamics._dynamics import rate_of, signal_of
+from skkuranet.dynamics._integrate import warn_if_coarse
 from skkuranet.dynamics._trajectory import trajectory_of
 
 # Steps between two looks at the keyboard; fixed, as noise is drawn for so many at a time.
 _STEPS_AT_ONCE = 500
-# A step may be wrong by so many radians before we warn.
-_LARGEST_ERROR = 0.1
 
 
 class OscillatorNetwork:
@@ -324,7 +321,7 @@ class OscillatorNetwork:
         Warns
         -----
         UserWarning
-            If steps are too coarse at the beginning, or it was interrupted.
+            If steps are too coarse, or it was interrupted.
         """
         if not 0 <= save_from <= n_steps or n_steps < 1 or save_every < 1:
             raise ValueError(
@@ -347,9 +344,11 @@ class OscillatorNetwork:
                 f"memory_budget={self.memory_budget}. Raise save_from or save_every to keep fewer, "
                 "or memory_budget."
             )
-        options = {"solver": solver, "step_size": step_size}
-        self._check_step(state, options)
-        motion = {"noise": self.noise, "generator": generator, **options}
+        if self.noise is None:
+            coupling = self.coupled(self._batch_of(state))
+            warn_if_coarse(coupling, state, self.dynamics, step_size=step_size, solver=solver)
+        motion: dict[str, Any] = {"noise": self.noise, "generator": generator}
+        motion |= {"solver": solver, "step_size": step_size}
         times, states = self._walk(state, motion, n_steps, save_from, save_every, progress)
         path = trajectory_of(self.dynamics, times * step_size, states, self.names)
         return path.numpy() if self.as_arrays else path
@@ -398,29 +397,6 @@ class OscillatorNetwork:
                 UserWarning,
             )
         return torch.cat(steps), torch.cat(kept)
-
-    def _check_step(self, state: Tensor, options: dict[str, Any]) -> None:
-        """Warn where one step and two halves of it end apart."""
-        if isinstance(options["solver"], str) and options["solver"].startswith("dopri"):
-            return
-        with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            coupling, step = self.coupled(self._batch_of(state)), options["step_size"]
-            ends = [
-                integrate(
-                    coupling, state, self.dynamics, n_steps=n, save_from=n,
-                    **{**options, "step_size": step / n},
-                ).states[-1]
-                for n in (1, 2)
-            ]  # fmt: skip
-        error = float((ends[0] - ends[1]).abs().max())
-        if error > _LARGEST_ERROR:
-            finer = step * max(0.01, math.sqrt(_LARGEST_ERROR / error) / 2)
-            warn_caller(
-                f"step_size={step:g} is too coarse: the first step is off by about {error:.2g}. "
-                f"Set step_size to {finer:.1g} or less.",
-                UserWarning,
-            )
 
     def _batch_of(self, state: Tensor) -> torch.Size:
         return state.shape[: state.ndim - 1 - len(self.dynamics.state_shape)]

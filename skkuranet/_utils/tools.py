@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 import torch
 from sklearn.utils import check_random_state
 from torch import nn
 
 from skkuranet.coupling import CouplingNetwork
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Limit torch to one thread, whose sums have one order whatever ``n_jobs`` is."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
@@ -94,5 +80,7 @@ def as_tensor(
 ) -> torch.Tensor:
     """An array as a tensor. It is copied, as it may be a read-only memory map; tensors are not."""
     if isinstance(X, torch.Tensor):
+        # One of inference mode could not be trained on.
+        X = X.clone() if X.is_inference() else X
         return X.to(device=device, dtype=dtype)
     return torch.tensor(np.ascontiguousarray(X), dtype=dtype, device=device)

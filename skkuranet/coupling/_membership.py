@@ -211,7 +211,7 @@ def splay_couplings(n_classes: int, n_parts: int = 1) -> Tensor:
     Tensor of shape (n_classes * n_parts, n_classes * n_parts)
         Symmetric.
     """
-    position = torch.arange(n_classes)
+    position = torch.arange(n_classes, dtype=torch.float32)
     ring = (2.0 * math.pi / n_classes * (position.unsqueeze(-1) - position)).cos()
     classes = _INSIDE * torch.eye(n_classes) + _RING * ring
     if n_parts == 1:

@@ -18,6 +18,14 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
+class _Layer(nn.Linear):
+    """A layer without weights so far."""
+
+    # Torch's own would draw from the global generator, and skip_init imports sympy.
+    def reset_parameters(self) -> None:
+        pass
+
+
 def linear(
     n_in: int,
     n_out: int,
@@ -27,9 +35,7 @@ def linear(
     bias: bool = True,
 ) -> nn.Linear:
     """He-initialised layer whose weights come from the generator alone."""
-    # Not skip_init, whose first call imports sympy.
-    with torch.random.fork_rng(devices=[]):
-        layer = nn.Linear(n_in, n_out, bias=bias)
+    layer = _Layer(n_in, n_out, bias=bias)
     bound = math.sqrt(6.0 / (fan_in or n_in))
     with torch.no_grad():
         layer.weight.uniform_(-bound, bound, generator=generator)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from skkuranet._utils.surroundings import silenced
 from skkuranet.coupling._base import CouplingOperator
 from skkuranet.coupling._products import exp_below
 
@@ -174,8 +174,7 @@ def _csr(row: Tensor, column: Tensor, values: Tensor, n: int, p: int) -> Tensor:
     order = torch.argsort(row, stable=True)
     starts = torch.zeros(n + 1, dtype=torch.int64, device=row.device)
     starts[1:] = torch.bincount(row, minlength=n).cumsum(0)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+    with silenced(message="Sparse CSR tensor support is in beta"):
         return torch.sparse_csr_tensor(
             starts, column[order], values.detach()[order], (n, p), check_invariants=False
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import warnings
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -11,12 +11,12 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from skkuranet._utils.given import read_numbers
-from skkuranet._utils.messages import plain
+from skkuranet._utils.messages import plain, warn_caller
 from skkuranet.coupling import CouplingOperator
 from skkuranet.coupling._given import read_couplings
 from skkuranet.dynamics._adaptive import Adaptive
 from skkuranet.dynamics._dynamics import Dynamics
-from skkuranet.dynamics._explicit import EULER, HEUN, RK4
+from skkuranet.dynamics._explicit import EULER, HEUN, RK4, RungeKutta
 from skkuranet.dynamics._noise import increments_of
 from skkuranet.dynamics._problem import Problem
 from skkuranet.dynamics._solver import Solver
@@ -30,6 +30,9 @@ SOLVERS: dict[str, Solver] = {
     "dopri5": Adaptive("dopri5"),
     "dopri8": Adaptive("dopri8"),
 }
+# Steps that are worth a look at whether they are too coarse, and how far from half a step one may
+# lead, in radians.
+_MANY, _LARGEST_ERROR = 100, 0.1
 
 
 def integrate(
@@ -48,6 +51,7 @@ def integrate(
     n_steps: int = 100,
     save_from: int = 0,
     solver: str | Solver = "euler",
+    check_step: bool = True,
 ) -> Trajectory[Any]:
     """Integrate coupled units, differentiably.
 
@@ -94,6 +98,9 @@ def integrate(
     solver : {"euler", "heun", "rk4", "dopri5", "dopri8"} or Solver, default="euler"
         The first three have fixed steps and an exact discrete adjoint; the others are
         torchdiffeq's and choose their steps themselves.
+    check_step : bool, default=True
+        Whether to try half a step at the end of 100 steps or more, where there are no gradients,
+        and to warn if it leads elsewhere.
 
     Returns
     -------
@@ -113,7 +120,7 @@ def integrate(
     Warns
     -----
     UserWarning
-        If delays are not multiples of the step.
+        If delays are not multiples of the step, or steps are too coarse.
 
     Examples
     --------
@@ -141,6 +148,11 @@ def integrate(
         solver = SOLVERS[solver]
     if not 0.0 < step_size < math.inf:
         raise ValueError(f"step_size must be positive and finite, got {plain(step_size)}.")
+    if not all(isinstance(n, Integral) for n in (n_steps, save_from)):
+        raise TypeError(
+            "n_steps and save_from must be whole numbers, got "
+            f"n_steps={plain(n_steps)} and save_from={plain(save_from)}."
+        )
     if n_steps < 1 or not 0 <= save_from <= n_steps:
         raise ValueError(
             "n_steps must be at least 1 and save_from lie between 0 and n_steps, got "
@@ -193,9 +205,40 @@ def integrate(
     states = solver.solve(
         problem, state, step_size=float(step_size), n_steps=n_steps, save_from=save_from
     )
+    differentiated = states.requires_grad and torch.is_grad_enabled()
+    if check_step and n_steps >= _MANY and noise is None and not differentiated:
+        warn_if_coarse(coupling, states[-1], dynamics, step_size=step_size, solver=solver)
     steps = torch.arange(save_from, n_steps + 1, dtype=torch.float64)
     path = trajectory_of(dynamics, steps * step_size, states, names)
     return path.numpy() if as_arrays else path
+
+
+def warn_if_coarse(
+    coupling: CouplingOperator,
+    state: Tensor,
+    dynamics: Dynamics,
+    *,
+    step_size: float,
+    solver: str | Solver,
+) -> None:
+    """Warn where one step and two halves of it end apart."""
+    solver = SOLVERS[solver] if isinstance(solver, str) and solver in SOLVERS else solver
+    if not isinstance(solver, RungeKutta):
+        return
+    problem = Problem(coupling, dynamics)
+    with torch.no_grad():
+        ends = [
+            solver.solve(problem, state, step_size=step_size / n, n_steps=n, save_from=n)[-1]
+            for n in (1, 2)
+        ]
+    error = float((ends[0] - ends[1]).abs().max())
+    if error > _LARGEST_ERROR:
+        finer = step_size * max(0.01, math.sqrt(_LARGEST_ERROR / error) / 2)
+        warn_caller(
+            f"step_size={step_size:g} is too coarse: half of it leads {error:.1g} away in one "
+            f"step. Set step_size to {finer:.1g} or less.",
+            UserWarning,
+        )
 
 
 def delay_in_steps(delay: Tensor, step_size: float) -> Tensor:
@@ -231,10 +274,9 @@ def delay_in_steps(delay: Tensor, step_size: float) -> Tensor:
     error = float((exact - steps).abs().max()) * step_size if delay.numel() else 0.0
     # Single precision cannot tell a multiple of the step more closely than this.
     if error > 1e-4 * step_size:
-        warnings.warn(
+        warn_caller(
             f"Delays are rounded to multiples of step_size={step_size:g}, by up to {error:.3g} "
             "units of time. Choose a step_size that divides them.",
             UserWarning,
-            stacklevel=3,
         )
     return steps.long()

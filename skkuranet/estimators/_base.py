@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import os
 from collections.abc import Mapping
 from numbers import Integral, Real
@@ -16,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skkuranet._utils.messages import plain, warn_caller
+from skkuranet._utils.surroundings import all_or_nothing, undisturbed
 from skkuranet._utils.tools import random_source
 from skkuranet.coupling import CouplingOperator
 from skkuranet.dynamics import lock
@@ -72,6 +74,14 @@ class KuraNetBase(CallbackSupportMixin, BaseEstimator):
         "checkpoint": [str, os.PathLike, None],
         "checkpoint_every": [Interval(Integral, 1, None, closed="left")],
     }
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        # What users call works alike whatever torch is set to.
+        for name, value in list(vars(cls).items()):
+            if inspect.isfunction(value) and not name.startswith("_"):
+                value = all_or_nothing(value) if name == "fit" else value
+                setattr(cls, name, undisturbed(value))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

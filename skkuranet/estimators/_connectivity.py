@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.utils import check_array
 from torch import Tensor
 
+from skkuranet._utils.messages import warn_caller
 from skkuranet.estimators._arrays import Table, on_host
 
 
@@ -77,11 +77,10 @@ def warn_if_apart(edges: np.ndarray, n_nodes: int) -> None:
     n_parts, part = connected_components(graph, directed=False)
     if n_parts > 1:
         lone = int(np.count_nonzero(np.bincount(part) == 1))
-        warnings.warn(
+        warn_caller(
             f"connectivity falls into {n_parts} parts, {lone} of them isolated oscillators. Parts "
             "without an edge between them cannot synchronise; add edges or fit them apart.",
             UserWarning,
-            stacklevel=4,
         )
 
 

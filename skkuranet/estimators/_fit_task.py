@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from skkuranet._utils.surroundings import SinglePrecision
 from skkuranet.coupling import CouplingNetwork, Normalization
 from skkuranet.estimators._arrays import Table, as_given, mean_and_scale
 from skkuranet.estimators._network_presets import NetworkPreset, NetworkRequest
@@ -133,7 +134,8 @@ class Beginning:
                     )
             return copy.deepcopy(self.source).float()
         assert self.request is not None
-        network = self.source.make(self.request, torch.Generator().manual_seed(seed))
+        with SinglePrecision():
+            network = self.source.make(self.request, torch.Generator().manual_seed(seed)).float()
         if isinstance(network, CouplingNetwork):
             network.standardize(*mean_and_scale(X))
         return network

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import torch
 from scipy.optimize import minimize_scalar
@@ -11,6 +9,7 @@ from scipy.special import log_softmax
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
+from skkuranet._utils.surroundings import silenced
 from skkuranet.training._calibration import most_likely
 
 # Turns of the splay state within which k-means starts from it.
@@ -59,9 +58,8 @@ def cluster_phases(phases: np.ndarray, n_clusters: int, rng: np.random.RandomSta
         KMeans(n_clusters, init=phasors(splay + turn * part / _TURNS), n_init=1)
         for part in range(_TURNS)
     ]
-    with warnings.catch_warnings():
-        # Fewer distinct phases than clusters are a result like any other.
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    # Fewer distinct phases than clusters are a result like any other.
+    with silenced(ConvergenceWarning):
         found = [kmeans.fit(points) for kmeans in tried]
     return min(found, key=lambda kmeans: kmeans.inertia_).labels_
 
@@ -126,9 +124,8 @@ class PhaseReadout:
             start[group] = group[0]
         begun = np.where(known, start[codes], -1)
         means = np.stack([points[begun == c].mean(axis=0) for c in np.unique(start)])
-        with warnings.catch_warnings():
-            # Merged clusters are reported by fit, in terms of the oscillators.
-            warnings.simplefilter("ignore", ConvergenceWarning)
+        # Merged clusters are reported by fit, in terms of the oscillators.
+        with silenced(ConvergenceWarning):
             kmeans = KMeans(len(means), init=means, n_init=1).fit(points)
         # A class is where most of it is: k-means puts a centre without points anywhere.
         found = np.stack(

@@ -13,7 +13,8 @@ from joblib import effective_n_jobs
 from sklearn.utils.parallel import Parallel, delayed
 from torch import nn
 
-from skkuranet._utils.tools import one_thread, to_tensor
+from skkuranet._utils.surroundings import one_thread, seeded
+from skkuranet._utils.tools import to_tensor
 from skkuranet.coupling import CouplingNetwork
 from skkuranet.estimators._fit_task import FitTask
 from skkuranet.estimators._progress import Progress
@@ -74,11 +75,17 @@ def train_all(
             Checkpoint(f"{aside}/{i}", _NOTED_EVERY) if noting else task.checkpoint(i)
             for i in range(len(seeds))
         ]
-        each = zip(seeds, contexts, checkpoints, strict=True)
-        runs = Parallel(n_jobs=n_jobs, return_as="generator")(
-            delayed(_train_once)(estimator, task, seed, last_seed, device, context, checkpoint)
-            for seed, context, checkpoint in each
-        )
+        each = [
+            (estimator, task, seed, last_seed, device, context, checkpoint)
+            for seed, context, checkpoint in zip(seeds, contexts, checkpoints, strict=True)
+        ]
+        if apart:
+            runs = Parallel(n_jobs=n_jobs, return_as="generator")(
+                delayed(_train_once)(*one) for one in each
+            )
+        else:
+            # Parallel changes the filters of warnings, which threads share.
+            runs = (_train_once(*one) for one in each)
         done: list[Run | FloatingPointError] = []
         try:
             for run in runs:
@@ -144,10 +151,10 @@ def _train_once(
         step.call_on_fit_task_begin(**data)
         return step.call_on_fit_task_end(**data, reconstruction_attributes=as_of_now)
 
+    network = task.new_network(seed).to(device)
     # Modules of the user may draw from torch's global generator, as dropout does.
-    with one_thread(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = task.new_network(seed).to(device)
+    draws = nullcontext() if isinstance(network, CouplingNetwork) else seeded(seed)
+    with one_thread(), draws:
         try:
             result = train(
                 network,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,10 +12,16 @@ import torch
 from torch import Tensor, nn
 
 from skkuranet._utils.tools import to_tensor
-from skkuranet.coupling import CouplingOperator, Normalization, couple, couple_driven
+from skkuranet.coupling import (
+    CouplingNetwork,
+    CouplingOperator,
+    Normalization,
+    couple,
+    couple_driven,
+)
 from skkuranet.coupling._build import compact
 from skkuranet.dynamics import Trajectory, integrate
-from skkuranet.estimators._arrays import Table, device_for
+from skkuranet.estimators._arrays import Table, device_for, on_host
 from skkuranet.estimators._node_columns import NodeMotion
 from skkuranet.estimators._reference_network import ReferenceNetwork
 from skkuranet.oscillator_network import OscillatorNetwork
@@ -125,6 +130,7 @@ class TrainedNetwork:
         CouplingOperator of shape (n, n)
         """
         device = self.device_of(X)
+        self._check_reach(X, dtype)
         with torch.no_grad():
             network = self.on(device, dtype)
             return couple(
@@ -134,6 +140,24 @@ class TrainedNetwork:
                 edges=None if edges is None else torch.as_tensor(edges, device=device),
                 storage=storage,
                 memory_budget=self.memory_budget,
+            )
+
+    def _check_reach(self, X: Table, dtype: torch.dtype) -> None:
+        """Refuse features so far from those of fit that couplings would overflow."""
+        if not isinstance(self.couplings, CouplingNetwork):
+            return
+        shift, scale = (on_host(t) for t in (self.couplings.shift, self.couplings.inverse_scale))
+        with np.errstate(over="ignore"):
+            distance = np.abs((on_host(X).astype(np.float64) - shift) * scale)
+        # Couplings are products of what is seen.
+        farthest = torch.finfo(dtype).max ** 0.25
+        if np.any(distance > farthest):
+            row, column = np.unravel_index(distance.argmax(), distance.shape)
+            raise ValueError(
+                f"X[{row}, {column}] = {float(X[row, column]):.3g} lies "
+                f"{distance[row, column]:.1g} standard deviations from the rows of fit, where "
+                "couplings overflow. Is it a mark of missing values? Impute it, or leave the row "
+                "out."
             )
 
     def matrix(self, X: Table, Y: Table | None = None, *, edges: Any = None) -> Tensor:
@@ -246,7 +270,6 @@ class TrainedNetwork:
             else:
                 coupling = couple(X, self.on(device, state.dtype), device)
             coupling = compact(coupling)
-            self._check_step(coupling, step_size)
             return integrate(
                 coupling,
                 start_of(state, motion, n_batch_axes=0),
@@ -287,22 +310,6 @@ class TrainedNetwork:
         return ReferenceNetwork(
             self.couplings, self.normalization, features, self.memory_budget, device
         )
-
-    def _check_step(self, coupling: CouplingOperator, step_size: float) -> None:
-        """Warn where Euler's method would overshoot even among oscillators at rest."""
-        # Couplings of classes are normalised to an in-degree that suits the step.
-        if self.node_motion == NodeMotion() or self.node_motion.solver != "euler":
-            return
-        ones = torch.ones((1, coupling.shape[-1]), dtype=coupling.dtype, device=coupling.device)
-        degree = float(coupling.matvec(ones).max())
-        if step_size * degree > 2.0:
-            warnings.warn(
-                f"step_size={step_size:g} is too large for couplings of in-degree {degree:.3g}: "
-                "Euler's method overshoots, and the motion is its own and not that of the "
-                f"oscillators. Set step_size to {1.0 / degree:.2g} or less.",
-                UserWarning,
-                stacklevel=2,
-            )
 
 
 def check_delays(lag: Any, n_nodes: int, step_size: float, memory_budget: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import warnings
 from numbers import Real
 
 import numpy as np
@@ -13,7 +12,8 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skkuranet._utils.messages import plain
+from skkuranet._utils.messages import plain, warn_caller
+from skkuranet._utils.surroundings import silenced
 from skkuranet.coupling import MeanDegree, product
 from skkuranet.dynamics import (
     DYNAMICS,
@@ -382,11 +382,10 @@ class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Osc
             )
         )
         if not result.converged and not result.interrupted:
-            warnings.warn(
+            warn_caller(
                 "The oscillators do not synchronise (circular variance "
                 f"{result.limit_loss:.3f} at the limit). Raise average_degree or max_iter.",
                 ConvergenceWarning,
-                stacklevel=2,
             )
         elif not self._reference_rests:
             locked = on_host(self.locked_)
@@ -396,12 +395,11 @@ class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Osc
                 if drifting
                 else "The reference network turns in its field."
             )
-            warnings.warn(
+            warn_caller(
                 f"{what} predict and transform integrate new rows against its motion; their "
                 "phases are those of one moment. Raise average_degree or max_iter for a network "
                 "that locks.",
                 ConvergenceWarning,
-                stacklevel=2,
             )
         if edges is None:
             # Once, for all predictions. That of a graph has all its nodes, which may be too many to
@@ -490,9 +488,8 @@ class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Osc
             index = torch.arange(len(chosen)).unsqueeze(0)
             generator = torch.Generator().manual_seed(seed)
             start = self._objective_of(motion).initial_phases(index, 1.0, generator)[0].numpy()
-        with warnings.catch_warnings():
-            # fit has said so already.
-            warnings.filterwarnings("ignore", message="Delays are rounded")
+        # fit has said so already.
+        with silenced(message="Delays are rounded"):
             lag = delay_in_steps(delay, self.step_size).numpy()
             kept = steps_in(WATCHED_TIME, self.step_size) + int(lag.max())
             last = max(kept, steps_in(LIMIT_TIME, self.step_size))

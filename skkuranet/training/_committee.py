@@ -247,7 +247,9 @@ class Committee:
         if self.order is None or self.position + self.batch > self.pool_size:
             if self.order is None or self.batch < self.pool_size:
                 keys = torch.rand(
-                    self.network.n_members, len(self.labels), generator=self.generator
+                    (self.network.n_members, len(self.labels)),
+                    generator=self.generator,
+                    dtype=torch.float32,
                 ).to(self.turn.device)
                 member = torch.arange(self.network.n_members, device=self.turn.device)
                 keys += self.turn == member.unsqueeze(-1)

@@ -398,7 +398,7 @@ class _Run:
         elif total > 20 * size:
             index = torch.randint(total, (batch, size), generator=self.generator)
         else:
-            keys = torch.rand((batch, total), generator=self.generator)
+            keys = torch.rand((batch, total), generator=self.generator, dtype=torch.float32)
             index = keys.argsort(-1)[:, :size]
         groups = self.objective.groups
         if groups is not None and len(groups) <= size < total:
@@ -483,7 +483,8 @@ class _Run:
 
     def motion(self, index: Tensor, generator: torch.Generator) -> dict[str, Any]:
         """Return the arguments of :func:`integrate`, except the number of steps."""
-        found = {**self.objective.node_parameters(index), "step_size": self.curriculum.step_size}
+        step = {"step_size": self.curriculum.step_size, "check_step": False}
+        found = {**self.objective.node_parameters(index), **step}
         return found | ({"generator": generator} if "noise" in found else {})
 
     def alike(self, index: Tensor) -> bool:

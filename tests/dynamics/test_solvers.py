@@ -1,5 +1,7 @@
 """Every solver that is built in, and some of the user's own."""
 
+import math
+
 import pytest
 import torch
 from contracts.draws import normal
@@ -90,3 +92,29 @@ def test_names_are_those_of_a_table():
         integrate(DenseCoupling(normal(3, 3)), normal(3), solver="leapfrog")
     for name, solver in SOLVERS.items():
         assert solver.name == name
+
+
+@pytest.mark.parametrize("solver", ["dopri5", "dopri8"])
+@pytest.mark.parametrize("shift", [0.0, 10.0])
+def test_adaptive_steps_do_not_loosen_as_phases_grow(solver, shift):
+    """The difference of two phases follows Adler's equation, whatever both turn with."""
+    coupling = DenseCoupling(torch.tensor([[0.0, 0.5], [0.5, 0.0]], dtype=torch.float64))
+    frequency = torch.tensor([1.5, -1.5], dtype=torch.float64) + shift
+    start = torch.zeros(2, dtype=torch.float64)
+    path = integrate(coupling, start, frequency=frequency, solver=solver, step_size=50.0, n_steps=2)
+    beat, turn = math.sqrt(3.0**2 - 1.0), 50.0 * math.sqrt(3.0**2 - 1.0)
+    # tan(x / 2) = (1 + beat tan(beat t / 2 - phase)) / 3, with x = 0 at the start.
+    phase = math.atan(1.0 / beat)
+    inside = turn - phase
+    exact = 2.0 * math.atan((1.0 + beat * math.tan(inside)) / 3.0)
+    exact += 2.0 * math.pi * round((2.0 * inside - exact) / (2.0 * math.pi))
+    found = float(path.phases[-1, 0] - path.phases[-1, 1])
+    assert found == pytest.approx(exact, abs=1e-4)
+
+
+def test_coarse_steps_are_named():
+    coupling = DenseCoupling(torch.full((5, 5), 1e6))
+    with pytest.warns(UserWarning, match=r"step_size=0.1 is too coarse.*Set step_size to 0.001"):
+        integrate(coupling, torch.arange(5.0))
+    with pytest.raises(TypeError, match="n_steps and save_from must be whole numbers"):
+        integrate(coupling, torch.arange(5.0), n_steps=10.0)

@@ -260,8 +260,8 @@ def test_strong_couplings_are_trained_at_smaller_steps_and_overshooting_is_repor
     X = disorder("I", 300)
     model = KuraNetSynchronizer(average_degree=10.0, **{**QUICK, "max_iter": 60}).fit(X)
     assert model.score(X) > 0.99
-    with pytest.warns(UserWarning, match=r"step_size=0.5 is too large for couplings of in-degree"):
-        model.simulate(X, step_size=0.5, n_steps=3)
+    with pytest.warns(UserWarning, match=r"step_size=0.5 is too coarse: half of it leads"):
+        model.simulate(X, step_size=0.5, n_steps=100)
 
 
 def test_a_lone_oscillator_rotates_freely(of_every_case):

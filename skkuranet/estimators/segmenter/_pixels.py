@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from skkuranet._utils.messages import warn_caller
 from skkuranet.images.guided_filter import guided_filter
 from skkuranet.images.reading import (
     brightest,
@@ -65,13 +65,12 @@ class PixelReader:
             )
         intensity = brightest(image)
         if not self.brightest / _BRIGHTER <= intensity <= self.brightest * _BRIGHTER:
-            warnings.warn(
+            warn_caller(
                 f"{name} of dtype {image.dtype} has intensities up to {intensity:.3g}, where those "
                 f"of fit reached {self.brightest:.3g}. Whole numbers count as fractions of the "
                 "largest of their type, and floats as they are; convert the image to the type of "
                 "those of fit.",
                 UserWarning,
-                stacklevel=5,
             )
         return image
 
