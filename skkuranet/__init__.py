@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from skkuranet.estimators.random_batches import BatchedSimulation, simulate_in_batches
     from skkuranet.estimators.segmenter import KuraNetSegmenter
     from skkuranet.estimators.synchronizer import KuraNetSynchronizer
+    from skkuranet.files import load, save
     from skkuranet.oscillator_network import OscillatorNetwork
 
 try:
@@ -31,6 +32,8 @@ __all__ = [
     "KuraNetSynchronizer",
     "OscillatorNetwork",
     "compress",
+    "load",
+    "save",
     "simulate_in_batches",
 ]
 
@@ -44,6 +47,8 @@ _PLACES = {
     "KuraNetSynchronizer": ("estimators.synchronizer", "KuraNetSynchronizer"),
     "OscillatorNetwork": ("oscillator_network", "OscillatorNetwork"),
     "compress": ("estimators.compression", "compress"),
+    "load": ("files", "load"),
+    "save": ("files", "save"),
     "simulate_in_batches": ("estimators.random_batches", "simulate_in_batches"),
 }
 

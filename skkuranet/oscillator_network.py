@@ -19,6 +19,7 @@ from skkuranet.dynamics._catalogue import kind_of, needed_by
 from skkuranet.dynamics._dynamics import rate_of, signal_of
 from skkuranet.dynamics._integrate import warn_if_coarse
 from skkuranet.dynamics._trajectory import trajectory_of
+from skkuranet.files import save
 
 # Steps between two looks at the keyboard; fixed, as noise is drawn for so many at a time.
 _STEPS_AT_ONCE = 500
@@ -110,7 +111,7 @@ class OscillatorNetwork:
         self.delay = None if delay is None else self._numbers(delay, "delay")
         self.noise = None if noise is None else self._numbers(noise, "noise")
         self.dynamics = self._equation(dynamics, parameters)
-        self.batch = self._batch()
+        self.batch = tuple(self._batch())
 
     @property
     def coupling(self) -> CouplingOperator:
@@ -271,6 +272,16 @@ class OscillatorNetwork:
             wanted = (*self.batch, *shape)
             raise ValueError(f"{name} must have shape {wanted}, got {tuple(value.shape)}.")
         return value.expand(*batch, *shape)
+
+    def save(self, path: Any) -> None:
+        """Write the network to one file that holds data and no code.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file; :func:`skkuranet.load` reads it.
+        """
+        save(self, path)
 
     def simulate(
         self,

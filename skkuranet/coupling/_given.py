@@ -29,6 +29,10 @@ class GivenCouplings:
     as_arrays: bool
     graph: Any = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        # The graph, which may be of any library, only says what parameters are.
+        return {**vars(self), "graph": None}
+
 
 def as_coupling(
     K: Any, connectivity: Any = None, *, dtype: torch.dtype | None = None

@@ -18,12 +18,11 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-class _Layer(nn.Linear):
-    """A layer without weights so far."""
+class _Unset(nn.Linear):
+    """A layer whose weights have not been drawn."""
 
-    # Torch's own would draw from the global generator, and skip_init imports sympy.
     def reset_parameters(self) -> None:
-        pass
+        """Leave the global generator alone."""
 
 
 def linear(
@@ -35,7 +34,9 @@ def linear(
     bias: bool = True,
 ) -> nn.Linear:
     """He-initialised layer whose weights come from the generator alone."""
-    layer = _Layer(n_in, n_out, bias=bias)
+    # Not skip_init, whose first call imports sympy.
+    layer: nn.Linear = _Unset(n_in, n_out, bias=bias)
+    layer.__class__ = nn.Linear
     bound = math.sqrt(6.0 / (fan_in or n_in))
     with torch.no_grad():
         layer.weight.uniform_(-bound, bound, generator=generator)

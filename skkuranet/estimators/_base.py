@@ -28,6 +28,7 @@ from skkuranet.estimators._node_columns import NodeMotion
 from skkuranet.estimators._reference_network import ReferenceNetwork
 from skkuranet.estimators._restarts import train_all
 from skkuranet.estimators._trained_network import PRECISIONS, TrainedNetwork
+from skkuranet.files import save
 from skkuranet.training import TrainingResult
 from skkuranet.training._process_group import working_ranks
 from skkuranet.training._schedule import Curriculum
@@ -90,6 +91,16 @@ class KuraNetBase(CallbackSupportMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "coupling_")
+
+    def save(self, path):
+        """Write the estimator to one file that holds data and no code.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file; :func:`skkuranet.load` reads it.
+        """
+        save(self, path)
 
     @property
     def trained_network_(self) -> TrainedNetwork:
