@@ -23,6 +23,8 @@ from skkuranet.files import save
 
 # Steps between two looks at the keyboard; fixed, as noise is drawn for so many at a time.
 _STEPS_AT_ONCE = 500
+# By how much the first step may be wrong, in radians on average.
+_LARGEST_ERROR = 0.05
 
 
 class OscillatorNetwork:
@@ -357,7 +359,14 @@ class OscillatorNetwork:
             )
         if self.noise is None:
             coupling = self.coupled(self._batch_of(state))
-            warn_if_coarse(coupling, state, self.dynamics, step_size=step_size, solver=solver)
+            warn_if_coarse(
+                coupling,
+                state,
+                self.dynamics,
+                step_size=step_size,
+                solver=solver,
+                tolerance=_LARGEST_ERROR,
+            )
         motion: dict[str, Any] = {"noise": self.noise, "generator": generator}
         motion |= {"solver": solver, "step_size": step_size}
         times, states = self._walk(state, motion, n_steps, save_from, save_every, progress)

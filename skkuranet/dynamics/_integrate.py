@@ -30,9 +30,8 @@ SOLVERS: dict[str, Solver] = {
     "dopri5": Adaptive("dopri5"),
     "dopri8": Adaptive("dopri8"),
 }
-# Steps that are worth a look at whether they are too coarse, and how far from half a step one may
-# lead, in radians.
-_MANY, _LARGEST_ERROR = 100, 0.1
+# Steps that are worth a look at whether they are too coarse.
+_MANY = 100
 
 
 def integrate(
@@ -220,8 +219,9 @@ def warn_if_coarse(
     *,
     step_size: float,
     solver: str | Solver,
+    tolerance: float = 0.3,
 ) -> None:
-    """Warn where one step and two halves of it end apart."""
+    """Warn where one step and two halves of it end apart, on average over the units."""
     solver = SOLVERS[solver] if isinstance(solver, str) and solver in SOLVERS else solver
     if not isinstance(solver, RungeKutta):
         return
@@ -231,9 +231,9 @@ def warn_if_coarse(
             solver.solve(problem, state, step_size=step_size / n, n_steps=n, save_from=n)[-1]
             for n in (1, 2)
         ]
-    error = float((ends[0] - ends[1]).abs().max())
-    if error > _LARGEST_ERROR:
-        finer = step_size * max(0.01, math.sqrt(_LARGEST_ERROR / error) / 2)
+    error = float((ends[0] - ends[1]).square().mean().sqrt())
+    if error > tolerance:
+        finer = step_size * max(0.01, math.sqrt(tolerance / error) / 2)
         warn_caller(
             f"step_size={step_size:g} is too coarse: half of it leads {error:.1g} away in one "
             f"step. Set step_size to {finer:.1g} or less.",

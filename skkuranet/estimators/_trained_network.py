@@ -21,7 +21,7 @@ from skkuranet.coupling import (
 )
 from skkuranet.coupling._build import compact
 from skkuranet.dynamics import Trajectory, integrate
-from skkuranet.estimators._arrays import Table, device_for, on_host
+from skkuranet.estimators._arrays import Table, device_for
 from skkuranet.estimators._node_columns import NodeMotion
 from skkuranet.estimators._reference_network import ReferenceNetwork
 from skkuranet.oscillator_network import OscillatorNetwork
@@ -130,34 +130,33 @@ class TrainedNetwork:
         CouplingOperator of shape (n, n)
         """
         device = self.device_of(X)
-        self._check_reach(X, dtype)
         with torch.no_grad():
             network = self.on(device, dtype)
+            x = to_tensor(X, network, device)
+            self._check_reach(x, dtype)
             return couple(
                 network,
-                to_tensor(X, network, device),
+                x,
                 self.normalization,
                 edges=None if edges is None else torch.as_tensor(edges, device=device),
                 storage=storage,
                 memory_budget=self.memory_budget,
             )
 
-    def _check_reach(self, X: Table, dtype: torch.dtype) -> None:
+    def _check_reach(self, x: Tensor, dtype: torch.dtype) -> None:
         """Refuse features so far from those of fit that couplings would overflow."""
         if not isinstance(self.couplings, CouplingNetwork):
             return
-        shift, scale = (on_host(t) for t in (self.couplings.shift, self.couplings.inverse_scale))
-        with np.errstate(over="ignore"):
-            distance = np.abs((on_host(X).astype(np.float64) - shift) * scale)
+        shift, scale = self.couplings.shift.to(x.device), self.couplings.inverse_scale.to(x.device)
+        distance = ((x.double() - shift) * scale).abs()
         # Couplings are products of what is seen.
-        farthest = torch.finfo(dtype).max ** 0.25
-        if np.any(distance > farthest):
-            row, column = np.unravel_index(distance.argmax(), distance.shape)
+        if bool((distance > torch.finfo(dtype).max ** 0.25).any()):
+            row, column = divmod(int(distance.argmax()), x.shape[-1])
             raise ValueError(
-                f"X[{row}, {column}] = {float(X[row, column]):.3g} lies "
-                f"{distance[row, column]:.1g} standard deviations from the rows of fit, where "
-                "couplings overflow. Is it a mark of missing values? Impute it, or leave the row "
-                "out."
+                f"X[{row}, {column}] = {float(x[row, column]):.3g} lies "
+                f"{float(distance[row, column]):.1g} standard deviations from the rows of fit, "
+                "where couplings overflow. Is it a mark of missing values? Impute it, or leave "
+                "the row out."
             )
 
     def matrix(self, X: Table, Y: Table | None = None, *, edges: Any = None) -> Tensor:
