@@ -19,13 +19,7 @@ _LARGE, _FEW, _BLOCK_BYTES = 1 << 22, 4, 1 << 21
 
 
 class StoredCoupling(CouplingOperator):
-    """Couplings that are a matrix in memory, whatever its type.
-
-    Parameters
-    ----------
-    matrix : Tensor of shape (..., n_targets, n_sources)
-        Couplings; leading axes are a batch of networks.
-    """
+    """Couplings that are a matrix (..., n_targets, n_sources) in memory, whatever its type."""
 
     def __init__(self, matrix: Tensor) -> None:
         self.matrix = matrix

@@ -17,17 +17,7 @@ _FEW = 1 << 16
 
 
 def parts(pairs: Any) -> tuple[Any, Any]:
-    """The two rows of phasors or drives, (..., 2, n), as views of shape (..., n).
-
-    Parameters
-    ----------
-    pairs : Tensor or ndarray of shape (..., 2, n)
-        Cosines and sines, or real and imaginary parts.
-
-    Returns
-    -------
-    tuple of Tensor or ndarray of shape (..., n)
-    """
+    """Return the two rows of phasors or drives (..., 2, n) as views (..., n)."""
     return pairs[..., 0, :], pairs[..., 1, :]
 
 
@@ -165,17 +155,7 @@ def quiet() -> Iterator[None]:
 
 
 def ops_for(phases: Tensor) -> TorchOps:
-    """Return the arithmetic that suits phases best.
-
-    Parameters
-    ----------
-    phases : Tensor of shape (..., n)
-        Of all oscillators that move at once.
-
-    Returns
-    -------
-    TorchOps
-    """
+    """Return the arithmetic that suits the phases of all oscillators that move at once."""
     few = phases.numel() <= _FEW or torch.get_num_threads() <= 2
     if is_plain(phases) and phases.dtype == torch.float32 and few:
         return NumpyOps()

@@ -78,32 +78,7 @@ class RungeKutta(Solver):
         n_steps: int,
         save_from: int,
     ) -> Tensor:
-        """Integrate; return the states after steps ``save_from`` to ``n_steps``.
-
-        Parameters
-        ----------
-        problem : Problem
-            What moves.
-        state : Tensor of shape (..., state_shape, n)
-            Initial state.
-        step_size : float
-            Step in units of time.
-        n_steps : int
-            Number of steps.
-        save_from : int
-            First step whose state is returned; 0 is the initial one.
-
-        Returns
-        -------
-        Tensor of shape (n_steps - save_from + 1, ..., state_shape, n)
-
-        Raises
-        ------
-        ValueError
-            If sources have delays, or there is noise, and the method does not take them.
-        NotImplementedError
-            If anything has a forward-mode tangent, which the adjoint knows nothing of.
-        """
+        """Return the states after steps ``save_from`` to ``n_steps``, along a first axis."""
         self.check(problem, state)
         plan = _Solve(self, step_size, n_steps, save_from)
         tensors = (state, *problem.parameters)
@@ -358,10 +333,7 @@ class _Solve:
 class _Finish:
     """What is done to a state at the end of a step: noise is added, and it is retracted.
 
-    Attributes
-    ----------
-    by_increments : Tensor or None
-        Gradient with respect to the noise, once all steps are pulled back.
+    ``by_increments`` is the gradient with respect to the noise, once all steps are pulled back.
     """
 
     def __init__(self, problem: Problem, ends: list[Tensor] | None, *, retracts: bool) -> None:

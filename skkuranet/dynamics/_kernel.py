@@ -56,26 +56,16 @@ class Kernel(ABC):
 
     @abstractmethod
     def part(self, signals: Tensor, drives: Tensor, by_rates: Tensor) -> KernelPart:
-        """Return the way back through some stages.
+        """Return the way back through some stages, in memory (..., n_stages, rows, n).
 
-        Parameters
-        ----------
-        signals : Tensor of shape (..., n_stages, m, n)
-            Memory for what units send.
-        drives : Tensor of shape (..., n_stages, m, n)
-            Memory for what units receive, and then for the gradients with respect to it.
-        by_rates : Tensor of shape (..., n_stages, state_shape, n)
-            Memory for gradients with respect to rates.
+        ``drives`` holds what units receive, and then the gradients with respect to it.
         """
 
 
 class KernelPart(ABC):
     """The way back through some stages of a trajectory, in memory that serves many parts.
 
-    Attributes
-    ----------
-    stages : list
-        What the pulls of each stage take.
+    ``stages`` holds what the pulls of each stage take.
     """
 
     stages: list[Any]
@@ -285,19 +275,7 @@ class PulledPart(_PlainPart):
 
 
 def kernel_for(dynamics: Dynamics, like: Tensor) -> Kernel:
-    """Return the kernel of a dynamics, or one of its functions.
-
-    Parameters
-    ----------
-    dynamics : Dynamics
-        Any.
-    like : Tensor of shape (..., state_shape, n)
-        A state.
-
-    Returns
-    -------
-    Kernel
-    """
+    """Return the kernel of a dynamics for states like one, or a kernel of its functions."""
     return dynamics.kernel(ops_for(like), like) or PlainKernel(dynamics, like)
 
 
