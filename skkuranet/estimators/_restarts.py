@@ -82,7 +82,7 @@ def _rescued(
             continue
         network = task.new_network(seed)
         # Before the first check of the limit, the last weights are all there is.
-        network.load_state_dict(state["best"] or state["network"])
+        network.load_state_dict(state["validation"]["best"] or state["network"])
         if isinstance(network, CouplingNetwork):
             network.anneal(1.0)
         found.append((network, TrainingResult(**state["result"] | {"interrupted": True})))

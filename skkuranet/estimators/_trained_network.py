@@ -19,7 +19,7 @@ from skkuranet.dynamics import Trajectory, integrate
 from skkuranet.estimators._arrays import Table, device_for
 from skkuranet.estimators._node_columns import NodeMotion
 from skkuranet.estimators._reference_network import ReferenceNetwork
-from skkuranet.training._run import start_of
+from skkuranet.training._sampler import start_of
 
 #: Types in which couplings are stored while they act; None is that of the state.
 PRECISIONS: dict[str, torch.dtype | None] = {"single": None, "bfloat16": torch.bfloat16}

@@ -15,7 +15,7 @@ from skkuranet.dynamics import integrate
 from skkuranet.dynamics._dynamics import picked
 from skkuranet.estimators._arrays import as_given, checked, on_host
 from skkuranet.estimators._simulation import LIMIT_TIME, steps_in
-from skkuranet.training._run import start_of
+from skkuranet.training._sampler import start_of
 
 
 @dataclass(frozen=True)
