@@ -33,13 +33,7 @@ class Adaptive(Solver):
         return self.method
 
     def solve(
-        self,
-        problem: Problem,
-        state: Tensor,
-        *,
-        step_size: float,
-        n_steps: int,
-        save_from: int,
+        self, problem: Problem, state: Tensor, *, step_size: float, n_steps: int, save_from: int
     ) -> Tensor:
         """Return the states at ``step_size`` times ``save_from`` to ``n_steps``, as first axis.
 

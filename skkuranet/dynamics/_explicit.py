@@ -70,13 +70,7 @@ class RungeKutta(Solver):
         return not self.stages
 
     def solve(
-        self,
-        problem: Problem,
-        state: Tensor,
-        *,
-        step_size: float,
-        n_steps: int,
-        save_from: int,
+        self, problem: Problem, state: Tensor, *, step_size: float, n_steps: int, save_from: int
     ) -> Tensor:
         """Return the states after steps ``save_from`` to ``n_steps``, along a first axis."""
         self.check(problem, state)
@@ -91,9 +85,7 @@ class RungeKutta(Solver):
 EULER = RungeKutta(stages=(), weights=(1.0,), name="euler")
 HEUN = RungeKutta(stages=((1.0,),), weights=(0.5, 0.5), name="heun")
 RK4 = RungeKutta(
-    stages=((0.5,), (0.0, 0.5), (0.0, 0.0, 1.0)),
-    weights=(1 / 6, 1 / 3, 1 / 3, 1 / 6),
-    name="rk4",
+    stages=((0.5,), (0.0, 0.5), (0.0, 0.0, 1.0)), weights=(1 / 6, 1 / 3, 1 / 3, 1 / 6), name="rk4"
 )
 
 
@@ -160,12 +152,7 @@ class _Solve:
         self._walk(motion, track, finish)
 
     def _replay(
-        self,
-        motion: Motion,
-        state: Tensor,
-        saved: Tensor,
-        tape: Tape | None,
-        length: int,
+        self, motion: Motion, state: Tensor, saved: Tensor, tape: Tape | None, length: int
     ) -> None:
         """Take steps in memory that stays where it is, so that a card can replay them."""
         n_stages, views = len(self.method.weights), motion.ops.views

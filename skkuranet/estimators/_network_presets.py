@@ -104,10 +104,7 @@ _LOW_RANK = {
 _COMMITTEE = NetworkPreset(_members, _LOW_RANK, in_closed_form=True, sizes=(64, 64))
 _PAIRS = NetworkPreset(_ANY_PAIRS, {"auto": InDegree(density_exponent=0.5), **_IN_DEGREE})
 
-CLUSTERING = {
-    "factorized": _COMMITTEE,
-    "pairwise": _PAIRS,
-}
+CLUSTERING = {"factorized": _COMMITTEE, "pairwise": _PAIRS}
 
 # These learn whether two nodes belong together.
 GROUPING = {
@@ -120,7 +117,4 @@ GROUPING = {
 # For modules of the user.
 CLUSTERING_NORMALIZATIONS = {"auto": InDegree(), **_IN_DEGREE}
 
-SYNCHRONY = {
-    "factorized": NetworkPreset(_NONNEGATIVE),
-    "pairwise": NetworkPreset(_SYMMETRIC_PAIRS),
-}
+SYNCHRONY = {"factorized": NetworkPreset(_NONNEGATIVE), "pairwise": NetworkPreset(_SYMMETRIC_PAIRS)}

@@ -70,9 +70,7 @@ def train_all(
 
 
 def _rescued(
-    task: FitTask,
-    seeds: Sequence[int],
-    checkpoints: Sequence[Checkpoint | None],
+    task: FitTask, seeds: Sequence[int], checkpoints: Sequence[Checkpoint | None]
 ) -> list[Run]:
     """Return what unfinished restarts have left behind."""
     found = []

@@ -69,8 +69,7 @@ class Committee:
         # A step must not take more from a weight than there is.
         weight_decay = min(weight_decay, _MOST_LOST / plan.learning_rate)
         self.optimizer = AdamW(
-            self.parameters,
-            [weight_decay] * len(network.weights) + [0.0] * len(network.biases),
+            self.parameters, [weight_decay] * len(network.weights) + [0.0] * len(network.biases)
         )
         self.order: Tensor | None = None
         self.position = 0
