@@ -349,6 +349,12 @@ def picked(value: Tensor, index: Tensor) -> Tensor:
     return value[..., index].movedim(inner, [n_batch + axis for axis in inner])
 
 
+def slower(dynamics: Any, speed: float) -> Any:
+    """Return the same dynamics with a lower ``frequency``, where none is 0."""
+    frequency = torch.tensor(0.0) if dynamics.frequency is None else dynamics.frequency
+    return replace(dynamics, frequency=frequency - speed)
+
+
 def signal_of(dynamics: Dynamics, state: Tensor) -> Tensor:
     """Return the signals (..., m, n) of a dynamics; raise ValueError if they have another shape."""
     signal, n_axes = dynamics.signal(state), len(dynamics.state_shape)

@@ -108,10 +108,6 @@ class PhaseReadout:
         best = minimize_scalar(negative_log_likelihood, bounds=(-5.0, 5.0), method="bounded")
         self.precision = float(np.exp(best.x))
 
-    def codes(self, points: np.ndarray) -> np.ndarray:
-        """Return the most probable class of each point, (n,): that of the nearest centre."""
-        return self.log_probabilities(points).argmax(axis=1)
-
     def log_probabilities(self, points: np.ndarray) -> np.ndarray:
         """Return the logarithms of the class probabilities of points, (n, n_classes)."""
         of_center = log_softmax(-self.precision * self._squared_distances(points), axis=1)
