@@ -179,14 +179,12 @@ class DensePlan(Plan):
         self.is_replayable = coupling.matrix.numel() < _LARGE
 
     def matvec(self, x: Tensor, out: Tensor, notes: Notes = None) -> Callable[[int], object]:
-        """Return a function of a slot that writes K x to ``out``."""
         if self.coupling.streams(out):
             each = slots(x)
             return lambda slot: self.coupling.stream(each[slot], out)
         return prepared(x, self.coupling.matrix.mT, out)
 
     def rmatvec(self, x: Tensor, out: Tensor, notes: Notes = None) -> Callable[[int], object]:
-        """Return a function of a slot that writes Kᵀ x to ``out``."""
         return prepared(x, self.coupling.matrix, out)
 
 

@@ -117,7 +117,6 @@ class NumpyOps(TorchOps):
         return tensor.detach().resolve_neg().numpy()
 
     def views(self, tensor: Tensor, axis: int) -> list[Any]:
-        """Views of all that an axis counts."""
         return list(self.view(tensor.movedim(axis, 0)))
 
     def number(self, value: float, like: Tensor) -> Any:
@@ -125,14 +124,12 @@ class NumpyOps(TorchOps):
         return np.array(value, self.view(like).dtype)
 
     def all_phasors(self, points: list[Any], out: Pairs, spare: Any) -> None:
-        """Write cosines and sines of several phases, (..., n_points, n)."""
         cosines, sines = (np.moveaxis(row, -2, 0) for row in out[1:])
         for point, cosine, sine in zip(points, cosines, sines, strict=True):
             np.cos(point, cosine)
             np.sin(point, sine)
 
     def add_scaled(self, a: Any, factor: Any, b: Any, out: Any, spare: Any) -> None:
-        """Write a + factor b."""
         np.multiply(b, factor, spare)
         np.add(a, spare, out)
 
@@ -142,7 +139,6 @@ class NumpyOps(TorchOps):
         np.add(b.first, b.second, out)
 
     def subtract_product(self, a: Any, b: Any, c: Any, out: Any, spare: Any) -> None:
-        """Write a - b c; ``spare`` may be c."""
         np.multiply(b, c, spare)
         np.subtract(a, spare, out)
 

@@ -72,7 +72,6 @@ class RungeKutta(Solver):
     def solve(
         self, problem: Problem, state: Tensor, *, step_size: float, n_steps: int, save_from: int
     ) -> Tensor:
-        """Return the states after steps ``save_from`` to ``n_steps``, along a first axis."""
         self.check(problem, state)
         plan = _Solve(self, step_size, n_steps, save_from)
         tensors = (state, *problem.parameters)

@@ -104,11 +104,9 @@ class PlainKernel(Kernel):
         return memory.detach()
 
     def signal(self, state: Tensor, out: Tensor) -> None:
-        """Write what units send."""
         out.copy_(self.dynamics.signal(state))
 
     def rate(self, state: Tensor, signal: Tensor, drive: Tensor, out: Tensor, spare: Any) -> None:
-        """Write how fast states change."""
         out.copy_(rate_of(self.dynamics, state, drive))
 
     def part(self, signals: Tensor, drives: Tensor, by_rates: Tensor) -> KernelPart:
@@ -154,7 +152,6 @@ class LinearPart(_PlainPart):
     """Derivatives of a block of stages at once, unit by unit; to pull back is to weigh them."""
 
     def load(self, states: Sequence[Any]) -> None:
-        """Write signals."""
         self.states, m = list(states), len(self.signals)
         n_bytes = self.by_rates.nbytes + self.signals.nbytes
         self.length = math.ceil(m / min(m, math.ceil(n_bytes / _BLOCK_BYTES)))
@@ -168,7 +165,6 @@ class LinearPart(_PlainPart):
         self.block: _Block | None = None
 
     def pull_rate(self, stage: int) -> None:
-        """Write the gradient with respect to a drive."""
         if self.block is None or stage < self.block.first:
             self._close()
             stages = slice(max(0, stage + 1 - self.length), stage + 1)
@@ -176,7 +172,6 @@ class LinearPart(_PlainPart):
         self.block.pull_rate(stage - self.block.first)
 
     def pull_signal(self, stage: int, back: Tensor, out: Tensor, spare: Any) -> None:
-        """Write the gradient with respect to a state."""
         assert self.block is not None
         self.block.pull_signal(stage - self.block.first, back, self.flat(out))
 
@@ -244,7 +239,6 @@ class PulledPart(_PlainPart):
     """Pullbacks of dynamics, stage by stage: by hand, or of more numbers than derivatives suit."""
 
     def load(self, states: Sequence[Any]) -> None:
-        """Write signals."""
         self.states = list(states)
         for state, signal in zip(states, self.signals, strict=True):
             signal.copy_(self.dynamics.signal(state))
@@ -264,7 +258,6 @@ class PulledPart(_PlainPart):
         self.add(rest)
 
     def pull_signal(self, stage: int, back: Tensor, out: Tensor, spare: Any) -> None:
-        """Write the gradient with respect to a state."""
         by_state, rest = self.dynamics.pull_signal(self.states[stage], back)
         torch.add(self.own, by_state, out=out)
         self.add(rest)

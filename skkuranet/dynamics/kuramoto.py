@@ -145,7 +145,6 @@ class KuramotoKernel(Kernel):
         self.ops.phasors(state, out)
 
     def rate(self, state: Any, signal: Pairs, drive: Pairs, out: Any, spare: Any) -> None:
-        """Write dθ/dt."""
         ops, (_, cosine, sine), (_, real, imaginary) = self.ops, signal, drive
         if self._field is not None:
             ops.subtract(real, self._field, real)
@@ -155,7 +154,6 @@ class KuramotoKernel(Kernel):
             ops.add(out, self._frequency, out)
 
     def part(self, signals: Tensor, drives: Tensor, by_rates: Tensor) -> KernelPart:
-        """Return the way back."""
         return _Part(self.dynamics, self.ops, signals, drives, by_rates)
 
 
@@ -194,12 +192,10 @@ class _Part(KernelPart):
         ops.copy(self._tangents.second, self._signals.first)
 
     def pull_rate(self, stage: Any) -> None:
-        """Write the gradient with respect to a drive."""
         tangent, _, _, row, by_drive = stage
         self.ops.multiply(row, tangent.both, by_drive)
 
     def pull_signal(self, stage: Any, back: Pairs, out: Any, spare: Any) -> None:
-        """Write the gradient with respect to the phases."""
         tangent, self_derivative, by_rate, _, _ = stage
         self.ops.dot(tangent, back, out)
         self.ops.subtract_product(out, by_rate, self_derivative, out, spare)

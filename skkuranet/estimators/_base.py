@@ -21,7 +21,7 @@ from skkuranet._utils.tools import random_source
 from skkuranet.coupling import CouplingOperator
 from skkuranet.dynamics import Trajectory, lock
 from skkuranet.estimators._arrays import Table, device_for, on_host
-from skkuranet.estimators._fit_task import Beginning, CheckpointFiles, FitTask
+from skkuranet.estimators._fit_task import Beginning, FitTask
 from skkuranet.estimators._network_presets import NetworkPreset, NetworkRequest
 from skkuranet.estimators._node_columns import NodeMotion
 from skkuranet.estimators._reference_network import ReferenceNetwork
@@ -186,11 +186,11 @@ class KuraNetBase(CallbackSupportMixin, BaseEstimator):
         """Return further fitted attributes that follow from training; a hook."""
         return {}
 
-    def _checkpoints(self) -> CheckpointFiles | None:
+    def _checkpoint_path(self) -> str | None:
         ranks = working_ranks()
         if self.checkpoint is None or (ranks is not None and ranks.rank > 0):
             return None
-        return CheckpointFiles(os.fspath(self.checkpoint), self.checkpoint_every)
+        return os.fspath(self.checkpoint)
 
     def _learn(self, task: FitTask) -> TrainingResult:
         """Train ``n_init`` networks, and set the fitted attributes of the best."""
@@ -204,7 +204,8 @@ class KuraNetBase(CallbackSupportMixin, BaseEstimator):
             plan=self._curriculum(task),
             begin=self._beginning(task),
             memory_budget=self.memory_budget,
-            checkpoints=self._checkpoints(),
+            checkpoint_path=self._checkpoint_path(),
+            checkpoint_every=self.checkpoint_every,
             settings={
                 name: value
                 for name, value in self.get_params(deep=False).items()

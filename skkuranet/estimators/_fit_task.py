@@ -49,6 +49,8 @@ class FitTask:
         Of the library, and on the device, that fitted arrays are wanted in; None for NumPy.
     begin : Beginning or None
         What networks are before training.
+    checkpoint_path : str or None
+        What the names of the files begin with that hold the state of each restart.
     settings : mapping
         Parameters that tell this fit from others.
     """
@@ -70,7 +72,8 @@ class FitTask:
     plan: Curriculum = field(default_factory=Curriculum)
     begin: Beginning | None = None
     memory_budget: int = 2**30
-    checkpoints: CheckpointFiles | None = None
+    checkpoint_path: str | None = None
+    checkpoint_every: int = 100
     settings: Mapping[str, object] = field(default_factory=dict)
 
     def completed(self, network: nn.Module, seed: int, **others: object) -> dict:
@@ -88,7 +91,9 @@ class FitTask:
 
     def checkpoint(self, restart: int) -> Checkpoint | None:
         """Return where the state of a restart is kept, if anywhere."""
-        return None if self.checkpoints is None else self.checkpoints.of(restart)
+        if self.checkpoint_path is None:
+            return None
+        return Checkpoint(f"{self.checkpoint_path}.{restart}", self.checkpoint_every)
 
 
 @dataclass(frozen=True)
@@ -119,18 +124,3 @@ class Beginning:
         if isinstance(network, CouplingNetwork):
             network.standardize(*mean_and_scale(X))
         return network
-
-
-@dataclass(frozen=True)
-class CheckpointFiles:
-    """Files that hold the state of each restart, written every so many iterations.
-
-    Their names begin with ``path``.
-    """
-
-    path: str
-    every: int
-
-    def of(self, restart: int) -> Checkpoint:
-        """Return the file of a restart."""
-        return Checkpoint(f"{self.path}.{restart}", self.every)

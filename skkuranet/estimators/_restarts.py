@@ -44,7 +44,7 @@ def train_all(
     """
     apart = len(seeds) > 1 and effective_n_jobs(n_jobs) > 1
     # An interruption ends other processes: they have to note what they learn.
-    noting = apart and task.checkpoints is None
+    noting = apart and task.checkpoint_path is None
     with tempfile.TemporaryDirectory() if noting else nullcontext() as aside:
         checkpoints = [
             Checkpoint(f"{aside}/{i}", _NOTED_EVERY) if noting else task.checkpoint(i)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from skkuranet.objectives import Objective
 from skkuranet.training._schedule import Curriculum
 
 
+@dataclass
 class Sampler:
     """Draws networks of nodes (n_networks, network_size), couples them and says how they move.
 
@@ -22,22 +24,18 @@ class Sampler:
     the CPU, is the only source of randomness.
     """
 
-    def __init__(
-        self,
-        network: nn.Module,
-        normalization: Normalization,
-        features: Tensor,
-        objective: Objective,
-        curriculum: Curriculum,
-        generator: torch.Generator,
-        graph: Callable[[Tensor], Tensor] | None,
-        memory_budget: int,
-    ) -> None:
-        self.network, self.normalization, self.features = network, normalization, features
-        self.objective, self.curriculum, self.generator = objective, curriculum, generator
-        self.graph, self.memory_budget = graph, memory_budget
-        self.size = min(curriculum.network_size, len(features))
-        self.spread = features.std(0, correction=0)
+    network: nn.Module
+    normalization: Normalization
+    features: Tensor
+    objective: Objective
+    curriculum: Curriculum
+    generator: torch.Generator
+    graph: Callable[[Tensor], Tensor] | None
+    memory_budget: int
+
+    def __post_init__(self) -> None:
+        self.size = min(self.curriculum.network_size, len(self.features))
+        self.spread = self.features.std(0, correction=0)
         self._check_memory()
 
     def draw(self, n_networks: int) -> Tensor:
