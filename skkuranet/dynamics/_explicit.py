@@ -241,7 +241,7 @@ class _Solve:
                 self._pull_back(part, self._turns(part, costate), finish, first)
             else:
                 pull()
-            found = part.by_parameters()
+            found = part.kernel_part.by_parameters()
             by_values = found if by_values is None else [a + b for a, b in zip(by_values, found)]
             if any(needed[len(needed) - len(problem.coupling.tensors) :]):
                 by_couplings = part.by_couplings(by_couplings)

@@ -198,10 +198,6 @@ class Part:
         self._received.zero_()
         self._received[self.n_steps - len(inside) :] = grad[inside.start : inside.stop]
 
-    def by_parameters(self) -> list[Tensor]:
-        """Return the gradients with respect to the parameters of the dynamics."""
-        return self.kernel_part.by_parameters()
-
     def by_couplings(self, total: Sequence[Tensor | None] | None) -> Sequence[Tensor | None]:
         """Add the gradients with respect to the tensors of the couplings."""
         left = _rows(self._drives), _rows(self._of_drives)

@@ -115,10 +115,6 @@ class TrainedNetwork:
                 memory_budget=self.memory_budget,
             ).dense()
 
-    def moving(self, X: Table, dtype: torch.dtype, device: torch.device) -> dict[str, Any]:
-        """Return what rows bring into their motion besides couplings, as arguments of integrate."""
-        return self.node_motion.of(X, dtype, device)
-
     def integrate(
         self,
         X: Table,
@@ -140,7 +136,7 @@ class TrainedNetwork:
         device = self.device_of(X)
         state = torch.as_tensor(start, device=device)
         with torch.no_grad():
-            motion = self.moving(X, state.dtype, device)
+            motion = self.node_motion.of(X, state.dtype, device)
             if quiet:
                 motion.pop("noise", None)
             if "delay" in motion:

@@ -51,7 +51,10 @@ def labelled_pixels(
     """
     classes = np.unique(np.concatenate([np.unique(mask) for mask in masks]))
     classes = classes[classes != unlabeled]
-    _check_classes(classes)
+    if len(classes) < 2:
+        raise ValueError(
+            f"mask has one label only, {classes[0]}. Label pixels of two segments at least."
+        )
     known = [mask != unlabeled for mask in masks]
     tables = [
         labelled_features(image, here.ravel(), features)
@@ -75,10 +78,3 @@ def labelled_pixels(
         n_scattered([here.size for here in known], distances),
         torch.arange(len(X)).split([len(table) for table in tables]) if apart else None,
     )
-
-
-def _check_classes(classes: np.ndarray) -> None:
-    if len(classes) < 2:
-        raise ValueError(
-            f"mask has one label only, {classes[0]}. Label pixels of two segments at least."
-        )
