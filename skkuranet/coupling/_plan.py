@@ -20,8 +20,8 @@ class Plan:
     """Products with any couplings, written to memory that is handed over once.
 
     A faster plan for a type of couplings is an entry in :data:`PLANS`. The tensors of the couplings
-    must not change while the plan is used. Vectors are rows, (..., m, n_sources) or (..., m,
-    n_targets); memory of several has an axis of slots before them.
+    must not change while the plan is used. Vectors are rows, (..., m, n_sources) or
+    (..., m, n_targets); where there is one for each slot, slots are the first axis.
 
     Attributes
     ----------

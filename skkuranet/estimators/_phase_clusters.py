@@ -121,9 +121,9 @@ class PhaseReadout:
 class PullReadout:
     r"""Name nodes by the pulls of the labelled reference rows of each class.
 
-    The probability of class c is proportional to :math:`\pi_c^s e^{a P_c}`, with P the pulls (n,
-    n_classes), π the shares of the classes in all rows of known class, and a and s of maximum
-    likelihood on rows of known class that the couplings were not trained on.
+    The probability of class c is proportional to :math:`\pi_c^s e^{a P_c}`. P are the pulls,
+    (n, n_classes), and π the shares of the classes in all rows of known class; a and s are of
+    maximum likelihood on rows of known class that the couplings were not trained on.
     """
 
     def __init__(
