@@ -281,11 +281,7 @@ class PairObjective(Objective):
     scale = 3.0
 
     def __init__(
-        self,
-        labels: Tensor,
-        *,
-        synchrony: float = 0.1,
-        pools: Sequence[Tensor] | None = None,
+        self, labels: Tensor, *, synchrony: float = 0.1, pools: Sequence[Tensor] | None = None
     ) -> None:
         self.labels, self.synchrony, self.pools = labels, synchrony, pools
         self.n_groups = int(labels.max()) + 1

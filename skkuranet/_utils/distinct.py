@@ -15,25 +15,11 @@ _ROWS_AT_ONCE = 1 << 16
 
 
 def distinct_rows(X: Table, codes: np.ndarray, weights: np.ndarray | None):
-    """Merge equal rows of the same class.
+    """Return one row of each set of equal rows of a class, sorted by class, and sums of weights.
 
-    What is learned from the rows that are left depends neither on the order of the table nor on
-    whether rows are repeated or count more.
-
-    Parameters
-    ----------
-    X : ndarray or Tensor of shape (n, n_features)
-    codes : ndarray of shape (n,), int
-        Class of each row.
-    weights : ndarray of shape (n,) or None
-        What each row counts for; None counts all alike.
-
-    Returns
-    -------
-    index : ndarray of shape (n_distinct,), int
-        One of each set of equal rows, sorted by class.
-    weights : ndarray of shape (n_distinct,), float
-        Sums of their weights.
+    Rows are indices into ``X`` (n, n_features), classes are ``codes`` (n,); ``weights`` (n,) or
+    None counts all rows alike. What is learned from these rows depends neither on the order of the
+    table nor on whether rows are repeated or count more.
     """
     keys = row_hashes(X)
     order = np.lexsort((keys, codes))
@@ -49,17 +35,7 @@ def distinct_rows(X: Table, codes: np.ndarray, weights: np.ndarray | None):
 
 
 def row_hashes(X: Table) -> np.ndarray:
-    """Numbers that are equal for equal rows and, but for an accident, for no others.
-
-    Parameters
-    ----------
-    X : ndarray or Tensor of shape (n, n_features)
-
-    Returns
-    -------
-    ndarray of shape (n,), int64
-        On the host.
-    """
+    """Return int64 numbers (n,) that, but for an accident, are equal for equal rows alone."""
     generator = torch.Generator().manual_seed(0)
     bound = torch.iinfo(torch.int64)
     factors = torch.randint(bound.min, bound.max, (X.shape[1],), generator=generator) | 1

@@ -15,24 +15,9 @@ _OURS = ("skkuranet", "sklearn")
 
 
 def plain(value: object) -> str:
-    """Write a value as Python writes its own, without the types of NumPy or torch.
+    """Return a value as Python writes its own, without the types of NumPy or torch.
 
-    Parameters
-    ----------
-    value : object
-        A list, a tuple or an array is written as a list. What follows its first ten entries is
-        counted.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skkuranet._utils.messages import plain
-    >>> plain(np.array(["a", "b"])), plain([np.int64(3)]), plain(range(12))
-    ("['a', 'b']", '[3]', '[0, 1, 2, 3, 4, 5, 6, 7, 8, 9] and 2 more')
+    Lists, tuples and arrays are written as lists, of which more than ten entries are only counted.
     """
     if isinstance(value, Tensor):
         value = value.detach().cpu().numpy()
@@ -47,13 +32,7 @@ def plain(value: object) -> str:
 
 
 def warn_caller(message: str, category: type[Warning]) -> None:
-    """Warn in the name of the line of the user's own code that led here.
-
-    Parameters
-    ----------
-    message : str
-    category : type of Warning
-    """
+    """Warn in the name of the line of the user's own code that led here."""
     level, frame = 1, sys._getframe()
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
         level, frame = level + 1, frame.f_back

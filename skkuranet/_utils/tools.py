@@ -11,21 +11,7 @@ from skkuranet.coupling import CouplingNetwork
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
-    """Turn the parameter ``device`` into a device that is there.
-
-    Parameters
-    ----------
-    device : {"auto", "cpu", "cuda", "cuda:i"} or torch.device
-
-    Returns
-    -------
-    torch.device
-
-    Raises
-    ------
-    ValueError
-        If it is unknown or this machine has no such device.
-    """
+    """Return the device that a parameter ``device`` names; raise ValueError if it is not there."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -50,16 +36,7 @@ def resolve_device(device: str | torch.device) -> torch.device:
 
 
 def random_source(random_state: int | np.random.RandomState | None) -> np.random.RandomState:
-    """Like check_random_state, but None draws fresh entropy and leaves NumPy's global state alone.
-
-    Parameters
-    ----------
-    random_state : int, RandomState instance or None
-
-    Returns
-    -------
-    RandomState
-    """
+    """Return a RandomState; unlike check_random_state, None leaves NumPy's global state alone."""
     if random_state is None:
         return np.random.RandomState()
     return check_random_state(random_state)

@@ -253,11 +253,7 @@ def _matrix(network: nn.Module, x: Tensor, y: Tensor) -> Tensor:
 
 
 def raw_coupling(
-    network: nn.Module,
-    x: Tensor,
-    y: Tensor,
-    memory_budget: int,
-    normalization: Normalization,
+    network: nn.Module, x: Tensor, y: Tensor, memory_budget: int, normalization: Normalization
 ) -> CouplingOperator:
     """Couplings of targets to sources as the network says, which are to be normalised."""
     if isinstance(network, LowRankNetwork):
@@ -282,11 +278,7 @@ def raw_coupling(
 
 
 def _check_factors(
-    network: LowRankNetwork,
-    x: Tensor,
-    y: Tensor,
-    memory_budget: int,
-    normalization: Normalization,
+    network: LowRankNetwork, x: Tensor, y: Tensor, memory_budget: int, normalization: Normalization
 ) -> None:
     """Raise ValueError if the factors of two sets of nodes are too large to be normalised."""
     n, p, n_networks = x.shape[-2], y.shape[-2], x.shape[:-2].numel()

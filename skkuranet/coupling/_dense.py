@@ -19,13 +19,7 @@ _LARGE, _FEW, _BLOCK_BYTES = 1 << 22, 4, 1 << 21
 
 
 class StoredCoupling(CouplingOperator):
-    """Couplings that are a matrix in memory, whatever its type.
-
-    Parameters
-    ----------
-    matrix : Tensor of shape (..., n_targets, n_sources)
-        Couplings; leading axes are a batch of networks.
-    """
+    """Couplings that are a matrix (..., n_targets, n_sources) in memory, whatever its type."""
 
     def __init__(self, matrix: Tensor) -> None:
         self.matrix = matrix
@@ -185,14 +179,12 @@ class DensePlan(Plan):
         self.is_replayable = coupling.matrix.numel() < _LARGE
 
     def matvec(self, x: Tensor, out: Tensor, notes: Notes = None) -> Callable[[int], object]:
-        """Return a function of a slot that writes K x to ``out``."""
         if self.coupling.streams(out):
             each = slots(x)
             return lambda slot: self.coupling.stream(each[slot], out)
         return prepared(x, self.coupling.matrix.mT, out)
 
     def rmatvec(self, x: Tensor, out: Tensor, notes: Notes = None) -> Callable[[int], object]:
-        """Return a function of a slot that writes Kᵀ x to ``out``."""
         return prepared(x, self.coupling.matrix, out)
 
 

@@ -48,15 +48,6 @@ class FourierFeatures(nn.Module):
         return n_features + 2 * n_frequencies
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return features and waves.
-
-        Parameters
-        ----------
-        x : Tensor of shape (..., n_features)
-
-        Returns
-        -------
-        Tensor of shape (..., n_outputs)
-        """
+        """Return features and waves, (..., n_outputs), of features (..., n_features)."""
         angle = x @ self.frequencies
         return torch.cat((x, angle.cos(), angle.sin()), -1)

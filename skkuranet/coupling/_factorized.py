@@ -220,11 +220,9 @@ class FactorizedPlan(Plan):
                 self._columns = self._rows[0].mT, self._rows[1].mT
 
     def matvec(self, x: Tensor, out: Tensor, notes: Notes = None) -> Callable[[int], object]:
-        """Return a function of a slot that writes K x to ``out``."""
         return self._bound(x, out, notes, self._columns[1], self._rows[0])
 
     def rmatvec(self, x: Tensor, out: Tensor, notes: Notes = None) -> Callable[[int], object]:
-        """Return a function of a slot that writes Kᵀ x to ``out``."""
         return self._bound(x, out, notes, self._columns[0], self._rows[1])
 
     def _bound(
@@ -248,7 +246,6 @@ class FactorizedPlan(Plan):
         return product_without_diagonal
 
     def again(self, x: Tensor, notes: Notes, out: Tensor) -> Callable[[], object]:
-        """Return a function that writes K x to ``out``, from the notes of x."""
         assert notes is not None
         rows = self._rows[0]
         n_at_once = few_rows(rows, out)

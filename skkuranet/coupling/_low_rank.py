@@ -77,17 +77,7 @@ class LowRankNetwork(CouplingNetwork, ABC):
         return whole
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """Return raw couplings.
-
-        Parameters
-        ----------
-        x : Tensor of shape (..., n, n_features)
-        y : Tensor of shape (..., p, n_features)
-
-        Returns
-        -------
-        Tensor of shape (..., n, p)
-        """
+        """Return raw couplings (..., n, p) of targets x (..., n, n_features) to sources y."""
         return self.factors(x)[0] @ self.factors(y)[1].mT
 
     def operator(self, x: Tensor, y: Tensor | None = None) -> CouplingOperator:

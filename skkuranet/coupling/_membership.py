@@ -197,19 +197,9 @@ class MembershipNetwork(LowRankNetwork):
 
 
 def splay_couplings(n_classes: int, n_parts: int = 1) -> Tensor:
-    """Couplings between blocks under which classes come to rest in the splay state.
+    """Return symmetric couplings between blocks that bring classes to rest in the splay state.
 
-    Parameters
-    ----------
-    n_classes : int
-        Number of classes.
-    n_parts : {1, 2}, default=1
-        Blocks of each class; block l + k s is part s of class l.
-
-    Returns
-    -------
-    Tensor of shape (n_classes * n_parts, n_classes * n_parts)
-        Symmetric.
+    Each class has ``n_parts`` blocks, one or two; block l + k s is part s of class l.
     """
     position = torch.arange(n_classes, dtype=torch.float32)
     ring = (2.0 * math.pi / n_classes * (position.unsqueeze(-1) - position)).cos()

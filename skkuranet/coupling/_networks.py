@@ -151,17 +151,7 @@ class PairwiseNetwork(CouplingNetwork):
         self._widest = max(hidden_layer_sizes)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """Return raw couplings.
-
-        Parameters
-        ----------
-        x : Tensor of shape (..., n, n_features)
-        y : Tensor of shape (..., p, n_features)
-
-        Returns
-        -------
-        Tensor of shape (..., n, p)
-        """
+        """Return raw couplings (..., n, p) of targets x (..., n, n_features) to sources y."""
         alike = x is y
         x, y = self._seen(x), self._seen(y)
         forward = self._blocks(self.target(x), self.source(y))

@@ -33,18 +33,7 @@ class Normalization(ABC):
 
     @abstractmethod
     def __call__(self, raw: CouplingOperator) -> CouplingOperator:
-        """Normalise the raw couplings of a network.
-
-        Parameters
-        ----------
-        raw : CouplingOperator of shape (..., n, n)
-            What the coupling network says.
-
-        Returns
-        -------
-        CouplingOperator of shape (..., n, n)
-            What acts.
-        """
+        """Return the couplings (..., n, n) that act, from the raw ones of a network."""
 
     def at(self, between: Between, reference: Tensor) -> Driven:
         """Prepare to normalise the couplings of test oscillators to a reference network.
@@ -300,23 +289,9 @@ class PerSource(Normalization):
 
 
 def prepared_at(normalization: Normalization, between: Between, reference: Tensor) -> Driven:
-    """What :meth:`Normalization.at` returns, or the same by :meth:`Normalization.driven`.
+    """Return what :meth:`Normalization.at` returns, or the same by :meth:`Normalization.driven`.
 
-    Whichever the class nearest to that of ``normalization`` defines, as it may differ from what
-    it inherits.
-
-    Parameters
-    ----------
-    normalization : Normalization
-    between : callable
-        As in :meth:`Normalization.at`.
-    reference : Tensor of shape (n, n_features)
-        Features of the reference network.
-
-    Returns
-    -------
-    callable
-        From features of test oscillators to their couplings.
+    The class nearest to that of ``normalization`` decides, as it may differ from what it inherits.
     """
     for kind in type(normalization).__mro__:
         if "at" in vars(kind):

@@ -19,12 +19,9 @@ Notes = Tensor | None
 class Plan:
     """Products with any couplings, written to memory that is handed over once.
 
-    A faster plan for a type of couplings is an entry in :data:`PLANS`.
-
-    Parameters
-    ----------
-    coupling : CouplingOperator of shape (..., n_targets, n_sources)
-        Its tensors must not be changed while the plan is used.
+    A faster plan for a type of couplings is an entry in :data:`PLANS`. The tensors of the couplings
+    must not change while the plan is used. Vectors are rows, (..., m, n_sources) or
+    (..., m, n_targets); where there is one for each slot, slots are the first axis.
 
     Attributes
     ----------
@@ -47,61 +44,23 @@ class Plan:
         self.coupling = coupling
 
     def matvec(self, x: Tensor, out: Tensor, notes: Notes = None) -> Callable[[int], object]:
-        """Return a function that writes K x to memory.
+        """Return a function of a slot that writes K x to ``out``, without gradients.
 
-        Parameters
-        ----------
-        x : Tensor of shape (n_slots, ..., m, n_sources)
-            Memory of vectors, as rows. An axis of slots that is expanded has the same in all.
-        out : Tensor of shape (..., m, n_targets)
-            Where products go, as rows.
-        notes : Tensor of shape (n_slots, ..., m, n_notes), optional
-            Where notes go.
-
-        Returns
-        -------
-        callable
-            Of a slot. It has no gradients.
+        It writes what it notes, (n_slots, ..., m, n_notes), to ``notes``. An axis of slots of ``x``
+        that is expanded has the same vectors in all.
         """
         each = slots(x)
         return lambda slot: self._write(self.coupling.matvec(each[slot]), out)
 
     def rmatvec(self, x: Tensor, out: Tensor, notes: Notes = None) -> Callable[[int], object]:
-        """Return a function that writes Kᵀ x to memory.
-
-        Parameters
-        ----------
-        x : Tensor of shape (n_slots, ..., m, n_targets)
-            Memory of vectors, as rows.
-        out : Tensor of shape (..., m, n_sources)
-            Where products go, as rows.
-        notes : Tensor of shape (n_slots, ..., m, n_notes), optional
-            Where notes go.
-
-        Returns
-        -------
-        callable
-            Of a slot.
-        """
+        """Return a function of a slot that writes Kᵀ x to ``out``, and its notes to ``notes``."""
         each = slots(x)
         return lambda slot: self._write(self.coupling.rmatvec(each[slot]), out)
 
     def again(self, x: Tensor, notes: Notes, out: Tensor) -> Callable[[], object]:
-        """Return a function that writes K x once more.
+        """Return a function that writes K x to ``out`` once more, from the notes of x.
 
-        Parameters
-        ----------
-        x : Tensor of shape (..., m, n_sources)
-            Memory of vectors, as rows.
-        notes : Tensor of shape (..., m, n_notes) or None
-            Memory of the notes of these vectors.
-        out : Tensor of shape (..., m, n_targets)
-            Where products go.
-
-        Returns
-        -------
-        callable
-            To be called whenever there are other vectors in this memory.
+        It is called whenever there are other vectors in this memory.
         """
         return functools.partial(self.matvec(x.unsqueeze(0), out), 0)
 
@@ -113,19 +72,8 @@ class Plan:
     ) -> Sequence[Tensor | None]:
         """Add the derivatives of ``(left * (K right)).sum()`` with respect to the tensors of K.
 
-        Parameters
-        ----------
-        total : sequence of Tensor or None, or None
-            The sums so far, which may be overwritten; None at the beginning.
-        left : tuple of Tensor of shape (..., m, n_targets) and (..., m, n_notes)
-            Vectors as rows, and what a product with Kᵀ has noted of them.
-        right : tuple of Tensor of shape (..., m, n_sources) and (..., m, n_notes)
-            Vectors as rows, and what a product with K has noted of them.
-
-        Returns
-        -------
-        sequence of Tensor or None
-            The sums.
+        Return the sums. ``total`` is those so far, which may be overwritten; None at the beginning.
+        ``left`` and ``right`` are vectors, and what products with Kᵀ and K have noted of them.
         """
         found = self.coupling.bilinear_derivative(left[0], right[0])
         if total is None:
@@ -147,15 +95,5 @@ PLANS: dict[type, type[Plan]] = {}
 
 
 def plan_for(coupling: Any) -> Plan:
-    """Return the plan for products with couplings.
-
-    Parameters
-    ----------
-    coupling : CouplingOperator
-        Any.
-
-    Returns
-    -------
-    Plan
-    """
+    """Return the plan for products with couplings of any type."""
     return PLANS.get(type(coupling), Plan)(coupling)

@@ -35,41 +35,11 @@ class Adaptive(Solver):
         return self.method
 
     def solve(
-        self,
-        problem: Problem,
-        state: Tensor,
-        *,
-        step_size: float,
-        n_steps: int,
-        save_from: int,
+        self, problem: Problem, state: Tensor, *, step_size: float, n_steps: int, save_from: int
     ) -> Tensor:
-        """Integrate; return the states at ``step_size`` times save_from ... n_steps.
+        """Return the states at ``step_size`` times ``save_from`` to ``n_steps``, as first axis.
 
-        Parameters
-        ----------
-        problem : Problem
-            What moves.
-        state : Tensor of shape (..., state_shape, n)
-            Initial state.
-        step_size : float
-            Distance of the output times; the solver chooses its own steps.
-        n_steps : int
-            Number of output intervals.
-        save_from : int
-            First output time that is returned.
-
-        Returns
-        -------
-        Tensor of shape (n_steps - save_from + 1, ..., state_shape, n)
-
-        Raises
-        ------
-        ValueError
-            If sources have delays, or there is noise.
-        NotImplementedError
-            If anything has a forward-mode tangent.
-        ImportError
-            If torchdiffeq is not installed.
+        The solver chooses its own steps between these times.
         """
         self.check(problem, state)
         try:

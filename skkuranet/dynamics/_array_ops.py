@@ -17,17 +17,7 @@ _FEW = 1 << 16
 
 
 def parts(pairs: Any) -> tuple[Any, Any]:
-    """The two rows of phasors or drives, (..., 2, n), as views of shape (..., n).
-
-    Parameters
-    ----------
-    pairs : Tensor or ndarray of shape (..., 2, n)
-        Cosines and sines, or real and imaginary parts.
-
-    Returns
-    -------
-    tuple of Tensor or ndarray of shape (..., n)
-    """
+    """Return the two rows of phasors or drives (..., 2, n) as views (..., n)."""
     return pairs[..., 0, :], pairs[..., 1, :]
 
 
@@ -127,7 +117,6 @@ class NumpyOps(TorchOps):
         return tensor.detach().resolve_neg().numpy()
 
     def views(self, tensor: Tensor, axis: int) -> list[Any]:
-        """Views of all that an axis counts."""
         return list(self.view(tensor.movedim(axis, 0)))
 
     def number(self, value: float, like: Tensor) -> Any:
@@ -135,14 +124,12 @@ class NumpyOps(TorchOps):
         return np.array(value, self.view(like).dtype)
 
     def all_phasors(self, points: list[Any], out: Pairs, spare: Any) -> None:
-        """Write cosines and sines of several phases, (..., n_points, n)."""
         cosines, sines = (np.moveaxis(row, -2, 0) for row in out[1:])
         for point, cosine, sine in zip(points, cosines, sines, strict=True):
             np.cos(point, cosine)
             np.sin(point, sine)
 
     def add_scaled(self, a: Any, factor: Any, b: Any, out: Any, spare: Any) -> None:
-        """Write a + factor b."""
         np.multiply(b, factor, spare)
         np.add(a, spare, out)
 
@@ -152,7 +139,6 @@ class NumpyOps(TorchOps):
         np.add(b.first, b.second, out)
 
     def subtract_product(self, a: Any, b: Any, c: Any, out: Any, spare: Any) -> None:
-        """Write a - b c; ``spare`` may be c."""
         np.multiply(b, c, spare)
         np.subtract(a, spare, out)
 
@@ -165,17 +151,7 @@ def quiet() -> Iterator[None]:
 
 
 def ops_for(phases: Tensor) -> TorchOps:
-    """Return the arithmetic that suits phases best.
-
-    Parameters
-    ----------
-    phases : Tensor of shape (..., n)
-        Of all oscillators that move at once.
-
-    Returns
-    -------
-    TorchOps
-    """
+    """Return the arithmetic that suits the phases of all oscillators that move at once."""
     few = phases.numel() <= _FEW or torch.get_num_threads() <= 2
     if is_plain(phases) and phases.dtype == torch.float32 and few:
         return NumpyOps()

@@ -50,21 +50,7 @@ def replayed_steps() -> Iterator[None]:
 
 
 def steps_to_replay(phases: Tensor, n_steps: int, n_stages: int) -> int:
-    """Return how many steps are recorded at once; 0 for none.
-
-    Parameters
-    ----------
-    phases : Tensor of shape (..., n)
-        What moves.
-    n_steps : int
-        Steps of the trajectory.
-    n_stages : int
-        Stages of a step.
-
-    Returns
-    -------
-    int
-    """
+    """Return how many of the steps of a trajectory are recorded at once; 0 for none."""
     if not (_asked_for and records_on(phases)):
         return 0
     steps = min(_STEPS, max(1, _BYTES // max(1, n_stages * phases.numel() * phases.itemsize)))
@@ -72,18 +58,10 @@ def steps_to_replay(phases: Tensor, n_steps: int, n_stages: int) -> int:
 
 
 def records_on(phases: Tensor) -> bool:
-    """Return whether what is done to phases can be recorded where they are.
+    """Return whether what is done to phases can be recorded on their device.
 
-    Parameters
-    ----------
-    phases : Tensor
-        On any device.
-
-    Returns
-    -------
-    bool
-        False also where a card has failed to, where somebody else is recording, and on streams of
-        the user's own, which would share the memory that libraries work in.
+    It cannot where a card has failed to, where somebody else is recording, and on streams of the
+    user's own, which would share the memory that libraries work in.
     """
     device = phases.device
     if not phases.is_cuda or device in _refused or torch.cuda.is_current_stream_capturing():
@@ -94,12 +72,7 @@ def records_on(phases: Tensor) -> bool:
 class Replay:
     """An action that is done as it is at first, then recorded, and replayed from then on.
 
-    Parameters
-    ----------
-    action : callable
-        Launches kernels on memory that stays where it is, the same ones every time.
-    device : torch.device
-        The card.
+    It launches the same kernels every time, on memory that stays where it is.
     """
 
     def __init__(self, action: Callable[[], None], device: torch.device) -> None:
@@ -134,15 +107,7 @@ class Replay:
 
 
 def on_side_stream(action: Callable[[], None], device: torch.device) -> None:
-    """Do something after what was launched before and before what follows, but apart from it.
-
-    Parameters
-    ----------
-    action : callable
-        Launches kernels.
-    device : torch.device
-        The card.
-    """
+    """Do something after what was launched before and before what follows, but apart from it."""
     # One for all recordings of a thread: libraries keep a workspace for every stream they have
     # seen, and what another thread launched on it meanwhile would be recorded as well.
     streams = vars(_thread).setdefault("streams", {})
@@ -156,20 +121,7 @@ def on_side_stream(action: Callable[[], None], device: torch.device) -> None:
 
 
 def record(action: Callable[[], None], device: torch.device) -> Callable[[], None]:
-    """Record, without doing it, what an action launches.
-
-    Parameters
-    ----------
-    action : callable
-        Launches kernels; it has been done before.
-    device : torch.device
-        The card.
-
-    Returns
-    -------
-    callable
-        Launches all of them at once.
-    """
+    """Return a function that launches at once all kernels of an action that was done before."""
     graph = torch.cuda.CUDAGraph()
 
     def capture() -> None:

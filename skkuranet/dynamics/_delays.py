@@ -17,18 +17,8 @@ class Past:
     """Signals of the last steps, and before t = 0 what they would have been.
 
     A stage at the end of a step leaves its signal in the place of the next step for a moment:
-    sources without delay act by it, all others as they did at the ends of earlier steps.
-
-    Parameters
-    ----------
-    problem : Problem
-        With a lag.
-    state : Tensor of shape (..., state_shape, n)
-        Initial state.
-    step_size : float
-        Step in units of time.
-    times : sequence of int
-        Of each stage, whether it is at the beginning, 0, or at the end, 1, of a step.
+    sources without delay act by it, all others as they did at the ends of earlier steps. ``times``
+    say of each stage whether it is at the beginning, 0, or at the end, 1, of a step.
     """
 
     def __init__(
@@ -46,16 +36,10 @@ class Past:
     def delayed(
         self, product: Callable[[int], object], signal: Tensor, acting: Tensor
     ) -> Callable[[int], None]:
-        """Return a product with what acts in a slot, once what is sent there is known.
+        """Return a function of a slot that does ``product`` once what acts there is known.
 
-        Parameters
-        ----------
-        product : callable
-            Of a slot, with what acts there.
-        signal : Tensor of shape (..., m, n)
-            Memory of what is sent.
-        acting : Tensor of shape (n_slots, ..., m, n)
-            Memory of what acts.
+        ``signal`` (..., m, n) is memory of what is sent, ``acting`` (n_slots, ..., m, n) of what
+        acts.
         """
         each, sent = slots(acting.unsqueeze(1)), _Window(self.length, signal, 0)
         sent.until(0)[:-1] = self.earlier
@@ -73,14 +57,7 @@ class Past:
     ) -> Callable[[int], None]:
         """Return the way back from a product in a slot, and on to what was sent there.
 
-        Parameters
-        ----------
-        pull : callable
-            Of a slot; it writes the gradient with respect to what acts.
-        back : Tensor of shape (..., m, n)
-            Memory of both gradients.
-        n_steps : int
-            Number of steps.
+        ``pull`` writes the gradient with respect to what acts to ``back`` (..., m, n).
         """
         self._by_sent = by_sent = _Window(self.length, back, n_steps)
 
@@ -95,13 +72,7 @@ class Past:
         return returned_pull
 
     def pull_history(self, state: Tensor) -> list[Tensor]:
-        """Return the gradients with respect to the initial state and the parameters, by the past.
-
-        Parameters
-        ----------
-        state : Tensor of shape (..., state_shape, n)
-            Initial state.
-        """
+        """Return the gradients, by the past, with respect to initial state and parameters."""
         inputs = (state, *self._problem.dynamics.parameters.values())
         if self.length == 1:
             return [torch.zeros_like(t) for t in inputs]

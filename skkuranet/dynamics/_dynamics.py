@@ -378,43 +378,20 @@ class Dynamics(ABC):
 
 
 def picked(value: Tensor, index: Tensor) -> Tensor:
-    """Pick units of a state or parameter.
-
-    Parameters
-    ----------
-    value : Tensor of shape (*inner, N)
-        Of all units.
-    index : Tensor of int64, shape (..., n)
-        Units of networks.
-
-    Returns
-    -------
-    Tensor of shape (..., *inner, n)
-    """
+    """Return the entries (..., *inner, n) of a value (*inner, N) of units ``index`` (..., n)."""
     n_inner, n_batch = value.ndim - 1, index.ndim - 1
     inner = list(range(n_inner))
     return value[..., index].movedim(inner, [n_batch + axis for axis in inner])
 
 
+def slower(dynamics: Any, speed: float) -> Any:
+    """Return the same dynamics with a lower ``frequency``, where none is 0."""
+    frequency = torch.tensor(0.0) if dynamics.frequency is None else dynamics.frequency
+    return replace(dynamics, frequency=frequency - speed)
+
+
 def signal_of(dynamics: Dynamics, state: Tensor) -> Tensor:
-    """Return the signals of a dynamics, and make sure of their shape.
-
-    Parameters
-    ----------
-    dynamics : Dynamics
-        Any.
-    state : Tensor of shape (..., state_shape, n)
-        States.
-
-    Returns
-    -------
-    Tensor of shape (..., m, n)
-
-    Raises
-    ------
-    ValueError
-        If they have another.
-    """
+    """Return the signals (..., m, n) of a dynamics; raise ValueError if they have another shape."""
     signal, n_axes = dynamics.signal(state), len(dynamics.state_shape)
     if signal.ndim != state.ndim - n_axes + 1 or signal.shape[-1] != state.shape[-1]:
         batch = state.shape[: state.ndim - n_axes - 1]
@@ -427,26 +404,7 @@ def signal_of(dynamics: Dynamics, state: Tensor) -> Tensor:
 
 
 def rate_of(dynamics: Dynamics, state: Tensor, drive: Tensor) -> Tensor:
-    """Return the rates of a dynamics, and make sure of their shape.
-
-    Parameters
-    ----------
-    dynamics : Dynamics
-        Any.
-    state : Tensor of shape (..., state_shape, n)
-        States.
-    drive : Tensor of shape (..., m, n)
-        What units receive.
-
-    Returns
-    -------
-    Tensor of shape (..., state_shape, n)
-
-    Raises
-    ------
-    ValueError
-        If they have another.
-    """
+    """Return the rates of a dynamics; raise ValueError if they have not the shape of the state."""
     rate = dynamics.rate(state, drive)
     if rate.shape != state.shape:
         raise ValueError(
@@ -457,22 +415,7 @@ def rate_of(dynamics: Dynamics, state: Tensor, drive: Tensor) -> Tensor:
 
 
 def pulled(function: Callable[..., Tensor], inputs: Sequence[Tensor], grad: Tensor) -> list[Any]:
-    """Pull a gradient with respect to what a function returns back to its inputs.
-
-    Parameters
-    ----------
-    function : callable
-        Of tensors.
-    inputs : sequence of Tensor
-        What it is called with.
-    grad : Tensor
-        In the shape of the result.
-
-    Returns
-    -------
-    list of Tensor
-        In the shapes of the inputs.
-    """
+    """Return the gradients with respect to inputs of a function, from that of what it returns."""
     leaves = [t.detach().requires_grad_() for t in inputs]
     with torch.enable_grad():
         out = function(*leaves)

@@ -70,40 +70,8 @@ class RungeKutta(Solver):
         return not self.stages
 
     def solve(
-        self,
-        problem: Problem,
-        state: Tensor,
-        *,
-        step_size: float,
-        n_steps: int,
-        save_from: int,
+        self, problem: Problem, state: Tensor, *, step_size: float, n_steps: int, save_from: int
     ) -> Tensor:
-        """Integrate; return the states after steps ``save_from`` to ``n_steps``.
-
-        Parameters
-        ----------
-        problem : Problem
-            What moves.
-        state : Tensor of shape (..., state_shape, n)
-            Initial state.
-        step_size : float
-            Step in units of time.
-        n_steps : int
-            Number of steps.
-        save_from : int
-            First step whose state is returned; 0 is the initial one.
-
-        Returns
-        -------
-        Tensor of shape (n_steps - save_from + 1, ..., state_shape, n)
-
-        Raises
-        ------
-        ValueError
-            If sources have delays, or there is noise, and the method does not take them.
-        NotImplementedError
-            If anything has a forward-mode tangent, which the adjoint knows nothing of.
-        """
         self.check(problem, state)
         plan = _Solve(self, step_size, n_steps, save_from)
         tensors = (state, *problem.parameters)
@@ -116,9 +84,7 @@ class RungeKutta(Solver):
 EULER = RungeKutta(stages=(), weights=(1.0,), name="euler")
 HEUN = RungeKutta(stages=((1.0,),), weights=(0.5, 0.5), name="heun")
 RK4 = RungeKutta(
-    stages=((0.5,), (0.0, 0.5), (0.0, 0.0, 1.0)),
-    weights=(1 / 6, 1 / 3, 1 / 3, 1 / 6),
-    name="rk4",
+    stages=((0.5,), (0.0, 0.5), (0.0, 0.0, 1.0)), weights=(1 / 6, 1 / 3, 1 / 3, 1 / 6), name="rk4"
 )
 
 
@@ -185,12 +151,7 @@ class _Solve:
         self._walk(motion, track, finish)
 
     def _replay(
-        self,
-        motion: Motion,
-        state: Tensor,
-        saved: Tensor,
-        tape: Tape | None,
-        length: int,
+        self, motion: Motion, state: Tensor, saved: Tensor, tape: Tape | None, length: int
     ) -> None:
         """Take steps in memory that stays where it is, so that a card can replay them."""
         n_stages, views = len(self.method.weights), motion.ops.views
@@ -280,7 +241,7 @@ class _Solve:
                 self._pull_back(part, self._turns(part, costate), finish, first)
             else:
                 pull()
-            found = part.by_parameters()
+            found = part.kernel_part.by_parameters()
             by_values = found if by_values is None else [a + b for a, b in zip(by_values, found)]
             if any(needed[len(needed) - len(problem.coupling.tensors) :]):
                 by_couplings = part.by_couplings(by_couplings)
@@ -358,10 +319,7 @@ class _Solve:
 class _Finish:
     """What is done to a state at the end of a step: noise is added, and it is retracted.
 
-    Attributes
-    ----------
-    by_increments : Tensor or None
-        Gradient with respect to the noise, once all steps are pulled back.
+    ``by_increments`` is the gradient with respect to the noise, once all steps are pulled back.
     """
 
     def __init__(self, problem: Problem, ends: list[Tensor] | None, *, retracts: bool) -> None:

@@ -56,26 +56,16 @@ class Kernel(ABC):
 
     @abstractmethod
     def part(self, signals: Tensor, drives: Tensor, by_rates: Tensor) -> KernelPart:
-        """Return the way back through some stages.
+        """Return the way back through some stages, in memory (..., n_stages, rows, n).
 
-        Parameters
-        ----------
-        signals : Tensor of shape (..., n_stages, m, n)
-            Memory for what units send.
-        drives : Tensor of shape (..., n_stages, m, n)
-            Memory for what units receive, and then for the gradients with respect to it.
-        by_rates : Tensor of shape (..., n_stages, state_shape, n)
-            Memory for gradients with respect to rates.
+        ``drives`` holds what units receive, and then the gradients with respect to it.
         """
 
 
 class KernelPart(ABC):
     """The way back through some stages of a trajectory, in memory that serves many parts.
 
-    Attributes
-    ----------
-    stages : list
-        What the pulls of each stage take.
+    ``stages`` holds what the pulls of each stage take.
     """
 
     stages: list[Any]
@@ -114,11 +104,9 @@ class PlainKernel(Kernel):
         return memory.detach()
 
     def signal(self, state: Tensor, out: Tensor) -> None:
-        """Write what units send."""
         out.copy_(self.dynamics.signal(state))
 
     def rate(self, state: Tensor, signal: Tensor, drive: Tensor, out: Tensor, spare: Any) -> None:
-        """Write how fast states change."""
         out.copy_(rate_of(self.dynamics, state, drive))
 
     def part(self, signals: Tensor, drives: Tensor, by_rates: Tensor) -> KernelPart:
@@ -164,7 +152,6 @@ class LinearPart(_PlainPart):
     """Derivatives of a block of stages at once, unit by unit; to pull back is to weigh them."""
 
     def load(self, states: Sequence[Any]) -> None:
-        """Write signals."""
         self.states, m = list(states), len(self.signals)
         n_bytes = self.by_rates.nbytes + self.signals.nbytes
         self.length = math.ceil(m / min(m, math.ceil(n_bytes / _BLOCK_BYTES)))
@@ -178,7 +165,6 @@ class LinearPart(_PlainPart):
         self.block: _Block | None = None
 
     def pull_rate(self, stage: int) -> None:
-        """Write the gradient with respect to a drive."""
         if self.block is None or stage < self.block.first:
             self._close()
             stages = slice(max(0, stage + 1 - self.length), stage + 1)
@@ -186,7 +172,6 @@ class LinearPart(_PlainPart):
         self.block.pull_rate(stage - self.block.first)
 
     def pull_signal(self, stage: int, back: Tensor, out: Tensor, spare: Any) -> None:
-        """Write the gradient with respect to a state."""
         assert self.block is not None
         self.block.pull_signal(stage - self.block.first, back, self.flat(out))
 
@@ -254,7 +239,6 @@ class PulledPart(_PlainPart):
     """Pullbacks of dynamics, stage by stage: by hand, or of more numbers than derivatives suit."""
 
     def load(self, states: Sequence[Any]) -> None:
-        """Write signals."""
         self.states = list(states)
         for state, signal in zip(states, self.signals, strict=True):
             signal.copy_(self.dynamics.signal(state))
@@ -274,7 +258,6 @@ class PulledPart(_PlainPart):
         self.add(rest)
 
     def pull_signal(self, stage: int, back: Tensor, out: Tensor, spare: Any) -> None:
-        """Write the gradient with respect to a state."""
         by_state, rest = self.dynamics.pull_signal(self.states[stage], back)
         torch.add(self.own, by_state, out=out)
         self.add(rest)
@@ -285,19 +268,7 @@ class PulledPart(_PlainPart):
 
 
 def kernel_for(dynamics: Dynamics, like: Tensor) -> Kernel:
-    """Return the kernel of a dynamics, or one of its functions.
-
-    Parameters
-    ----------
-    dynamics : Dynamics
-        Any.
-    like : Tensor of shape (..., state_shape, n)
-        A state.
-
-    Returns
-    -------
-    Kernel
-    """
+    """Return the kernel of a dynamics for states like one, or a kernel of its functions."""
     return dynamics.kernel(ops_for(like), like) or PlainKernel(dynamics, like)
 
 

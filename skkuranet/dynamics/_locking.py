@@ -81,18 +81,12 @@ def lock(
         raise ValueError("A network that rotates cannot lock oscillators in an external field.")
     if reference_delay is not None:
         reference_phases = reference_phases - reference_frequency * reference_delay
-    real, imaginary = product(coupling, _phasors(reference_phases)).unbind(0)
-    if field is not None:
-        real = real - field
-    strength = torch.hypot(real, imaginary)
-    phases = torch.atan2(imaginary, real)
+    drive = product(coupling, Kuramoto().signal(reference_phases))
     if frequency is None:
-        frequency = torch.zeros_like(strength)
-    detuning = frequency - reference_frequency
-    ratio = detuning / strength.clamp_min(torch.finfo(strength.dtype).tiny)
-    phases = wrap(phases + ratio.clamp(-1.0, 1.0).asin())
-    # Where nothing pulls at all, no phase is any better than another.
-    return Locking(phases, (detuning.abs() <= strength) & (strength > 0), strength)
+        frequency = torch.zeros_like(drive[0])
+    nodes = Kuramoto(frequency - reference_frequency, field)
+    phases, locked = nodes.respond(drive)
+    return Locking(wrap(phases), locked, torch.hypot(*nodes.local_field(drive)))
 
 
 def follow(
@@ -172,7 +166,3 @@ def wrap(phases: Tensor) -> Tensor:
     Tensor of the same shape
     """
     return math.pi - torch.remainder(math.pi - phases, 2 * math.pi)
-
-
-def _phasors(phases: Tensor) -> Tensor:
-    return torch.stack((phases.cos(), phases.sin()), -2)

@@ -22,34 +22,11 @@ def increments_of(
 ) -> Tensor:
     r"""Return what noise adds to the state in each step, :math:`\sigma \sqrt{h}\, \xi`.
 
-    Draws are those of double precision, for one network after another and one step after another:
-    they depend neither on the other networks of a batch, nor on how many steps there are, nor on
-    the type of the state.
-
-    Parameters
-    ----------
-    noise : Tensor of shape (), (..., n), (..., state_shape, n) or (n_steps, ..., state_shape, n)
-        The standard deviations σ, in units of the state per square root of time, for all, for each
-        node or for each number of a state; or the increments themselves.
-    dynamics : Dynamics
-        It says which components of a state are noisy.
-    state : Tensor of shape (..., state_shape, n)
-        Initial state.
-    step_size : float
-        Step in units of time.
-    n_steps : int
-        Number of steps.
-    generator : torch.Generator or None
-        Where the seed of the noise is drawn from. Increments need none.
-
-    Returns
-    -------
-    Tensor of shape (n_steps, ..., state_shape, n)
-
-    Raises
-    ------
-    ValueError
-        If shapes do not fit, or there is no generator.
+    ``noise`` holds the standard deviations σ, in units of the state per square root of time: (),
+    (..., n) or (..., state_shape, n), or the increments themselves, (n_steps, ..., state_shape, n),
+    which need no generator. Draws are those of double precision, for one network after another and
+    one step after another: they depend neither on the other networks of a batch, nor on how many
+    steps there are, nor on the type of the state.
     """
     noise = noise.to(state)
     if noise.ndim == state.ndim + 1:

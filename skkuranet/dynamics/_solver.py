@@ -69,13 +69,7 @@ class Solver(ABC):
 
     @abstractmethod
     def solve(
-        self,
-        problem: Problem,
-        state: Tensor,
-        *,
-        step_size: float,
-        n_steps: int,
-        save_from: int,
+        self, problem: Problem, state: Tensor, *, step_size: float, n_steps: int, save_from: int
     ) -> Tensor:
         """Integrate, differentiably.
 

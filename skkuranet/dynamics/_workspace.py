@@ -16,26 +16,9 @@ from skkuranet.dynamics._problem import Problem
 
 
 class Motion:
-    """Rates at states that are handed over one after another.
+    """Rates at states that are handed over one after another, each in one of ``n_slots``.
 
-    Parameters
-    ----------
-    problem : Problem
-        What moves.
-    plan : Plan
-        For its couplings.
-    kernel : Kernel
-        For its dynamics.
-    like : Tensor of shape (..., state_shape, n)
-        A state.
-    n_stages : int
-        Number of rates of a step.
-    n_slots : int
-        Number of rates, each in its slot.
-    keeps : bool
-        Whether the way back needs what there is in each slot.
-    past : Past, optional
-        Where sources have delays.
+    ``keeps`` says whether the way back needs what there is in each slot.
 
     Attributes
     ----------
@@ -141,22 +124,8 @@ class Tape:
 class Part:
     """A few steps of a trajectory, in memory that serves one part after another.
 
-    Parameters
-    ----------
-    problem : Problem
-        What moves.
-    plan : Plan
-        For its couplings.
-    costate : Tensor of shape (..., state_shape, n)
-        Gradient with respect to the state after the part, to be replaced by that before.
-    tape : Tape
-        What was kept on the way forward.
-    n_steps : int
-        Number of steps.
-    n_stages : int
-        Number of stages of a step.
-    past : Past, optional
-        Where sources have delays; the part is then all of the trajectory.
+    ``costate`` is the gradient with respect to the state after the part, to be replaced by that
+    before. Where sources have delays, the part is all of the trajectory.
     """
 
     def __init__(
@@ -228,10 +197,6 @@ class Part:
             self.arriving = self.ops.views(self._received, 0)
         self._received.zero_()
         self._received[self.n_steps - len(inside) :] = grad[inside.start : inside.stop]
-
-    def by_parameters(self) -> list[Tensor]:
-        """Return the gradients with respect to the parameters of the dynamics."""
-        return self.kernel_part.by_parameters()
 
     def by_couplings(self, total: Sequence[Tensor | None] | None) -> Sequence[Tensor | None]:
         """Add the gradients with respect to the tensors of the couplings."""

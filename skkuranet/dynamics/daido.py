@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import torch
 from torch import Tensor
 
-from skkuranet.dynamics._dynamics import Dynamics
+from skkuranet.dynamics._dynamics import Dynamics, slower
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,7 @@ class Daido(Dynamics):
 
     def rotating(self, speed: float) -> Self:
         """Return oscillators that are slower by the speed."""
-        frequency = torch.tensor(0.0) if self.frequency is None else self.frequency
-        return replace(self, frequency=frequency - speed)
+        return slower(self, speed)
 
     def before(self, state: Tensor, ago: float) -> Tensor:
         """Return phases of free rotation at the natural frequencies."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from skkuranet.coupling import CouplingOperator
 from skkuranet.dynamics._array_ops import Pairs, TorchOps, parts
-from skkuranet.dynamics._dynamics import Dynamics
+from skkuranet.dynamics._dynamics import Dynamics, slower
 from skkuranet.dynamics._kernel import Kernel, KernelPart
 from skkuranet.dynamics._problem import Problem
 
@@ -69,23 +68,29 @@ class Kuramoto(Dynamics):
         """Return oscillators that are slower by the speed; None in a field, which would turn."""
         if self.field is not None:
             return None
-        frequency = torch.tensor(0.0) if self.frequency is None else self.frequency
-        return dataclasses.replace(self, frequency=frequency - speed)
+        return slower(self, speed)
 
     def respond(self, drive: Tensor) -> tuple[Tensor, Tensor]:
         r"""Return :math:`\arg Z + \arcsin(\omega / |Z|)`, and whether :math:`|Z| \ge |\omega|`."""
-        real, imaginary = self.local_field(drive)
-        strength, angle = torch.hypot(real, imaginary), torch.atan2(imaginary, real)
-        if self.frequency is None:
-            return angle, strength > 0
-        ratio = self.frequency / strength.clamp_min(torch.finfo(strength.dtype).tiny)
-        locked = (self.frequency.abs() <= strength) & (strength > 0)
-        return angle + ratio.clamp(-1.0, 1.0).asin(), locked
+        return locked_angle(*self.local_field(drive), self.frequency)
 
     def kernel(self, ops: TorchOps, like: Tensor) -> Kernel | None:
         """Return the same equation in place."""
         # A subclass may have another.
         return KuramotoKernel(self, ops) if type(self) is Kuramoto else None
+
+
+def locked_angle(
+    real: Tensor, imaginary: Tensor, frequency: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    r"""Return :math:`\arg Z + \arcsin(\omega / |Z|)` for a field Z, and whether there is rest."""
+    strength, angle = torch.hypot(real, imaginary), torch.atan2(imaginary, real)
+    # Where nothing pulls at all, no phase is any better than another.
+    pulled = strength > 0
+    if frequency is None:
+        return angle, pulled
+    ratio = frequency / strength.clamp_min(torch.finfo(strength.dtype).tiny)
+    return angle + ratio.clamp(-1.0, 1.0).asin(), (frequency.abs() <= strength) & pulled
 
 
 def KuramotoSystem(
@@ -140,7 +145,6 @@ class KuramotoKernel(Kernel):
         self.ops.phasors(state, out)
 
     def rate(self, state: Any, signal: Pairs, drive: Pairs, out: Any, spare: Any) -> None:
-        """Write dθ/dt."""
         ops, (_, cosine, sine), (_, real, imaginary) = self.ops, signal, drive
         if self._field is not None:
             ops.subtract(real, self._field, real)
@@ -150,7 +154,6 @@ class KuramotoKernel(Kernel):
             ops.add(out, self._frequency, out)
 
     def part(self, signals: Tensor, drives: Tensor, by_rates: Tensor) -> KernelPart:
-        """Return the way back."""
         return _Part(self.dynamics, self.ops, signals, drives, by_rates)
 
 
@@ -189,12 +192,10 @@ class _Part(KernelPart):
         ops.copy(self._tangents.second, self._signals.first)
 
     def pull_rate(self, stage: Any) -> None:
-        """Write the gradient with respect to a drive."""
         tangent, _, _, row, by_drive = stage
         self.ops.multiply(row, tangent.both, by_drive)
 
     def pull_signal(self, stage: Any, back: Pairs, out: Any, spare: Any) -> None:
-        """Write the gradient with respect to the phases."""
         tangent, self_derivative, by_rate, _, _ = stage
         self.ops.dot(tangent, back, out)
         self.ops.subtract_product(out, by_rate, self_derivative, out, spare)

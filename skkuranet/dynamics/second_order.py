@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from skkuranet.dynamics._dynamics import Dynamics
+from skkuranet.dynamics.kuramoto import locked_angle
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,5 @@ class SecondOrder(Dynamics):
     def respond(self, drive: Tensor) -> tuple[Tensor, Tensor]:
         r"""Return :math:`\arg Z + \arcsin(\omega / |Z|)` at rest, and whether there is rest."""
         real, imaginary = drive.unbind(-2)
-        strength, angle = torch.hypot(real, imaginary), torch.atan2(imaginary, real)
-        power = torch.zeros_like(strength) if self.frequency is None else self.frequency
-        ratio = power / strength.clamp_min(torch.finfo(strength.dtype).tiny)
-        angle = angle + ratio.clamp(-1.0, 1.0).asin()
-        rests = (power.abs() <= strength) & (strength > 0)
+        angle, rests = locked_angle(real, imaginary, self.frequency)
         return torch.stack((angle, torch.zeros_like(angle)), -2), rests

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
 
-from skkuranet.dynamics._dynamics import Dynamics
+from skkuranet.dynamics._dynamics import Dynamics, slower
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,7 @@ class StuartLandau(Dynamics):
 
     def rotating(self, speed: float) -> Self:
         """Return oscillators that are slower by the speed."""
-        frequency = torch.tensor(0.0) if self.frequency is None else self.frequency
-        return replace(self, frequency=frequency - speed)
+        return slower(self, speed)
 
     def phases(self, state: Tensor) -> Tensor:
         """Return the arguments of z, in (−π, π]."""

@@ -22,22 +22,9 @@ Table = np.ndarray | Tensor
 
 
 def validated(estimator: object, X: object, *y: object, **options: object) -> object:
-    """Validate features, and labels where there are any, by scikit-learn.
+    """Return features, and labels where there are any, as scikit-learn's ``validate_data`` does.
 
-    Parameters
-    ----------
-    estimator : estimator instance
-    X : array-like of shape (n_samples, n_features)
-        As it was given.
-    *y : ndarray of shape (n_samples,)
-        Labels.
-    **options : dict
-        Passed to ``validate_data``.
-
-    Returns
-    -------
-    ndarray or Tensor, or a pair of it and the labels
-        In double or single precision.
+    Features are an array or tensor in double or single precision.
     """
     if isinstance(X, Tensor):
         if X.layout is not torch.strided or X.is_complex():
@@ -82,68 +69,28 @@ def as_given(value: Table, X: object) -> object:
 
 
 def check_library(X: object, estimator: object, method: str) -> None:
-    """Raise ValueError unless X is of the library, and on the device, of the rows of fit.
-
-    Parameters
-    ----------
-    X : array-like
-        As it was given.
-    estimator : estimator instance
-        Fitted.
-    method : str
-        What X was given to.
-    """
+    """Raise ValueError unless X is of the library, and on the device, of the rows of fit."""
     check_same_namespace(X, estimator, attribute="reference_features_", method=method)
 
 
 def checked(estimator: object, X: object, method: str) -> Table:
-    """Validate the features given to a method of a fitted estimator.
-
-    Parameters
-    ----------
-    estimator : estimator instance
-    X : array-like of shape (n_samples, n_features)
-        As it was given.
-    method : str
-        What X was given to.
-
-    Returns
-    -------
-    ndarray or Tensor
-    """
+    """Return the features given to a method of a fitted estimator, validated."""
     check_is_fitted(estimator)
     check_library(X, estimator, method)
     return validated(estimator, X, reset=False)
 
 
 def device_for(device: str | torch.device, X: Table) -> torch.device:
-    """Resolve the parameter ``device``; "auto" is the card of X, where it is on one.
-
-    Parameters
-    ----------
-    device : {"auto", "cpu", "cuda", "cuda:i"} or torch.device
-    X : ndarray or Tensor of shape (n, n_features)
-
-    Returns
-    -------
-    torch.device
-    """
+    """Return the device that ``device`` names; "auto" is the card of X, where it is on one."""
     if device == "auto" and isinstance(X, Tensor) and X.is_cuda:
         return X.device
     return resolve_device(device)
 
 
 def mean_and_scale(X: Table) -> tuple[Tensor, Tensor]:
-    """Return the mean and standard deviation of each feature, in double precision.
+    """Return the mean and standard deviation of each feature, in double precision on the CPU.
 
-    Parameters
-    ----------
-    X : ndarray or Tensor of shape (n, n_features)
-
-    Returns
-    -------
-    tuple of Tensor of shape (n_features,)
-        On the CPU. A feature that is constant but for rounding has a scale of 1.
+    A feature that is constant but for rounding has a scale of 1.
     """
     if isinstance(X, Tensor):
         scale, mean = torch.std_mean(X.double(), 0, correction=0)

@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from numbers import Integral, Real
 
+import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
@@ -20,13 +21,14 @@ from skkuranet._utils.messages import plain, warn_caller
 from skkuranet._utils.surroundings import all_or_nothing, undisturbed
 from skkuranet._utils.tools import random_source
 from skkuranet.coupling import CouplingOperator
-from skkuranet.dynamics import lock
+from skkuranet.dynamics import Trajectory, lock
 from skkuranet.estimators._arrays import Table, device_for, on_host
-from skkuranet.estimators._fit_task import Beginning, CheckpointFiles, FitTask
+from skkuranet.estimators._fit_task import Beginning, FitTask
 from skkuranet.estimators._network_presets import NetworkPreset, NetworkRequest
 from skkuranet.estimators._node_columns import NodeMotion
 from skkuranet.estimators._reference_network import ReferenceNetwork
 from skkuranet.estimators._restarts import train_all
+from skkuranet.estimators._simulation import simulated
 from skkuranet.estimators._trained_network import PRECISIONS, TrainedNetwork
 from skkuranet.files import save
 from skkuranet.training import TrainingResult
@@ -113,6 +115,20 @@ class KuraNetBase(CallbackSupportMixin, BaseEstimator):
         """Return couplings with the memory budget and device of this estimator."""
         return TrainedNetwork(network, normalization, node_motion, self.memory_budget, self.device)
 
+    def _rng(self, random_state) -> np.random.RandomState:
+        """Return the source of randomness of a method; None takes the estimator's."""
+        return random_source(self.random_state if random_state is None else random_state)
+
+    def _simulated(self, X: Table, *, step_size, random_state, **options) -> Trajectory:
+        """Integrate the network made of rows; None takes step and source of the estimator."""
+        return simulated(
+            self.trained_network_,
+            X,
+            step_size=self.step_size if step_size is None else step_size,
+            random_state=self._rng(random_state),
+            **options,
+        )
+
     def _node_motion(self) -> NodeMotion:
         """Return how nodes move besides their couplings; a hook."""
         return NodeMotion()
@@ -191,11 +207,11 @@ class KuraNetBase(CallbackSupportMixin, BaseEstimator):
         """Return further fitted attributes that follow from training; a hook."""
         return {}
 
-    def _checkpoints(self) -> CheckpointFiles | None:
+    def _checkpoint_path(self) -> str | None:
         ranks = working_ranks()
         if self.checkpoint is None or (ranks is not None and ranks.rank > 0):
             return None
-        return CheckpointFiles(os.fspath(self.checkpoint), self.checkpoint_every)
+        return os.fspath(self.checkpoint)
 
     def _learn(self, task: FitTask) -> TrainingResult:
         """Train ``n_init`` networks, and set the fitted attributes of the best."""
@@ -209,7 +225,8 @@ class KuraNetBase(CallbackSupportMixin, BaseEstimator):
             plan=self._curriculum(task),
             begin=self._beginning(task),
             memory_budget=self.memory_budget,
-            checkpoints=self._checkpoints(),
+            checkpoint_path=self._checkpoint_path(),
+            checkpoint_every=self.checkpoint_every,
             settings={
                 name: value
                 for name, value in self.get_params(deep=False).items()

@@ -17,24 +17,10 @@ from skkuranet.estimators._arrays import Table, on_host
 
 
 def edges_of(connectivity: object, n_nodes: int) -> np.ndarray:
-    """Return the edges of a connectivity matrix, both ways and without self-couplings.
+    """Return the edges (2, n_edges) of a connectivity matrix, both ways and without self-couplings.
 
-    Parameters
-    ----------
-    connectivity : array-like or sparse matrix of shape (n_nodes, n_nodes)
-        Nonzero where two nodes may couple.
-    n_nodes : int
-        Number of nodes.
-
-    Returns
-    -------
-    ndarray of shape (2, n_edges), int64
-        Targets and sources.
-
-    Raises
-    ------
-    ValueError
-        If the matrix does not fit the nodes or has no edges.
+    They are rows of targets and sources. Raise ValueError if the matrix, dense or sparse, does not
+    fit the nodes or has no edges.
     """
     connectivity = on_host(connectivity)
     if not sp.issparse(connectivity) and np.ndim(connectivity) != 2:
@@ -64,15 +50,7 @@ def edges_of(connectivity: object, n_nodes: int) -> np.ndarray:
 
 
 def warn_if_apart(edges: np.ndarray, n_nodes: int) -> None:
-    """Warn of a graph whose parts cannot synchronise with one another.
-
-    Parameters
-    ----------
-    edges : ndarray of shape (2, n_edges)
-        Targets and sources.
-    n_nodes : int
-        Number of nodes.
-    """
+    """Warn of a graph whose parts cannot synchronise with one another."""
     graph = sp.coo_array((np.ones(edges.shape[1]), tuple(edges)), shape=(n_nodes, n_nodes))
     n_parts, part = connected_components(graph, directed=False)
     if n_parts > 1:
@@ -86,28 +64,14 @@ def warn_if_apart(edges: np.ndarray, n_nodes: int) -> None:
 
 @dataclass(frozen=True)
 class FixedGraph:
-    """Edges of one graph, in whatever order its nodes are drawn.
-
-    Parameters
-    ----------
-    edges : ndarray of shape (2, n_edges), int64
-        Targets and sources.
-    """
+    """Edges (2, n_edges) of one graph, in whatever order its nodes are drawn."""
 
     edges: np.ndarray
 
     def __call__(self, index: Tensor) -> Tensor:
-        """Return the edges of networks; node i of network b counts as b n + i.
+        """Return the edges of networks that hold every node once, from their nodes (B, n).
 
-        Parameters
-        ----------
-        index : Tensor of shape (B, n), int64
-            Each row holds every node of the graph once.
-
-        Returns
-        -------
-        Tensor of shape (2, B n_edges), int64
-            Targets and sources.
+        Node i of network b counts as b n + i.
         """
         position = index.argsort(-1)
         first = torch.arange(len(index), device=index.device) * index.shape[-1]
@@ -117,32 +81,13 @@ class FixedGraph:
 
 @dataclass(frozen=True)
 class DrawnGraph:
-    """Graph that a callable of the user makes for every network.
-
-    Parameters
-    ----------
-    connectivity : callable
-        From node features (n, n_features) to a matrix (n, n).
-    X : ndarray or Tensor of shape (n_samples, n_features)
-        Node features that networks are drawn from.
-    """
+    """Graph that a callable of the user makes for every network, from the features of its nodes."""
 
     connectivity: Callable[[np.ndarray], object]
     X: Table
 
     def __call__(self, index: Tensor) -> Tensor:
-        """Return the edges of networks; node i of network b counts as b n + i.
-
-        Parameters
-        ----------
-        index : Tensor of shape (B, n), int64
-            Nodes that each network is made of.
-
-        Returns
-        -------
-        Tensor of shape (2, n_edges), int64
-            Targets and sources.
-        """
+        """Return the edges of networks of nodes (B, n); node i of network b counts as b n + i."""
         size = index.shape[-1]
         found = [
             edges_of(self.connectivity(on_host(self.X[nodes])), size) + number * size

@@ -26,7 +26,6 @@ class FitTask:
     Parameters
     ----------
     X : ndarray or Tensor of shape (n_samples, n_features)
-        Node features.
     y : ndarray of shape (n_samples,) or None
         Targets, for callbacks.
     n_groups : int
@@ -34,35 +33,26 @@ class FitTask:
     objective : callable
         ``objective(device)`` returns the objective.
     complete : callable
-        ``complete(network, seed)`` returns all fitted attributes that follow from a
-        trained network.
-    normalization : Normalization
-        Of the couplings.
-    n_labelled : int, default=0
+        ``complete(network, seed)`` returns all fitted attributes that follow from a network.
+    n_labelled : int
         Number of rows whose class is known.
-    weight_decay : float, default=0.0
-        Of the coupling network.
-    feature_noise : float, default=0.0
-        On the features of the nodes drawn for training, in standard deviations.
-    edges : ndarray of shape (2, n_edges), optional
+    weight_decay, feature_noise : float
+        Of the coupling network; on the features of drawn nodes, in standard deviations.
+    edges : ndarray of shape (2, n_edges) or None
         Of the network of all rows, where there is but one.
-    graph : callable, optional
+    graph : callable or None
         From the nodes of drawn networks to their edges; None couples all pairs.
-    encoding : callable, optional
+    encoding : callable or None
         ``encoding(generator)`` returns what coupling networks see features through.
-    attributes : mapping, default={}
+    attributes : mapping
         Further fitted attributes, which do not depend on the network.
-    like : array, optional
-        Of the library, and on the device, that fitted arrays are wanted in; NumPy's by default.
-    plan : Curriculum, optional
-        How training proceeds.
-    begin : Beginning, optional
-        What networks are before it.
-    memory_budget : int, default=2**30
-        Bytes that two copies of the couplings of a batch may take.
-    checkpoints : CheckpointFiles, optional
-        Where the state of training is kept.
-    settings : mapping, default={}
+    like : array or None
+        Of the library, and on the device, that fitted arrays are wanted in; None for NumPy.
+    begin : Beginning or None
+        What networks are before training.
+    checkpoint_path : str or None
+        What the names of the files begin with that hold the state of each restart.
+    settings : mapping
         Parameters that tell this fit from others.
     """
 
@@ -83,7 +73,8 @@ class FitTask:
     plan: Curriculum = field(default_factory=Curriculum)
     begin: Beginning | None = None
     memory_budget: int = 2**30
-    checkpoints: CheckpointFiles | None = None
+    checkpoint_path: str | None = None
+    checkpoint_every: int = 100
     settings: Mapping[str, object] = field(default_factory=dict)
 
     def completed(self, network: nn.Module, seed: int, **others: object) -> dict:
@@ -101,21 +92,17 @@ class FitTask:
 
     def checkpoint(self, restart: int) -> Checkpoint | None:
         """Return where the state of a restart is kept, if anywhere."""
-        return None if self.checkpoints is None else self.checkpoints.of(restart)
+        if self.checkpoint_path is None:
+            return None
+        return Checkpoint(f"{self.checkpoint_path}.{restart}", self.checkpoint_every)
 
 
 @dataclass(frozen=True)
 class Beginning:
-    """What networks are before training: copies of one, or made by a preset.
+    """What networks are before training: copies of a module, or made by a preset for a request.
 
-    Parameters
-    ----------
-    source : Module or NetworkPreset
-        What to copy, or to make one by.
-    request : NetworkRequest, optional
-        What a preset makes it for.
-    going_on : bool, default=False
-        Whether a module has been trained before, and its weights are kept unless others do better.
+    ``going_on`` says whether a module has been trained before, and its weights are kept unless
+    others do better.
     """
 
     source: nn.Module | NetworkPreset
@@ -139,23 +126,3 @@ class Beginning:
         if isinstance(network, CouplingNetwork):
             network.standardize(*mean_and_scale(X))
         return network
-
-
-@dataclass(frozen=True)
-class CheckpointFiles:
-    """Files that hold the state of each restart.
-
-    Parameters
-    ----------
-    path : str
-        What their names begin with.
-    every : int
-        Iterations between states.
-    """
-
-    path: str
-    every: int
-
-    def of(self, restart: int) -> Checkpoint:
-        """Return the file of a restart."""
-        return Checkpoint(f"{self.path}.{restart}", self.every)

@@ -13,31 +13,11 @@ from skkuranet.estimators._arrays import on_host, validated
 
 
 def check_labelled(estimator, X, y, *, reset, **options):
-    """Validate X and y, some of which may be unlabelled.
+    """Validate X and y, some of which may be the estimator's ``unlabeled``.
 
-    Parameters
-    ----------
-    estimator : estimator instance
-        With a parameter ``unlabeled``.
-    X : array-like of shape (n_samples, n_features)
-        Node features.
-    y : array-like of shape (n_samples,)
-        Labels, or ``unlabeled``.
-    reset : bool
-        Whether the estimator takes note of the features.
-    **options : dict
-        Passed to :func:`skkuranet.estimators._arrays.validated`.
-
-    Returns
-    -------
-    X : ndarray or Tensor of shape (n_samples, n_features)
-        Node features.
-    y : ndarray of shape (n_samples,)
-        Labels as they were given.
-    classes : ndarray of shape (n_classes,)
-        Sorted labels.
-    codes : ndarray of shape (n_samples,), int
-        Class of each row; -1 where it is unlabelled.
+    Return X (n, n_features), the labels y (n,), the sorted classes, and the class of each row as a
+    number; -1 where it is unlabelled. ``reset`` says whether the estimator takes note of the
+    features.
     """
     unlabeled = estimator.unlabeled
     if y is None:
@@ -140,16 +120,7 @@ def _warn_of_a_twin(unlabeled, classes):
 def check_classes(X, classes, codes, network_size):
     """Refuse labels that teach nothing, and warn of those that teach little.
 
-    Parameters
-    ----------
-    X : ndarray or Tensor of shape (n_samples, n_features)
-        Node features.
-    classes : ndarray of shape (n_classes,)
-        Sorted labels.
-    codes : ndarray of shape (n_samples,), int
-        Class of each row, or -1.
-    network_size : int
-        Oscillators in each network drawn for training.
+    ``codes`` are classes of rows, or -1; networks drawn for training have ``network_size`` nodes.
     """
     if len(classes) < 2:
         raise ValueError(

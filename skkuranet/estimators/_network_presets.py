@@ -23,20 +23,9 @@ from skkuranet.coupling import (
 
 @dataclass(frozen=True)
 class NetworkRequest:
-    """Data and sizes that a coupling network is made for.
+    """Data and sizes that a coupling network is made for; None for those of the preset.
 
-    Parameters
-    ----------
-    n_features : int
-        Number of features of a node.
-    sizes : tuple of int or None
-        Widths of the hidden layers; None for those of the preset.
-    rank : int or None
-        Number of factors; None for that of the preset.
-    n_groups : int
-        Number of groups of phases that are wanted.
-    encoding : callable, optional
-        ``encoding(generator)`` returns what the network sees features through.
+    ``encoding(generator)`` returns what the network sees features through.
     """
 
     n_features: int
@@ -48,18 +37,10 @@ class NetworkRequest:
 
 @dataclass(frozen=True)
 class NetworkPreset:
-    """Kind of coupling network, with its normalisations by name.
+    """Kind of coupling network, with its normalisations by name where the user has a choice.
 
-    Parameters
-    ----------
-    build : callable
-        ``build(request, sizes, generator)`` returns the network.
-    normalizations : mapping, optional
-        Where the user has a choice.
-    in_closed_form : bool, default=False
-        Whether the network learns classes before any trajectory.
-    sizes : tuple of int, default=(128, 128)
-        Widths of its hidden layers, where the user says nothing.
+    ``build(request, sizes, generator)`` returns the network. ``in_closed_form`` says whether it
+    learns classes before any trajectory.
     """
 
     build: Callable[[NetworkRequest, tuple[int, ...], torch.Generator], nn.Module]
@@ -68,19 +49,7 @@ class NetworkPreset:
     sizes: tuple[int, ...] = (128, 128)
 
     def make(self, request: NetworkRequest, generator: torch.Generator) -> nn.Module:
-        """Return a network with fresh weights.
-
-        Parameters
-        ----------
-        request : NetworkRequest
-            What it is made for.
-        generator : torch.Generator
-            The only source of randomness.
-
-        Returns
-        -------
-        Module
-        """
+        """Return a network with fresh weights."""
         return self.build(request, request.sizes or self.sizes, generator)
 
 
@@ -135,10 +104,7 @@ _LOW_RANK = {
 _COMMITTEE = NetworkPreset(_members, _LOW_RANK, in_closed_form=True, sizes=(64, 64))
 _PAIRS = NetworkPreset(_ANY_PAIRS, {"auto": InDegree(density_exponent=0.5), **_IN_DEGREE})
 
-CLUSTERING = {
-    "factorized": _COMMITTEE,
-    "pairwise": _PAIRS,
-}
+CLUSTERING = {"factorized": _COMMITTEE, "pairwise": _PAIRS}
 
 # These learn whether two nodes belong together.
 GROUPING = {
@@ -151,7 +117,4 @@ GROUPING = {
 # For modules of the user.
 CLUSTERING_NORMALIZATIONS = {"auto": InDegree(), **_IN_DEGREE}
 
-SYNCHRONY = {
-    "factorized": NetworkPreset(_NONNEGATIVE),
-    "pairwise": NetworkPreset(_SYMMETRIC_PAIRS),
-}
+SYNCHRONY = {"factorized": NetworkPreset(_NONNEGATIVE), "pairwise": NetworkPreset(_SYMMETRIC_PAIRS)}

@@ -22,27 +22,10 @@ _NOT_NEGATIVE = {
 
 
 def resolve_columns(roles, n_features, feature_names=None):
-    """Find the index of each column that is a node parameter.
+    """Return the index of the column of each node parameter that has one.
 
-    Parameters
-    ----------
-    roles : dict
-        From the name of a parameter to a column: an index, a name, or None for no such
-        column.
-    n_features : int
-        Number of columns.
-    feature_names : ndarray of shape (n_features,), default=None
-        Names of the columns, where they have names.
-
-    Returns
-    -------
-    dict
-        From the name of each parameter that is not None to the index of its column.
-
-    Raises
-    ------
-    ValueError
-        If a column does not exist or is given to two parameters.
+    ``roles`` maps names of parameters to columns: an index, a name, or None for no such column.
+    Raise ValueError if a column does not exist or is given to two parameters.
     """
     found = {
         role: _index(role, column, n_features, feature_names)
@@ -83,24 +66,9 @@ def _index(role, column, n_features, feature_names):
 
 
 def node_parameters(X, columns):
-    """Return the node parameters in the columns of a table.
+    """Return the node parameters (n_samples,) in columns of a table, by name.
 
-    Parameters
-    ----------
-    X : ndarray or Tensor of shape (n_samples, n_features)
-        Oscillators.
-    columns : dict
-        What :func:`resolve_columns` returns.
-
-    Returns
-    -------
-    dict
-        From the name of each parameter to an ndarray of shape (n_samples,).
-
-    Raises
-    ------
-    ValueError
-        If a delay or a noise is negative.
+    Raise ValueError if a delay or a noise is negative.
     """
     nodes = {role: on_host(X[:, column]) for role, column in columns.items()}
     for role, remedy in _NOT_NEGATIVE.items():
@@ -116,17 +84,9 @@ def node_parameters(X, columns):
 class NodeMotion:
     """Motion of nodes besides their couplings, from columns of a table.
 
-    Parameters
-    ----------
-    dynamics : str, type or Dynamics
-        Equation of motion: a name in :data:`skkuranet.dynamics.DYNAMICS`, a class, or an instance
-        with the parameters that all nodes share.
-    columns : dict
-        From the name of each node parameter, "delay" and "noise" among them, to its column.
-    noise : float
-        Standard deviation of the noise of all nodes, where it has no column.
-    history : str
-        States before t = 0.
+    ``dynamics`` is a name in :data:`skkuranet.dynamics.DYNAMICS`, a class, or an instance with the
+    parameters that all nodes share. ``columns`` map node parameters, "delay" and "noise" among
+    them, to their columns; ``noise`` is that of all nodes, where it has no column.
     """
 
     dynamics: Any = "kuramoto"
@@ -169,18 +129,8 @@ class NodeMotion:
     def of(self, X, dtype: torch.dtype, device: torch.device) -> dict[str, Any]:
         """Return the arguments of :func:`skkuranet.dynamics.integrate` for the rows of a table.
 
-        Parameters
-        ----------
-        X : ndarray or Tensor of shape (n_samples, n_features)
-            Nodes.
-        dtype : torch.dtype
-            Of the states. Delays stay in double precision, whose rounding to steps is that of fit.
-        device : torch.device
-
-        Returns
-        -------
-        dict
-            With tensors of shape (n_samples,).
+        They are of the type of the states, but for delays, which stay in double precision: their
+        rounding to steps is that of fit.
         """
         nodes = node_parameters(X, self.columns)
         delay, noise = nodes.pop("delay", None), nodes.pop("noise", None)
@@ -201,23 +151,9 @@ class NodeMotion:
 def roles_of(dynamics, columns, *, frequency, field, delay):
     """Return the column of each node parameter, as an estimator's parameters say.
 
-    Parameters
-    ----------
-    dynamics : str, type or Dynamics
-        Equation of motion.
-    columns : dict or None
-        From names of node parameters to columns.
-    frequency, field, delay : int, str or None
-        Shorthands; a frequency that the dynamics does not have is left out.
-
-    Returns
-    -------
-    dict
-
-    Raises
-    ------
-    ValueError
-        If a parameter is unknown, given twice, or needed and not given.
+    ``frequency``, ``field`` and ``delay`` are shorthands; a frequency that the dynamics does not
+    have is left out. Raise ValueError if a parameter is unknown, given twice, or needed and not
+    given.
     """
     known = [*kind_of(dynamics).names(), "delay", "noise"]
     found = {"frequency": frequency, "field": field, "delay": delay}
@@ -252,18 +188,7 @@ def _named(dynamics):
 
 
 def check_phases(dynamics):
-    """Refuse an equation of motion whose units have no phase, or parameters of their own.
-
-    Parameters
-    ----------
-    dynamics : str, type or Dynamics
-        A name in :data:`skkuranet.dynamics.DYNAMICS`, a class or an instance.
-
-    Raises
-    ------
-    ValueError
-        If there is no such equation, or it has no phases.
-    """
+    """Refuse an equation of motion whose units have no phase, or parameters of their own."""
     kind = kind_of(dynamics)
     made = dynamics if isinstance(dynamics, Dynamics) else kind()
     if made.from_phases(torch.zeros(1)) is None:

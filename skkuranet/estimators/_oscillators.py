@@ -9,7 +9,7 @@ from skkuranet.estimators._arrays import as_given, checked, on_host
 from skkuranet.estimators._base import KuraNetBase
 from skkuranet.estimators._connectivity import DrawnGraph, FixedGraph, edges_of, warn_if_apart
 from skkuranet.estimators._node_columns import NodeMotion
-from skkuranet.estimators._simulation import LIMIT_TIME, simulated, steps_in
+from skkuranet.estimators._simulation import LIMIT_TIME, steps_in
 from skkuranet.losses import feature_correlation
 
 # The last part of a trajectory over which order is averaged: 200 steps of 0.1, as in Table I.
@@ -97,14 +97,13 @@ class OscillatorBase(KuraNetBase):
         edges = self._edges(X, connectivity)
         if edges is not None:
             warn_if_apart(edges, len(X))
-        return simulated(
-            self.trained_network_,
+        return self._simulated(
             X,
             n_steps=n_steps,
             save_from=save_from,
-            step_size=self.step_size if step_size is None else step_size,
+            step_size=step_size,
             initial_phases=initial_phases,
-            random_state=self.random_state if random_state is None else random_state,
+            random_state=random_state,
             edges=edges,
         )
 

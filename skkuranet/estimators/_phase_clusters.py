@@ -19,37 +19,15 @@ _MERGED = 0.25
 
 
 def phasors(phases: np.ndarray) -> np.ndarray:
-    """Return the points (cos θ, sin θ) of the unit circle.
-
-    Parameters
-    ----------
-    phases : ndarray of shape (n,)
-        In radians.
-
-    Returns
-    -------
-    ndarray of shape (n, 2)
-    """
+    """Return the points (cos θ, sin θ) of the unit circle, (n, 2)."""
     return np.column_stack((np.cos(phases), np.sin(phases)))
 
 
 def cluster_phases(phases: np.ndarray, n_clusters: int, rng: np.random.RandomState) -> np.ndarray:
-    """Cluster phases by k-means on the circle.
+    """Return the cluster of each phase, from 0, by k-means on the circle.
 
     Besides those of scikit-learn, evenly spaced starts are tried, as in the splay state: they keep
     rare clusters apart.
-
-    Parameters
-    ----------
-    phases : ndarray of shape (n,)
-        In radians.
-    n_clusters : int
-    rng : RandomState
-
-    Returns
-    -------
-    ndarray of shape (n,), int
-        Cluster of each, from 0.
     """
     points = phasors(phases).astype(np.float64)
     turn = 2.0 * np.pi / n_clusters
@@ -65,21 +43,10 @@ def cluster_phases(phases: np.ndarray, n_clusters: int, rng: np.random.RandomSta
 
 
 def merged_classes(phases: np.ndarray, members: np.ndarray) -> list[np.ndarray]:
-    """Find classes whose mean phases nearly coincide.
+    """Return sets of classes whose mean phases nearly coincide, two classes or more each.
 
-    They do if they are nearer than a quarter of their distance in the splay state.
-
-    Parameters
-    ----------
-    phases : ndarray of shape (n,)
-        In radians.
-    members : ndarray of shape (n_classes, n)
-        1 for the nodes of each class, 0 for others.
-
-    Returns
-    -------
-    list of ndarray of int
-        Of two classes or more each.
+    They are nearer than a quarter of their distance in the splay state. ``members`` (n_classes, n)
+    is 1 for the nodes of each class, 0 for others.
     """
     means = np.angle(members @ np.exp(1j * phases))
     order = np.argsort(means)
@@ -98,15 +65,8 @@ class PhaseReadout:
     r"""Discretise phases by k-means whose centres start at the class mean phasors.
 
     Random starts would split the largest cluster where one class is rare. Classes that share a
-    phase share a centre: near it, the most frequent of them is the most likely.
-
-    Parameters
-    ----------
-    points : ndarray of shape (n, 2)
-        Phasors of the reference network.
-    codes : ndarray of shape (n,), int
-        Class of each, from 0; -1 where it is unknown.
-    n_classes : int
+    phase share a centre: near it, the most frequent of them is the most likely. ``points`` (n, 2)
+    are phasors of the reference network, ``codes`` (n,) their classes, or -1.
 
     Attributes
     ----------
@@ -145,10 +105,6 @@ class PhaseReadout:
         best = minimize_scalar(negative_log_likelihood, bounds=(-5.0, 5.0), method="bounded")
         self.precision = float(np.exp(best.x))
 
-    def codes(self, points: np.ndarray) -> np.ndarray:
-        """Return the most probable class of each point, (n,): that of the nearest centre."""
-        return self.log_probabilities(points).argmax(axis=1)
-
     def log_probabilities(self, points: np.ndarray) -> np.ndarray:
         """Return the logarithms of the class probabilities of points, (n, n_classes)."""
         of_center = log_softmax(-self.precision * self._squared_distances(points), axis=1)
@@ -162,19 +118,9 @@ class PhaseReadout:
 class PullReadout:
     r"""Name nodes by the pulls of the labelled reference rows of each class.
 
-    The probability of class c is proportional to :math:`\pi_c^s e^{a P_c}`, with P the pulls,
-    π the shares of the classes, and a and s of maximum likelihood on rows of known class.
-
-    Parameters
-    ----------
-    pulls : ndarray of shape (n, n_classes)
-        On rows of known class that the couplings were not trained on.
-    codes : ndarray of shape (n,), int
-        Class of each.
-    weights : ndarray of shape (n,)
-        What each counts for.
-    shares : ndarray of shape (n_classes,)
-        Share of each class in all rows of known class.
+    The probability of class c is proportional to :math:`\pi_c^s e^{a P_c}`. P are the pulls,
+    (n, n_classes), and π the shares of the classes in all rows of known class; a and s are of
+    maximum likelihood on rows of known class that the couplings were not trained on.
     """
 
     def __init__(

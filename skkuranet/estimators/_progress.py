@@ -12,15 +12,8 @@ _EVERY, _SECONDS = 50, 10.0
 class Progress:
     """Prints how far a fit is.
 
-    Parameters
-    ----------
-    verbose : bool, int or None
-        Whether to print the loss every 50 iterations. None prints how far the fit is every ten
-        seconds, to standard error; a fit of less than ten says nothing.
-    name : str
-        Of the estimator.
-    longest : int
-        Iterations at most.
+    With ``verbose`` it prints the loss every 50 iterations. None prints how far the fit is every
+    ten seconds, to standard error; a fit of less than ten says nothing.
     """
 
     def __init__(self, verbose: bool | int | None, name: str, longest: int) -> None:
@@ -28,15 +21,7 @@ class Progress:
         self.began = self.last = time.monotonic()
 
     def tell(self, n_done: int, loss: float) -> None:
-        """Take note of an iteration, and print what is due.
-
-        Parameters
-        ----------
-        n_done : int
-            Iterations done.
-        loss : float
-            Of the last.
-        """
+        """Take note of the iterations done and the last loss, and print what is due."""
         if self.verbose:
             if n_done % _EVERY == 0:
                 print(f"[{self.name}] iteration {n_done}, loss {loss:.4f}")

@@ -27,21 +27,8 @@ _PLAIN = (int, float, str, torch.device)
 class ReferenceNetwork:
     """Couplings of any rows to the oscillators of a reference network, in double precision.
 
-    What the network alone decides is computed once. An answer to a row depends on that row alone.
-    Nothing changes later, so that threads can share it.
-
-    Parameters
-    ----------
-    network : Module
-        Trained coupling network; a copy computes.
-    normalization : Normalization
-        That it was trained with.
-    features : ndarray or Tensor of shape (n, n_features)
-        Rows of the reference network.
-    memory_budget : int
-        Bytes that couplings may take.
-    device : torch.device
-        Where to compute.
+    What the network alone decides is computed once, by a copy of the coupling network. An answer to
+    a row depends on that row alone. Nothing changes later, so that threads can share it.
     """
 
     def __init__(
@@ -66,35 +53,19 @@ class ReferenceNetwork:
             )
 
     def is_made_from(self, *made_from: object) -> bool:
-        """Say whether it would be the same if it were made now.
+        """Return whether it would be the same if it were made now, from the arguments of its class.
 
-        Parameters
-        ----------
-        *made_from : network, normalization, features, memory_budget, device
-            What it is made from. Weights and features that have changed in place are noticed,
-            and so are other hooks, submodules and attributes.
-
-        Returns
-        -------
-        bool
+        Weights and features that have changed in place are noticed, and so are other hooks,
+        submodules and attributes.
         """
         facts = list(_facts(*made_from))
         return len(facts) == len(self._made_from) and all(map(_alike, facts, self._made_from))
 
     def answers(self, X: Table, answer: Answer) -> np.ndarray:
-        """Ask about the couplings of rows, a bounded number of rows at once.
+        """Return answers (m, ...) about the couplings of rows, a bounded number of rows at once.
 
-        Parameters
-        ----------
-        X : ndarray or Tensor of shape (m, n_features)
-            Rows that the network drives.
-        answer : callable
-            ``answer(coupling, rows)`` returns a tensor with an entry for each row, from the
-            couplings of these rows to the reference network, (rows, n).
-
-        Returns
-        -------
-        ndarray of shape (m, ...)
+        ``answer(coupling, rows)`` returns a tensor with an entry for each row, from the couplings
+        of these rows to the reference network, (rows, n).
         """
         found = []
         with torch.no_grad():
@@ -105,18 +76,9 @@ class ReferenceNetwork:
         return np.concatenate(found)
 
     def says(self, X: Table, answer: Callable[[nn.Module, Tensor], Tensor]) -> np.ndarray:
-        """Ask the coupling network about rows, a bounded number of rows at once.
+        """Return what the coupling network says of rows, (m, ...), a bounded number at once.
 
-        Parameters
-        ----------
-        X : ndarray or Tensor of shape (m, n_features)
-            Any rows.
-        answer : callable
-            ``answer(network, rows)`` returns a tensor with an entry for each row.
-
-        Returns
-        -------
-        ndarray of shape (m, ...)
+        ``answer(network, rows)`` returns a tensor with an entry for each row.
         """
         n_at_once = _ROWS if self._device.type == "cpu" else _ROWS_OF_A_CARD
         parts = []
@@ -127,20 +89,10 @@ class ReferenceNetwork:
         return torch.cat(parts).cpu().numpy()
 
     def drive(self, X: Table, sources: np.ndarray | Tensor) -> np.ndarray:
-        r"""Return what the network exerts on rows, :math:`\sum_j K(x, x_j)\, s_{kj}`.
+        r"""Return what the network exerts on rows, :math:`\sum_j K(x, x_j)\, s_{kj}`, as (m, k).
 
-        Parameters
-        ----------
-        X : ndarray or Tensor of shape (m, n_features)
-            Rows that the network drives.
-        sources : ndarray or Tensor of shape (k, n)
-            What the oscillators of the network send: cosine and sine of their phases, or which
-            of them are in each cluster.
-
-        Returns
-        -------
-        ndarray of shape (m, k)
-            In double precision.
+        ``sources`` (k, n) is what the oscillators of the network send: cosine and sine of their
+        phases, or which of them are in each cluster.
         """
         weights = as_tensor(sources, torch.float64, self._device)
         return self.answers(X, lambda coupling, _: coupling.matvec(weights).mT)

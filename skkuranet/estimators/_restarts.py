@@ -38,38 +38,14 @@ def train_all(
     estimator: Any,
     n_jobs: int | None,
 ) -> list[Run | FloatingPointError]:
-    """Train one network from each seed; an interruption keeps what there is by then.
+    """Return the trained network and result of each restart that is done, or why there is none.
 
-    Parameters
-    ----------
-    task : FitTask
-        What is to be learned.
-    seeds : sequence of int
-        One for each restart.
-    last_seed : int
-        For what follows training.
-    device : torch.device
-        Where to train.
-    contexts : sequence of CallbackContext
-        One for each restart.
-    estimator : estimator
-        For callbacks.
-    n_jobs : int or None
-        Processes that restarts are shared out among.
-
-    Returns
-    -------
-    list of tuple or FloatingPointError
-        Trained network and result of each restart that is done, or why there is none.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        If an interruption comes before there is anything to keep.
+    An interruption keeps what there is by then, and is raised if that is nothing. There is one of
+    ``seeds`` and ``contexts`` for each restart; ``last_seed`` is for what follows training.
     """
     apart = len(seeds) > 1 and effective_n_jobs(n_jobs) > 1
     # An interruption ends other processes: they have to note what they learn.
-    noting = apart and task.checkpoints is None
+    noting = apart and task.checkpoint_path is None
     with tempfile.TemporaryDirectory() if noting else nullcontext() as aside:
         checkpoints = [
             Checkpoint(f"{aside}/{i}", _NOTED_EVERY) if noting else task.checkpoint(i)
@@ -101,9 +77,7 @@ def train_all(
 
 
 def _rescued(
-    task: FitTask,
-    seeds: Sequence[int],
-    checkpoints: Sequence[Checkpoint | None],
+    task: FitTask, seeds: Sequence[int], checkpoints: Sequence[Checkpoint | None]
 ) -> list[Run]:
     """Return what unfinished restarts have left behind."""
     found = []
@@ -113,7 +87,7 @@ def _rescued(
             continue
         network = task.new_network(seed)
         # Before the first check of the limit, the last weights are all there is.
-        network.load_state_dict(state["best"] or state["network"])
+        network.load_state_dict(state["validation"]["best"] or state["network"])
         if isinstance(network, CouplingNetwork):
             network.anneal(1.0)
         found.append((network, TrainingResult(**state["result"] | {"interrupted": True})))

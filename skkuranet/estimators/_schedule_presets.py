@@ -18,25 +18,15 @@ class Regime:
 
     Parameters
     ----------
-    n_iterations : int
-        Iterations at most, if the user leaves them open.
-    learning_rate : float
-        Peak learning rate of Adam, likewise.
+    n_iterations, learning_rate : int, float
+        Of the curriculum, where the user leaves them open.
     n_held_out : int
         Oscillators of the networks that the best weights are chosen by.
-    unseeded_when_trapped : bool
-        See :class:`skkuranet.training.Curriculum`.
     stride : int
         Step of training in steps of the estimator, at most.
-    n_steps : int
-        Steps of the longest trajectories.
-    burn_in : int
-        Steps before them, at most.
-    limit_time : float
-        Time after which phases count as the limit in checks.
     density_exponent : float
         Of :class:`skkuranet.coupling.MeanDegree`.
-    per_row : int or None, default=None
+    per_row : int or None
         Iterations for each row, 200 in all at least; None always takes ``n_iterations``.
     """
 
@@ -54,20 +44,8 @@ class Regime:
     def adapt(self, curriculum: Curriculum, *, n_rows: int, average_degree: float) -> Curriculum:
         """Return a curriculum with what this regime decides.
 
-        Parameters
-        ----------
-        curriculum : Curriculum
-            What the parameters of the estimator say; None leaves iterations, learning rate and
-            steps to the regime.
-        n_rows : int
-            Rows of the training set.
-        average_degree : float
-            Mean degree of the couplings.
-
-        Returns
-        -------
-        Curriculum
-            The one to train with.
+        Where the given one, which says what the estimator's parameters say, has None for
+        iterations, learning rate or steps, they are those of the regime.
         """
         # Strong couplings are stable at small steps only.
         stable = _STABLE / (curriculum.step_size * max(1.0, average_degree))

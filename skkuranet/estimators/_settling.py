@@ -15,23 +15,11 @@ _CREEP = 0.05
 def settled(path, lag, *, turns, answers):
     """Return the fitted attributes of a reference network, from its motion.
 
-    Parameters
-    ----------
-    path : Trajectory
-        Its motion, which begins by the longest delay before it is watched.
-    lag : ndarray of shape (n,), int
-        Delay of each node in steps.
-    turns : bool
-        Whether a network that turns as a whole is at rest in a frame that turns with it.
-    answers : bool
-        Whether a closed form tells where driven nodes rest.
-
-    Returns
-    -------
-    dict
-        States and phases, the frequency of the mean field, effective frequencies and which nodes
-        are locked. Where driven nodes have no closed form, also the states that act on them at
-        each step.
+    They are states and phases, the frequency of the mean field, effective frequencies and which
+    nodes are locked; unless a closed form ``answers`` where driven nodes rest, also the states that
+    act on them at each step. The motion begins by the longest delay, ``lag`` (n,) in steps, before
+    it is watched. ``turns`` says whether a network that turns as a whole is at rest in a frame that
+    turns with it.
     """
     reach = int(lag.max())
     made = {"reference_states_": path.states[-1]}

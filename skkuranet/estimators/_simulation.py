@@ -20,19 +20,7 @@ LIMIT_TIME = 500.0
 
 
 def steps_in(time: float, step_size: float) -> int:
-    """Return the number of steps that a time takes, one at least.
-
-    Parameters
-    ----------
-    time : float
-        For instance ``LIMIT_TIME``, after which phases count as the limit.
-    step_size : float
-        In the same units.
-
-    Returns
-    -------
-    int
-    """
+    """Return the number of steps that a time takes, one at least."""
     return max(1, round(time / step_size))
 
 
@@ -48,38 +36,12 @@ def simulated(
     edges: np.ndarray | None = None,
     couple: Couple | None = None,
 ) -> Trajectory:
-    """Integrate the mutual dynamics of the network made of rows.
+    """Integrate the mutual dynamics of the network made of rows, by default for 500 units of time.
 
-    Parameters
-    ----------
-    trained : TrainedNetwork
-        Its couplings.
-    X : ndarray or Tensor of shape (n, n_features)
-        Rows.
-    step_size : float
-        In units of time.
-    random_state : int, RandomState instance or None
-        Source of initial phases and noise.
-    n_steps : int, optional
-        Number of steps; by default 500 units of time.
-    save_from : int, default=0
-        First step that is kept.
-    initial_phases : array-like of shape (n,) or (state_shape, n), optional
-        Phases or states; by default random phases in single precision.
-    edges : ndarray of shape (2, n_edges), optional
-        Targets and sources that alone may couple.
-    couple : callable, optional
-        Makes the couplings in another way; see :meth:`TrainedNetwork.integrate`.
-
-    Returns
-    -------
-    Trajectory
-        Arrays, or tensors where X is one.
-
-    Raises
-    ------
-    ValueError
-        If a setting does not fit, or what is kept does not fit the memory budget.
+    Phases or states begin at random in single precision, unless they are given. ``edges`` alone may
+    couple; ``couple`` makes the couplings in another way, see :meth:`TrainedNetwork.integrate`.
+    Return a trajectory of arrays, or of tensors where X is one. Raise ValueError if a setting does
+    not fit, or what is kept does not fit the memory budget.
     """
     check_scalar(step_size, "step_size", Real, min_val=0.0, include_boundaries="neither")
     rng = random_source(random_state)
@@ -131,26 +93,7 @@ def limit_phases(
     step_size: float,
     n_steps: int | None = None,
 ) -> np.ndarray:
-    """Return limit phases of the mutual dynamics, from random initial phases.
-
-    Parameters
-    ----------
-    trained : TrainedNetwork
-        Its couplings.
-    X : ndarray or Tensor of shape (n, n_features)
-        Rows.
-    rng : RandomState
-        Source of the initial phases.
-    step_size : float
-        In units of time.
-    n_steps : int, optional
-        Number of steps; by default 500 units of time.
-
-    Returns
-    -------
-    ndarray of shape (n,)
-        In radians.
-    """
+    """Return limit phases (n,) of the mutual dynamics, from random initial phases."""
     n_steps = steps_in(LIMIT_TIME, step_size) if n_steps is None else n_steps
     check_scalar(n_steps, "n_steps", Integral, min_val=1)
     start = rng.uniform(0.0, 2.0 * np.pi, len(X)).astype(np.float32)
@@ -162,23 +105,10 @@ def limit_phases(
 def settled_under(
     dynamics: Dynamics, coupling: CouplingOperator, states: Tensor, step_size: float
 ) -> Tensor:
-    """Phases at which nodes come to rest that a network at rest drives.
+    """Return phases (m,) in (−π, π] at which nodes rest that a network at rest drives.
 
-    Parameters
-    ----------
-    dynamics : Dynamics
-        Of the nodes and of the network.
-    coupling : CouplingOperator of shape (m, n)
-        Of the nodes to the network.
-    states : Tensor of shape (n,) or (state_shape, n)
-        Of the network.
-    step_size : float
-        Of the integration that tells where there is no closed form.
-
-    Returns
-    -------
-    Tensor of shape (m,)
-        In (−π, π].
+    Couplings are (m, n). Where there is no closed form, an integration in steps of ``step_size``
+    tells.
     """
     found = dynamics.respond(coupling.matvec(dynamics.signal(states)))
     if found is not None:

@@ -25,7 +25,7 @@ from skkuranet.estimators._arrays import Table, device_for
 from skkuranet.estimators._node_columns import NodeMotion
 from skkuranet.estimators._reference_network import ReferenceNetwork
 from skkuranet.oscillator_network import OscillatorNetwork
-from skkuranet.training._run import start_of
+from skkuranet.training._sampler import start_of
 
 #: Types in which couplings are stored while they act; None is that of the state.
 PRECISIONS: dict[str, torch.dtype | None] = {"single": None, "bfloat16": torch.bfloat16}
@@ -37,25 +37,9 @@ Couple = Callable[[Table, nn.Module, torch.device], CouplingOperator]
 class TrainedNetwork:
     """Trained couplings: they couple any rows, move them, and drive others with them.
 
-    Parameters
-    ----------
-    couplings : Module
-        Trained coupling network; copies of it compute.
-    normalization : Normalization
-        What it was trained with.
-    node_motion : NodeMotion, default=NodeMotion()
-        How nodes move besides; by default as phases without frequencies.
-    memory_budget : int, default=2**30
-        Bytes that stored couplings may take.
-    device : str or torch.device, default="auto"
-        Where to compute; "auto" where the rows are, or on a CUDA device if there is one.
-    precision : {"single", "bfloat16"}, default="single"
-        In which couplings of all pairs are stored while they act.
-
-    Raises
-    ------
-    ValueError
-        If ``precision`` is unknown.
+    Copies of the coupling network compute. ``device="auto"`` computes where the rows are, or on a
+    CUDA device if there is one. ``precision`` is that in which couplings of all pairs are stored
+    while they act.
     """
 
     couplings: nn.Module
@@ -77,31 +61,11 @@ class TrainedNetwork:
         return PRECISIONS[self.precision]
 
     def device_of(self, X: Table) -> torch.device:
-        """Return where to compute for the rows of a table.
-
-        Parameters
-        ----------
-        X : ndarray or Tensor of shape (n, n_features)
-            Rows.
-
-        Returns
-        -------
-        torch.device
-        """
+        """Return where to compute for the rows of a table."""
         return device_for(self.device, X)
 
     def on(self, device: torch.device, dtype: torch.dtype) -> nn.Module:
-        """Return a copy of the couplings for computing.
-
-        Parameters
-        ----------
-        device : torch.device
-        dtype : torch.dtype
-
-        Returns
-        -------
-        Module
-        """
+        """Return a copy of the couplings for computing."""
         return copy.deepcopy(self.couplings).to(device=device, dtype=dtype).eval()
 
     def couple(
@@ -112,22 +76,10 @@ class TrainedNetwork:
         edges: np.ndarray | None = None,
         storage: torch.dtype | None = None,
     ) -> CouplingOperator:
-        """Return the couplings of rows with one another, without gradients.
+        """Return the couplings (n, n) of rows with one another, without gradients.
 
-        Parameters
-        ----------
-        X : ndarray or Tensor of shape (n, n_features)
-            Rows.
-        dtype : torch.dtype, default=torch.float32
-            In which to compute.
-        edges : ndarray of shape (2, n_edges), optional
-            Targets and sources that alone may couple.
-        storage : torch.dtype, optional
-            16-bit type in which couplings are stored.
-
-        Returns
-        -------
-        CouplingOperator of shape (n, n)
+        ``edges`` (2, n_edges) alone may couple. ``storage`` is a 16-bit type in which couplings are
+        stored.
         """
         device = self.device_of(X)
         with torch.no_grad():
@@ -160,25 +112,10 @@ class TrainedNetwork:
             )
 
     def matrix(self, X: Table, Y: Table | None = None, *, edges: Any = None) -> Tensor:
-        """Return couplings as a matrix in double precision.
+        """Return couplings (n, p) of targets X to sources Y as a matrix in double precision.
 
-        Parameters
-        ----------
-        X : ndarray or Tensor of shape (n, n_features)
-            Targets.
-        Y : ndarray or Tensor of shape (p, n_features), optional
-            Sources; by default the rows of X couple with one another.
-        edges : ndarray of shape (2, n_edges), optional
-            Of X, that alone may couple.
-
-        Returns
-        -------
-        Tensor of shape (n, p)
-
-        Raises
-        ------
-        ValueError
-            If it does not fit the memory budget.
+        By default the rows of X couple with one another. Raise ValueError if the matrix does not
+        fit the memory budget.
         """
         sources = X if Y is None else Y
         needed = 8 * len(X) * len(sources)
@@ -202,23 +139,6 @@ class TrainedNetwork:
                 memory_budget=self.memory_budget,
             ).dense()
 
-    def moving(self, X: Table, dtype: torch.dtype, device: torch.device) -> dict[str, Any]:
-        """Return what rows bring into their motion besides couplings.
-
-        Parameters
-        ----------
-        X : ndarray or Tensor of shape (n, n_features)
-            Rows.
-        dtype : torch.dtype
-        device : torch.device
-
-        Returns
-        -------
-        dict
-            Arguments of :func:`skkuranet.dynamics.integrate`.
-        """
-        return self.node_motion.of(X, dtype, device)
-
     def integrate(
         self,
         X: Table,
@@ -232,33 +152,15 @@ class TrainedNetwork:
         quiet: bool = False,
         generator: torch.Generator | None = None,
     ) -> Trajectory[Tensor]:
-        """Integrate the network made of rows, in the floating-point type of its start.
+        """Return the motion of the network made of rows, in the floating-point type of its start.
 
-        Parameters
-        ----------
-        X : ndarray or Tensor of shape (n, n_features)
-            Rows.
-        start : ndarray of shape (n,) or (state_shape, n)
-            Initial phases or states.
-        step_size, n_steps, save_from
-            As for :func:`skkuranet.dynamics.integrate`.
-        edges : ndarray of shape (2, n_edges), optional
-            Targets and sources that alone may couple.
-        couple : callable, optional
-            ``couple(X, network, device)`` makes the couplings in another way.
-        quiet : bool, default=False
-            Whether to leave noise out.
-        generator : torch.Generator, optional
-            Of noise.
-
-        Returns
-        -------
-        Trajectory of Tensor
+        ``start`` is phases (n,) or states (state_shape, n). ``couple(X, network, device)`` makes
+        the couplings in another way; ``quiet`` leaves noise out.
         """
         device = self.device_of(X)
         state = torch.as_tensor(start, device=device)
         with torch.no_grad():
-            motion = self.moving(X, state.dtype, device)
+            motion = self.node_motion.of(X, state.dtype, device)
             if quiet:
                 motion.pop("noise", None)
             if "delay" in motion:
@@ -293,43 +195,14 @@ class TrainedNetwork:
         )
 
     def reference(self, features: Table, device: torch.device) -> ReferenceNetwork:
-        """Return the network made of rows, which drives any others.
-
-        Parameters
-        ----------
-        features : ndarray or Tensor of shape (n, n_features)
-            Rows of the network.
-        device : torch.device
-            Where to compute.
-
-        Returns
-        -------
-        ReferenceNetwork
-        """
+        """Return the network made of rows, which drives any others."""
         return ReferenceNetwork(
             self.couplings, self.normalization, features, self.memory_budget, device
         )
 
 
 def check_delays(lag: Any, n_nodes: int, step_size: float, memory_budget: int) -> None:
-    """Refuse delays whose past would not fit into memory.
-
-    Parameters
-    ----------
-    lag : array of float
-        Delays in steps.
-    n_nodes : int
-        Nodes that move at once.
-    step_size : float
-        Step in units of time.
-    memory_budget : int
-        Bytes.
-
-    Raises
-    ------
-    ValueError
-        If it does not fit the memory budget.
-    """
+    """Raise ValueError where delays, in steps, have a past that does not fit the memory budget."""
     longest = float(lag.max())
     # Two single-precision numbers for each node and step.
     needed = int(8 * n_nodes * (longest + 1))

@@ -20,7 +20,6 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skkuranet._utils.distinct import distinct_rows
 from skkuranet._utils.messages import plain
-from skkuranet._utils.tools import random_source
 from skkuranet.coupling import MembershipNetwork
 from skkuranet.dynamics import DYNAMICS, Dynamics
 from skkuranet.estimators._arrays import as_given, check_library, checked, empty_like, on_host
@@ -29,7 +28,7 @@ from skkuranet.estimators._fit_task import FitTask
 from skkuranet.estimators._labels import check_classes, check_labelled
 from skkuranet.estimators._node_columns import NodeMotion, check_phases
 from skkuranet.estimators._phase_clusters import phasors
-from skkuranet.estimators._simulation import settled_under, simulated
+from skkuranet.estimators._simulation import settled_under
 from skkuranet.training._schedule import Curriculum
 
 # Nodes of networks drawn for training, at least and for each class.
@@ -480,14 +479,13 @@ class KuraNetClusterer(
             ``times`` (T,) and ``phases`` (T, n_samples); tensors, on the same device, where X
             is one and scikit-learn dispatches.
         """
-        return simulated(
-            self.trained_network_,
+        return self._simulated(
             checked(self, X, "simulate"),
             n_steps=n_steps,
             save_from=save_from,
-            step_size=self.step_size if step_size is None else step_size,
+            step_size=step_size,
             initial_phases=initial_phases,
-            random_state=self.random_state if random_state is None else random_state,
+            random_state=random_state,
         )
 
     def network(self, X):
@@ -550,8 +548,7 @@ class KuraNetClusterer(
         given, X = X, checked(self, X, "cluster")
         n_clusters = len(self.classes_) if n_clusters is None else n_clusters
         self._check_number("n_clusters", n_clusters, len(X), "rows")
-        seed = self.random_state if random_state is None else random_state
-        return as_given(self._clusters(X, n_clusters, random_source(seed)), given)
+        return as_given(self._clusters(X, n_clusters, self._rng(random_state)), given)
 
     def synchrony_loss(self, X, y, *, random_state=None):
         """Return the cluster synchrony loss of the mutual dynamics at the limit (Table II).
@@ -573,8 +570,7 @@ class KuraNetClusterer(
         check_is_fitted(self)
         check_library(X, self, "synchrony_loss")
         X, _, classes, codes = check_labelled(self, X, y, reset=False)
-        seed = self.random_state if random_state is None else random_state
-        return self._limit_loss(X, codes, len(classes), random_source(seed))
+        return self._limit_loss(X, codes, len(classes), self._rng(random_state))
 
     def _node_motion(self):
         return NodeMotion(self.dynamics)

@@ -15,7 +15,7 @@ from skkuranet.dynamics import integrate
 from skkuranet.dynamics._dynamics import picked
 from skkuranet.estimators._arrays import as_given, checked, on_host
 from skkuranet.estimators._simulation import LIMIT_TIME, steps_in
-from skkuranet.training._run import start_of
+from skkuranet.training._sampler import start_of
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def _run(trained, X, start, size, step_size, n_steps, seed):
     with torch.no_grad():
         network = trained.on(device, torch.float32)
         features = to_tensor(X, network, device)
-        motion = trained.moving(X, torch.float32, device)
+        motion = trained.node_motion.of(X, torch.float32, device)
         dynamics = motion.pop("dynamics")
         state = start_of(torch.as_tensor(start, device=device).clone(), {"dynamics": dynamics}, 0)
         # As many batches at once as two copies of their couplings fit.

@@ -15,31 +15,14 @@ _CHANNELS = 4
 
 
 def guided_filter(values, guide, radius, epsilon):
-    r"""Smooth values over windows, but not across the edges of a guide.
+    """Return values (h, w, n) smoothed over windows, but not across the edges of a guide.
 
     In each window values are replaced by the affine function of the guide that fits them best;
-    where windows overlap, their functions are averaged (He, Sun & Tang 2013). Coefficients of wide
-    windows are computed on a coarser grid (He & Sun 2015).
-
-    Parameters
-    ----------
-    values : ndarray of shape (h, w, n), float32
-        What is smoothed.
-    guide : ndarray of shape (h, w, n_channels)
-        Whose edges are kept.
-    radius : int
-        Windows have 2 radius + 1 pixels on a side.
-    epsilon : float
-        Variance of the guide from which on a window counts as one with edges.
-
-    Returns
-    -------
-    ndarray of shape (h, w, n), float32
-
-    References
-    ----------
-    K. He, J. Sun and X. Tang, "Guided image filtering", IEEE Transactions on Pattern Analysis and
-    Machine Intelligence 35, 2013. K. He and J. Sun, "Fast guided filter", arXiv:1505.00996, 2015.
+    where windows overlap, their functions are averaged (K. He, J. Sun & X. Tang, "Guided image
+    filtering", IEEE Transactions on Pattern Analysis and Machine Intelligence 35, 2013).
+    Coefficients of wide windows are computed on a coarser grid (K. He & J. Sun, "Fast guided
+    filter", arXiv:1505.00996, 2015). Windows have 2 radius + 1 pixels on a side; one counts as one
+    with edges from a variance ``epsilon`` of the guide (h, w, n_channels) on.
     """
     if guide.shape[2] > _CHANNELS:
         flat = guide.reshape(-1, guide.shape[2])

@@ -23,15 +23,8 @@ _NOISE = 0.2
 def mean_distances(labelled):
     """Return the mean distance of a pixel to the next labelled one, in each image.
 
-    Parameters
-    ----------
-    labelled : list of ndarray of shape (h, w), bool
-        Where labelled pixels are.
-
-    Returns
-    -------
-    ndarray of shape (n_images,)
-        In pixels, half a pixel at least.
+    It is in pixels, half a pixel at least. ``labelled`` says where labelled pixels are, (h, w)
+    each.
     """
     return np.array([max(0.5, distance_transform_edt(~here).mean()) for here in labelled])
 
@@ -39,85 +32,36 @@ def mean_distances(labelled):
 def n_scattered(sizes, distances):
     """Return how many pixels, labelled here and there at random, would leave as long ways.
 
-    Neighbours say the same: what strokes tell is what a few scattered pixels would.
-
-    Parameters
-    ----------
-    sizes : sequence of int
-        Pixels of each image.
-    distances : ndarray of shape (n_images,)
-        See :func:`mean_distances`.
-
-    Returns
-    -------
-    float
+    Neighbours say the same: what strokes tell is what a few scattered pixels would. ``sizes`` are
+    pixels of each image, ``distances`` those of :func:`mean_distances`.
     """
     # Points of density ρ in a plane are 1 / (2 √ρ) away, on average.
     return float(np.sum(np.asarray(sizes) / (2.0 * distances) ** 2))
 
 
 def feature_noise(n_scattered):
-    """Return how far pixels near a labelled one are like it, in standard deviations of features.
-
-    Parameters
-    ----------
-    n_scattered : float
-        See :func:`n_scattered`.
-
-    Returns
-    -------
-    float
-    """
+    """Return how far pixels near a labelled one are like it, in standard deviations of features."""
     return min(_NOISE, 1.0 / np.sqrt(n_scattered))
 
 
 def smoothing_of(distances):
-    """Return over how many pixels pulls are averaged: the more, the farther labels are apart.
-
-    Parameters
-    ----------
-    distances : ndarray of shape (n_images,)
-        See :func:`mean_distances`.
-
-    Returns
-    -------
-    float
-    """
+    """Return over how many pixels pulls are averaged: the more, the farther labels are apart."""
     return float(max(_LEAST_SMOOTHING, _SMOOTHING * distances.mean()))
 
 
 def guidance_of(distances):
-    """Return how far pulls follow the colours of an image: about as far as labels are apart.
+    """Return how far, in pixels, pulls follow the colours of an image.
 
-    Parameters
-    ----------
-    distances : ndarray of shape (n_images,)
-        See :func:`mean_distances`.
-
-    Returns
-    -------
-    int
-        Radius in pixels; 0 where labels are as dense as pixels.
+    It is about as far as labels are apart; 0 where labels are as dense as pixels.
     """
     return round(_GUIDANCE * float(distances.mean()))
 
 
 def waves_of_place(X, bandwidth, distances=None):
-    """Return what makes waves of column and row, the last two features.
+    """Return what makes waves of column and row, the last two features, from a generator; or None.
 
-    Parameters
-    ----------
-    X : ndarray of shape (n_labelled, n_features)
-        Features of the labelled pixels.
-    bandwidth : "auto" or float
-        What the user says, in radians per longer side of the image.
-    distances : ndarray of shape (n_images,), optional
-        See :func:`mean_distances`, but in units of the longer side of each image; for "auto".
-
-    Returns
-    -------
-    callable or None
-        From a generator to the encoding.
+    ``bandwidth`` is in radians per longer side of the image, or "auto": ``distances`` of
+    :func:`mean_distances`, in units of the longer side of each image, then decide.
     """
     if bandwidth == 0:
         return None

@@ -16,42 +16,17 @@ _MODES = ("1", "L", "LA", "RGB", "RGBA", "I", "I;16", "F")
 
 
 def is_one_image(images):
-    """Tell one image from several.
-
-    Parameters
-    ----------
-    images : array, PIL image, path, or list or tuple of them
-
-    Returns
-    -------
-    bool
-    """
+    """Return whether this is one image, not a list or tuple of several."""
     if isinstance(images, (list, tuple)):
         return False
     return not (isinstance(images, np.ndarray) and images.ndim == 4)
 
 
 def read_image(image, name="image"):
-    """Return an image as an array with a last axis of channels.
+    """Return an image, a grey or coloured array, PIL image or path, as (h, w, n_channels).
 
-    Parameters
-    ----------
-    image : array-like of shape (h, w) or (h, w, n_channels), PIL image, or path
-        Grey, RGB, RGBA or any channels, of any number type.
-    name : str, default="image"
-        What errors call it.
-
-    Returns
-    -------
-    ndarray of shape (h, w, n_channels)
-
-    Raises
-    ------
-    ValueError
-        If it has no pixels, the wrong axes, NaN or infinite pixels, or a PIL mode whose numbers
-        are not intensities.
-    OSError
-        If the file cannot be read as an image.
+    Errors call it ``name``. Raise ValueError if it has no pixels, the wrong axes, pixels that are
+    not finite, or a PIL mode whose numbers are not intensities; OSError if the file is no image.
     """
     if isinstance(image, (str, os.PathLike)):
         image = _open(image, name)
@@ -109,28 +84,10 @@ def _pixels_of(image, name):
 
 
 def read_mask(mask, shape, unlabeled, name="mask"):
-    """Return a mask as an array of whole numbers.
+    """Return a mask, an array, PIL image or path, as whole numbers (h, w).
 
-    Parameters
-    ----------
-    mask : array-like of shape (h, w), PIL image, or path
-        Label of each pixel, or ``unlabeled``.
-    shape : tuple of int
-        Height and width of the image.
-    unlabeled : int
-        Label of pixels whose segment is not known.
-    name : str, default="mask"
-        What errors call it.
-
-    Returns
-    -------
-    ndarray of shape (h, w), int64
-
-    Raises
-    ------
-    ValueError
-        If it does not fit the image, has labels that are not whole numbers of 64 bits, or has no
-        labels at all.
+    Errors call it ``name``. Raise ValueError if it does not fit the shape of the image, has labels
+    that are not whole numbers of 64 bits, or no labels but ``unlabeled``.
     """
     if isinstance(mask, (str, os.PathLike)):
         mask = _open(mask, name)
@@ -165,66 +122,29 @@ def read_mask(mask, shape, unlabeled, name="mask"):
 
 
 def intensities(image):
-    """Return pixels as fractions of the largest intensity of their type.
-
-    Parameters
-    ----------
-    image : ndarray of shape (h, w, n_channels)
-        Floats stay as they are.
-
-    Returns
-    -------
-    ndarray of shape (h, w, n_channels), float32
-    """
+    """Return pixels as fractions of the largest intensity of their type; floats as they are."""
     if image.dtype.kind in "ui":
         return image.astype(np.float32) / np.float32(np.iinfo(image.dtype).max)
     return image.astype(np.float32)
 
 
 def brightest(image):
-    """Return the largest magnitude of the intensities of an image.
-
-    Parameters
-    ----------
-    image : ndarray of shape (h, w, n_channels)
-
-    Returns
-    -------
-    float
-    """
+    """Return the largest magnitude of the intensities of an image."""
     extremes = np.array([[[image.min(), image.max()]]], dtype=image.dtype)
     return float(np.abs(intensities(extremes)).max())
 
 
 def positions(height, width, rows=slice(None)):
-    """Return the place of each pixel in units of the longer side.
-
-    Parameters
-    ----------
-    height, width : int
-        Of the image.
-    rows : slice, default=slice(None)
-        Rows wanted.
-
-    Returns
-    -------
-    ndarray of shape (h, w, 2), float32
-        Column and row.
-    """
+    """Return column and row of each pixel, (h, w, 2), in units of the longer side."""
     rows, columns = np.meshgrid(np.arange(height)[rows], np.arange(width), indexing="ij")
     return np.stack((columns, rows), axis=-1).astype(np.float32) / max(height, width)
 
 
 @dataclass(frozen=True)
 class Features:
-    """What is put before the positions of pixels.
+    """What is put before the positions of pixels, from intensities (h, w, n_channels).
 
-    Parameters
-    ----------
-    compute : callable
-        From intensities (h, w, n_channels) to features (h, w, n_features).
-    reach : int
-        How many rows away a pixel may be and still count.
+    A pixel that is more than ``reach`` rows away does not count.
     """
 
     compute: Callable[[np.ndarray], np.ndarray]
@@ -248,24 +168,10 @@ FEATURES = {
 
 
 def pixel_features(image, features):
-    """Return the node features of the pixels of an image.
+    """Return the node features (h * w, n_features) of the pixels of an image.
 
-    Parameters
-    ----------
-    image : ndarray of shape (h, w, n_channels)
-        What :func:`read_image` returns.
-    features : {"rgb_xy", "multiscale"} or callable
-        A callable gets intensities (h, w, n_channels) and returns all features.
-
-    Returns
-    -------
-    ndarray of shape (h * w, n_features), float32
-        Positions are the last two, but for a callable.
-
-    Raises
-    ------
-    ValueError
-        If a callable returns something else, or values that are not finite.
+    Positions are the last two, but for a callable, which gets intensities (h, w, n_channels). Raise
+    ValueError if it returns something else, or values that are not finite.
     """
     if callable(features):
         return _own_features(image, features)
@@ -273,21 +179,9 @@ def pixel_features(image, features):
 
 
 def feature_bands(image, features, at_once):
-    """Yield the features of the pixels of an image, some rows of pixels at a time.
+    """Yield what :func:`pixel_features` returns, about ``at_once`` pixels in whole rows at a time.
 
-    Parameters
-    ----------
-    image : ndarray of shape (h, w, n_channels)
-        What :func:`read_image` returns.
-    features : {"rgb_xy", "multiscale"} or callable
-        A callable is given the whole image, as how far it looks is not known.
-    at_once : int
-        Pixels wanted at a time.
-
-    Yields
-    ------
-    ndarray of shape (n, n_features), float32
-        As :func:`pixel_features` has them, in the same order.
+    A callable is given the whole image, as how far it looks is not known.
     """
     height, width = image.shape[:2]
     if callable(features):
@@ -325,17 +219,7 @@ def _own_features(image, features):
 
 
 def check_number(n_features, expected):
-    """Refuse features of another number than those of the first image of fit.
-
-    Parameters
-    ----------
-    n_features, expected : int
-
-    Raises
-    ------
-    ValueError
-        If they differ.
-    """
+    """Raise ValueError for features of another number than those of the first image of fit."""
     if n_features != expected:
         raise ValueError(
             f"features returned {n_features} features of each pixel, but {expected} of the first "

@@ -18,30 +18,10 @@ _IN_LEGEND, _LINES, _SIZES = 10, 0.8, (5.0, 10.0)
 
 
 def asked(display, estimator, method):
-    """Return the estimator that a display asks, and what is done to X before.
+    """Return the estimator that a display asks, and what takes X to where it takes it.
 
-    Parameters
-    ----------
-    display : type
-        The display, for errors.
-    estimator : estimator instance
-        One with the method, or a pipeline or fitted search that ends in one.
-    method : str
-        What the display asks for.
-
-    Returns
-    -------
-    model : estimator instance
-        The one with the method.
-    before : callable
-        From X as ``estimator`` takes it to X as ``model`` does.
-
-    Raises
-    ------
-    NotFittedError
-        If a search has no best estimator.
-    TypeError
-        If there is no estimator with the method.
+    ``estimator`` has the method, or is a pipeline or fitted search that ends in one that has. Raise
+    NotFittedError if a search has no best estimator, TypeError if none has the method.
     """
     model, pipelines = estimator, []
     while isinstance(model, (Pipeline, BaseSearchCV)):
@@ -72,19 +52,7 @@ def asked(display, estimator, method):
 
 
 def axes_of(display, ax):
-    """Return the axes to draw on and note them, with their figure, on the display.
-
-    Parameters
-    ----------
-    display : object
-        Gets ``ax_`` and ``figure_``.
-    ax : matplotlib Axes or None
-        None makes a new figure.
-
-    Returns
-    -------
-    matplotlib Axes
-    """
+    """Return the axes to draw on, by default of a new figure, and note both on the display."""
     check_matplotlib_support(f"{type(display).__name__}.plot")
     import matplotlib.pyplot as plt
 
@@ -95,17 +63,7 @@ def axes_of(display, ax):
 
 
 def colours(labels):
-    """Return the classes and a colour for each of them.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (n,)
-
-    Returns
-    -------
-    classes : ndarray of shape (k,)
-    palette : ndarray of shape (k, 4)
-    """
+    """Return the classes (k,) and a colour (k, 4) for each of them."""
     import matplotlib
 
     classes = np.unique(labels)
@@ -125,19 +83,7 @@ def colours(labels):
 
 
 def name_classes(ax, classes, palette):
-    """Say which colour is which class: in a legend, or along a colour bar if there are many.
-
-    Parameters
-    ----------
-    ax : matplotlib Axes
-        With a labelled artist for each class.
-    classes : ndarray of shape (k,)
-    palette : ndarray of shape (k, 4)
-
-    Returns
-    -------
-    matplotlib Legend or Colorbar
-    """
+    """Return a legend that says which colour is which class, or a colour bar if there are many."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import ListedColormap, NoNorm
 

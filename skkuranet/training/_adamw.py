@@ -16,14 +16,7 @@ class AdamW:
     """Adam as of :class:`torch.optim.AdamW`, for parameters of one type on one device.
 
     That one imports torch's compiler, which takes longer than many a fit, and steps through many
-    small tensors, which takes longer than one vector.
-
-    Parameters
-    ----------
-    parameters : sequence of Tensor
-        Leaves that require gradients.
-    weight_decay : sequence of float
-        Of each parameter.
+    small tensors, which takes longer than one vector. ``weight_decay`` is that of each parameter.
     """
 
     def __init__(self, parameters: Sequence[Tensor], weight_decay: Sequence[float]) -> None:
@@ -38,15 +31,7 @@ class AdamW:
 
     @torch.no_grad()
     def step(self, gradients: Sequence[Tensor | None], rate: float) -> None:
-        """Move the parameters against their gradients; None counts as zero.
-
-        Parameters
-        ----------
-        gradients : sequence of Tensor or None
-            Of each parameter.
-        rate : float
-            Learning rate.
-        """
+        """Move the parameters against their gradients; None counts as zero."""
         self.n_steps += 1
         gradient = self._joined(
             [torch.zeros_like(p) if g is None else g for p, g in zip(self.parameters, gradients)]
@@ -60,13 +45,7 @@ class AdamW:
 
     @torch.no_grad()
     def move_to(self, values: Tensor) -> None:
-        """Set all parameters.
-
-        Parameters
-        ----------
-        values : Tensor of shape (n_values,)
-            In the order of the attribute ``values``.
-        """
+        """Set all parameters to values (n_values,), in the order of the attribute ``values``."""
         self.values.copy_(values)
         for parameter, value in zip(self.parameters, self.values.split(self.sizes)):
             parameter.copy_(value.view_as(parameter))

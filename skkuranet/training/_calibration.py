@@ -14,24 +14,9 @@ def most_likely(
 ) -> tuple[float, float]:
     r"""Fit scale a and share s of probabilities :math:`\propto \pi^s e^{a z}` by likelihood.
 
-    One more row, of any class, keeps a finite where all rows are named right (Laplace's rule of
-    succession).
-
-    Parameters
-    ----------
-    logits : Tensor of shape (n, n_classes), float64
-        z.
-    prior : Tensor of shape (n_classes,), float64
-        Logarithms of the shares π of the classes.
-    labels : Tensor of shape (n,), int64
-        True class of each row.
-    weights : Tensor of shape (n,)
-        What each row counts for.
-
-    Returns
-    -------
-    tuple of float
-        a and s.
+    The logits z are (n, n_classes), ``prior`` the logarithms of the shares π, ``weights`` what each
+    row counts for. One more row, of any class, keeps a finite where all rows are named right
+    (Laplace's rule of succession).
     """
     # Scaled to a spread of 1.
     spread = float((logits - logits.mean(-1, keepdim=True)).square().mean().sqrt()) or 1.0

@@ -17,21 +17,9 @@ from torch import Tensor, nn
 
 
 class Checkpoint:
-    """File that holds the state of one training run.
+    """File that holds the state of one training run, saved every so many iterations.
 
     It is replaced as a whole: a run that is killed while it writes leaves the file from before.
-
-    Parameters
-    ----------
-    path : str or path-like
-        File; its folder must exist.
-    every : int
-        Iterations between states.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such folder.
     """
 
     def __init__(self, path: str | os.PathLike[str], every: int) -> None:
@@ -69,10 +57,7 @@ class Checkpoint:
     def load(self, fingerprint: str) -> dict[str, Any] | None:
         """Return the last state of the run with this fingerprint, or None if there is none.
 
-        Raises
-        ------
-        ValueError
-            If the file cannot be read, or is of another run.
+        Raise ValueError if the file cannot be read, or is of another run.
         """
         try:
             state = self.last()
@@ -98,19 +83,7 @@ class Checkpoint:
 
 
 def fingerprint_of(settings: object, tensors: Iterable[Tensor]) -> str:
-    """Return a digest of settings and tensors.
-
-    Parameters
-    ----------
-    settings : object
-        Its ``repr`` counts.
-    tensors : iterable of Tensor
-        Their values and shapes count.
-
-    Returns
-    -------
-    str
-    """
+    """Return a digest of the ``repr`` of settings, and of the values and shapes of tensors."""
     digest = hashlib.sha256(repr(settings).encode())
     for tensor in tensors:
         digest.update(repr(tuple(tensor.shape)).encode())
@@ -121,14 +94,8 @@ def fingerprint_of(settings: object, tensors: Iterable[Tensor]) -> str:
 def identity(thing: object) -> tuple[object, list[Tensor]]:
     """Divide what identifies a thing into a part with a ``repr`` and tensors.
 
-    Parameters
-    ----------
-    thing : object
-        A number, string, tensor, array, module or dataclass, or a mapping or sequence of these.
-
-    Returns
-    -------
-    tuple of object and list of Tensor
+    A thing is a number, string, tensor, array, module or dataclass, or a mapping or sequence of
+    these.
     """
     if isinstance(thing, Tensor):
         return "tensor", [thing]

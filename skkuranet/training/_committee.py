@@ -29,30 +29,13 @@ _MOST_LOST = 0.2
 
 
 class Committee:
-    """Trains the perceptrons of a :class:`MembershipNetwork` by cross-entropy.
+    """Trains the perceptrons of a :class:`MembershipNetwork` by cross-entropy, in place.
 
     Each labelled row is left out by one member, which does not learn from it. Rows left out tell
     when the rate has to fall, and how sure of itself the committee may be. Members share each class
-    evenly; rows with the same features are left out by the same member.
-
-    Parameters
-    ----------
-    network : MembershipNetwork
-        Trained in place.
-    features : Tensor of shape (N, n_features)
-        Node features.
-    labels : Tensor of shape (N,), int64
-        Class of each node, or -1.
-    weights : Tensor of shape (N,)
-        What each node counts for.
-    plan : ClosedForm
-        How to proceed.
-    weight_decay : float
-        Of the weights, decoupled.
-    generator : torch.Generator
-        On the CPU; the only source of randomness.
-    feature_noise : float, default=0.0
-        On the features of each mini-batch, in standard deviations.
+    evenly; rows with the same features are left out by the same member. ``labels`` (N,) are classes
+    or -1; the generator, on the CPU, is the only source of randomness; ``feature_noise``, on each
+    mini-batch, is in standard deviations.
     """
 
     def __init__(
@@ -86,8 +69,7 @@ class Committee:
         # A step must not take more from a weight than there is.
         weight_decay = min(weight_decay, _MOST_LOST / plan.learning_rate)
         self.optimizer = AdamW(
-            self.parameters,
-            [weight_decay] * len(network.weights) + [0.0] * len(network.biases),
+            self.parameters, [weight_decay] * len(network.weights) + [0.0] * len(network.biases)
         )
         self.order: Tensor | None = None
         self.position = 0

@@ -198,24 +198,13 @@ _working: ContextVar[Ranks | None] = ContextVar("ranks that share the work of a 
 
 
 def working_ranks() -> Ranks | None:
-    """Return the processes that share the work of the fit at hand, or None if it is alone.
-
-    Returns
-    -------
-    Ranks or None
-    """
+    """Return the processes that share the work of the fit at hand, or None if it is alone."""
     return _working.get()
 
 
 @contextmanager
 def sharing(ranks: Ranks) -> Iterator[None]:
-    """Let fits share their work among processes.
-
-    Parameters
-    ----------
-    ranks : Ranks
-        The processes.
-    """
+    """Let fits share their work among processes."""
     token = _working.set(ranks)
     try:
         yield

@@ -10,22 +10,12 @@ _TINY = 1e-9
 
 
 def row_space(rows: Tensor) -> Tensor:
-    """Return orthonormal vectors that are as close to given rows as can be.
+    """Return orthonormal vectors (n_columns, N) as close to rows (N, n_columns) as can be.
 
-    Gradients of a linear layer lie in the space of the rows that it learns from, so that it learns
-    the same in these coordinates.
-
-    Parameters
-    ----------
-    rows : Tensor of shape (N, n_columns)
-        With more columns than rows.
-
-    Returns
-    -------
-    Tensor of shape (n_columns, N)
-        The vectors, as columns in the order of the rows: each is its row, less what it shares with
-        others (symmetric orthogonalisation, Löwdin 1950). Rows that depend on others have shorter
-        ones.
+    There are fewer rows than columns. Gradients of a linear layer lie in the space of the rows that
+    it learns from, so that it learns the same in these coordinates. Each vector is its row, less
+    what it shares with others (symmetric orthogonalisation, Löwdin 1950); rows that depend on
+    others have shorter ones.
     """
     exact = rows.double()
     values, vectors = torch.linalg.eigh(exact @ exact.mT)

@@ -24,32 +24,10 @@ def grouped_pixels(
 ) -> tuple[np.ndarray, np.ndarray, tuple[torch.Tensor, ...]]:
     """Draw labelled pixels of each image, whose labels are its own.
 
-    Parameters
-    ----------
-    images : list of ndarray of shape (h, w, n_channels)
-        As they were read; one may come several times, with another mask each.
-    masks : list of ndarray of shape (h, w)
-        Labels, or ``unlabeled``.
-    features : str or callable
-        What is seen of a pixel.
-    unlabeled : int
-        Stands for no label.
-    rng : RandomState
-        Source of the draw.
-
-    Returns
-    -------
-    X : ndarray of shape (n, n_features)
-        Features.
-    codes : ndarray of shape (n,), int
-        Label of each, from 0 in each image.
-    pools : tuple of Tensor
-        Pixels of each image.
-
-    Raises
-    ------
-    ValueError
-        If no mask has two labels, or images differ in their features.
+    Images are (h, w, n_channels), masks (h, w); an image may come several times, with another mask
+    each. Return features (n, n_features), the label of each pixel, from 0 in each image, and the
+    pixels of each image. Raise ValueError if no mask has two labels, or images differ in their
+    features.
     """
     wanted = max(_LEAST, _PIXELS // len(images))
     X, codes = [], []

@@ -19,10 +19,8 @@ class LabelledPixels:
 
     Parameters
     ----------
-    X : ndarray of shape (n, n_features)
-        Their features.
-    codes : ndarray of shape (n,), int
-        Class of each.
+    X, codes : ndarray of shape (n, n_features) and (n,)
+        Their features, and the class of each as a number.
     classes : ndarray of shape (n_classes,)
         Labels, sorted.
     distances : ndarray of shape (n_images,)
@@ -47,31 +45,16 @@ class LabelledPixels:
 def labelled_pixels(
     images: list[np.ndarray], masks: list[np.ndarray], *, features: Any, unlabeled: int
 ) -> LabelledPixels:
-    """Look at the labelled pixels of images.
+    """Return the labelled pixels of images (h, w, n_channels) with masks (h, w).
 
-    Parameters
-    ----------
-    images : list of ndarray of shape (h, w, n_channels)
-        As they were read.
-    masks : list of ndarray of shape (h, w)
-        Labels, or ``unlabeled``.
-    features : str or callable
-        What is seen of a pixel.
-    unlabeled : int
-        Stands for no label.
-
-    Returns
-    -------
-    LabelledPixels
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two labels, or images differ in their features.
+    Raise ValueError if there are fewer than two labels, or images differ in their features.
     """
     classes = np.unique(np.concatenate([np.unique(mask) for mask in masks]))
     classes = classes[classes != unlabeled]
-    _check_classes(classes)
+    if len(classes) < 2:
+        raise ValueError(
+            f"mask has one label only, {classes[0]}. Label pixels of two segments at least."
+        )
     known = [mask != unlabeled for mask in masks]
     tables = [
         labelled_features(image, here.ravel(), features)
@@ -95,10 +78,3 @@ def labelled_pixels(
         n_scattered([here.size for here in known], distances),
         torch.arange(len(X)).split([len(table) for table in tables]) if apart else None,
     )
-
-
-def _check_classes(classes: np.ndarray) -> None:
-    if len(classes) < 2:
-        raise ValueError(
-            f"mask has one label only, {classes[0]}. Label pixels of two segments at least."
-        )

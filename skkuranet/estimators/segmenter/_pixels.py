@@ -35,18 +35,7 @@ _BRIGHTER = 20.0
 class PixelReader:
     """Images as a fitted segmenter sees them.
 
-    Parameters
-    ----------
-    features : str or callable
-        What it sees of a pixel.
-    n_channels : int
-        Channels of the images of fit.
-    brightest : float
-        The largest of their intensities.
-    n_features : int
-        Features of their pixels.
-    verbose : bool, int or None
-        Whether to print how far answers are.
+    ``n_channels`` and ``brightest``, the largest intensity, are those of the images of fit.
     """
 
     features: Any

@@ -25,12 +25,7 @@ from skkuranet.estimators.segmenter._grouping import grouped_pixels, pair_object
 from skkuranet.estimators.segmenter._labelling import labelled_pixels
 from skkuranet.estimators.segmenter._pixels import pairs_of
 from skkuranet.estimators.segmenter._whole_image import ImageBase
-from skkuranet.images.label_density import (
-    feature_noise,
-    guidance_of,
-    smoothing_of,
-    waves_of_place,
-)
+from skkuranet.images.label_density import feature_noise, guidance_of, smoothing_of, waves_of_place
 from skkuranet.images.reading import FEATURES, brightest
 from skkuranet.metrics import symmetric_best_dice
 from skkuranet.training import Curriculum

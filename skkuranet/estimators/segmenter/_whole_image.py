@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skkuranet._utils.tools import random_source
 from skkuranet.estimators._clustering import ClusteringBase
-from skkuranet.estimators._simulation import LIMIT_TIME, simulated, steps_in
+from skkuranet.estimators._simulation import LIMIT_TIME, steps_in
 from skkuranet.estimators.segmenter._pixels import PixelReader
 from skkuranet.images.reading import read_mask
 
@@ -70,14 +69,13 @@ class ImageBase(ClusteringBase):
             initial_phases = np.ravel(initial_phases)
         step_size = self.step_size if step_size is None else step_size
         n_steps = steps_in(LIMIT_TIME, step_size) if n_steps is None else n_steps
-        return simulated(
-            self.trained_network_,
+        return self._simulated(
             X,
             n_steps=n_steps,
             save_from=n_steps if save_from is None else save_from,
             step_size=step_size,
             initial_phases=initial_phases,
-            random_state=self.random_state if random_state is None else random_state,
+            random_state=random_state,
         )
 
     def network(self, image):
@@ -142,8 +140,7 @@ class ImageBase(ClusteringBase):
         X, shape = self._reader().table(image)
         n_segments = len(self.classes_) if n_segments is None else n_segments
         self._check_number("n_segments", n_segments, len(X), "pixels")
-        seed = self.random_state if random_state is None else random_state
-        return self._clusters(X, n_segments, random_source(seed), n_steps).reshape(shape)
+        return self._clusters(X, n_segments, self._rng(random_state), n_steps).reshape(shape)
 
     def synchrony_loss(self, image, mask, *, n_steps=None, random_state=None):
         """Return the cluster synchrony loss of all labelled pixels as one network, at the limit.
@@ -168,5 +165,4 @@ class ImageBase(ClusteringBase):
         labels = read_mask(mask, shape, self.unlabeled).ravel()
         known = labels != self.unlabeled
         classes, codes = np.unique(labels[known], return_inverse=True)
-        seed = self.random_state if random_state is None else random_state
-        return self._limit_loss(X[known], codes, len(classes), random_source(seed), n_steps)
+        return self._limit_loss(X[known], codes, len(classes), self._rng(random_state), n_steps)
