@@ -4,6 +4,7 @@ from skkuranet.coupling._base import CouplingOperator
 from skkuranet.coupling._build import DEFAULT_MEMORY_BUDGET, couple, couple_driven, driven_by
 from skkuranet.coupling._dense import DenseCoupling
 from skkuranet.coupling._encoding import FourierFeatures
+from skkuranet.coupling._equal_degree import EqualDegree
 from skkuranet.coupling._factorized import FactorizedCoupling
 from skkuranet.coupling._half import HalfCoupling
 from skkuranet.coupling._low_rank import FactorizedNetwork, LowRankNetwork
@@ -28,6 +29,7 @@ __all__ = [
     "CouplingNetwork",
     "CouplingOperator",
     "DenseCoupling",
+    "EqualDegree",
     "FactorizedCoupling",
     "FactorizedNetwork",
     "FourierFeatures",

@@ -43,6 +43,9 @@ class Dynamics(ABC):
         Whether :meth:`phases` are angles in (−π, π], which trajectories make continuous.
     solver : str
         The solver that suits it, for estimators to take where there are neither delays nor noise.
+    normalization : {"mean_degree", "equal_degree"}
+        The couplings that suit it, for estimators to take: nodes share out a mean degree among
+        themselves, or all have the same.
 
     Examples
     --------
@@ -74,6 +77,7 @@ class Dynamics(ABC):
     noisy: ClassVar[tuple[float, ...] | None] = None
     wraps: ClassVar[bool] = False
     solver: ClassVar[str] = "euler"
+    normalization: ClassVar[str] = "mean_degree"
 
     @classmethod
     def names(cls) -> list[str]:
