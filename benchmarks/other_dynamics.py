@@ -31,20 +31,30 @@ PROBLEMS = {
     ),
     "epidemics": (_contacts.run, {"prevalence": -1}),
 }
-CONTROLS = ("uniform", "untrained")
+# What learned couplings are held against, by how the names of couplings begin.
+CONTROLS = ("uniform", "untrained", "by hand")
 REPORTED = [10, 11, 12, 13, 14]
 
 
 def wins(rows, problem):
-    """At how many seeds learned couplings beat a control, for each size and figure."""
+    """At how many seeds learned couplings beat a control or tie, for each size and figure."""
     found = []
     for n in dict.fromkeys(row["n"] for row in rows):
         for figure, sign in PROBLEMS[problem][1].items():
             values = {(r["couplings"], r["seed"]): sign * r[figure] for r in rows if r["n"] == n}
-            seeds = sorted({seed for _, seed in values})
             for control in CONTROLS:
-                better = [values["learned", s] > values[control, s] for s in seeds]
-                won = {"seeds_won": sum(better), "seeds": len(seeds)}
+                gains = [
+                    values["learned", seed] - value
+                    for (name, seed), value in values.items()
+                    if name.startswith(control)
+                ]
+                if not gains:
+                    continue
+                won = {
+                    "seeds_won": sum(gain > 0.0 for gain in gains),
+                    "seeds_tied": gains.count(0.0),
+                    "seeds": len(gains),
+                }
                 found.append({"problem": problem, "n": n, "figure": figure, "over": control} | won)
     return found
 
@@ -60,7 +70,7 @@ def summary(rows, problem):
     for won in wins(rows, problem):
         print(
             f"learned beats {won['over']} at n = {won['n']}, {won['figure']}: "
-            f"{won['seeds_won']} of {won['seeds']} seeds"
+            f"{won['seeds_won']} of {won['seeds']} seeds, and {won['seeds_tied']} tied"
         )
 
 
