@@ -470,6 +470,11 @@ class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Osc
         name, is_graph = self.normalization, self.connectivity is not None
         if name == "auto":
             name = "mean_degree" if is_graph else kind_of(self.dynamics).normalization
+        if name not in DEGREES:
+            raise ValueError(
+                f"{kind_of(self.dynamics).__name__}.normalization must be one of "
+                f"{sorted(DEGREES)}, got {plain(name)}."
+            )
         if name == "equal_degree" and is_graph:
             raise ValueError(
                 "normalization='equal_degree' couples all pairs, as nodes of a graph may not be "

@@ -109,6 +109,10 @@ def test_shorthands_and_columns_say_the_same():
     np.testing.assert_array_equal(short.predict(X), long.predict(X))
 
 
+class Misspelt(Kuramoto):
+    normalization = "mean"
+
+
 @dataclass(frozen=True)
 class Pullers(Dynamics):
     """An equation of the user's: oscillators that feel their sources by a gain of their own."""
@@ -239,6 +243,8 @@ def test_any_dynamics_may_have_equal_degrees():
         ({"columns": {"field": 9}}, "field=9 is not a column"),
         ({"dynamics": "hopfield"}, "has no phases"),
         ({"objective": "order"}, "objective"),
+        ({"normalization": "none"}, "normalization"),
+        ({"dynamics": Misspelt}, r"Misspelt\.normalization must be one of .* got 'mean'"),
         ({"dynamics": Pullers}, "dynamics='Pullers' needs gain: name the columns"),
     ],
 )
