@@ -3,11 +3,11 @@
 import torch
 from _examples import epidemics
 
-from skkuranet.coupling import DenseCoupling, couple
+from skkuranet.coupling import DenseCoupling, EqualDegree, couple
 from skkuranet.training import train
 
 N_TRAIN, N_TEST, SIZES = 5000, 2000, (100, 1000)
-EQUAL = epidemics.EqualContacts(2.0)
+EQUAL = EqualDegree(2.0)
 # Nearly pairs: contacts of opposite ranks do the better the sharper they are, and hardly beyond.
 SHARPNESS = 320.0
 
@@ -50,14 +50,15 @@ def run(problem, seed):
         for name, coupled in rivals.items():
             with torch.no_grad():
                 coupling = coupled(test)
-            contacts = epidemics.of_each(coupling, torch.ones(test.shape[:-1]))
+            contacts = coupling.dense().sum(-1)
             prevalence = epidemics.spread(coupling, test).states[-1].mean()
             rows.append(
                 {
                     "n": n,
                     "couplings": name,
                     "prevalence": float(prevalence),
-                    "contacts_off_by": float((contacts - EQUAL.contacts).abs().max()),
+                    "contacts_off_by": float((contacts - EQUAL.degree).abs().max()),
+                    "largest_with_oneself": float(coupling.dense().diagonal(0, -2, -1).max()),
                 }
             )
     return rows

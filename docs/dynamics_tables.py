@@ -33,16 +33,23 @@ def problem(name, title, content):
 
 
 def wins(content):
-    """At how many seeds learned couplings are better than both controls."""
-    body = []
-    for won in content["wins"]:
-        if won["over"] == "uniform":
-            key = {name: won[name] for name in ("problem", "n", "figure")}
-            both = [w for w in content["wins"] if key.items() <= w.items()]
-            cells = [f"{w['seeds_won']} of {w['seeds']}" for w in both]
-            body.append([won["problem"], str(won["n"]), FIGURES[won["figure"]][0], *cells])
-    header = ["", "nodes", "", "learned beat uniform", "learned beat untrained"]
+    """At how many seeds learned couplings are better than each control."""
+    found = {(w["problem"], w["n"], w["figure"], w["over"]): w for w in content["wins"]}
+    controls = list(dict.fromkeys(over for *_, over in found))
+    body = [
+        [name, str(n), FIGURES[figure][0], *(_won(found.get((*key, c))) for c in controls)]
+        for key in dict.fromkeys(key[:3] for key in found)
+        for name, n, figure in [key]
+    ]
+    header = ["", "nodes", "", *(f"learned beat {control}" for control in controls)]
     return csv_table("Seeds", header, body)
+
+
+def _won(won):
+    if won is None:
+        return "–"
+    tied = f", {won['seeds_tied']} tied" if won["seeds_tied"] else ""
+    return f"{won['seeds_won']} of {won['seeds']}{tied}"
 
 
 # Name of each include file, and what makes it from the whole content of the results.

@@ -46,7 +46,7 @@ train(learned, MeanDegree(budget), grids.features, objective, plan, generator, g
 # %%
 # New grids of 100 nodes settle from phases near 0, and lose a line. By hand, capacities are in
 # proportion to the linear flow, plus a share for all that was tuned: a rule that engineers would
-# find. Training finds one about as good, from nothing but trajectories.
+# find. Training finds one about as good, and none that is better, from nothing but trajectories.
 test = Grids(12, 100, rng)
 networks = {"all alike": uniform, "by hand": by_hand, "learned": learned}
 figure, axes = plt.subplots(1, 3, figsize=(12, 3.6), sharey=True, layout="constrained")

@@ -18,7 +18,6 @@ from shared_epidemics import (
     RECOVERY,
     SUSCEPTIBILITY,
     ContactNetwork,
-    EqualContacts,
     Prevalence,
     contacts_by_rank,
     draw_people,
@@ -26,15 +25,16 @@ from shared_epidemics import (
     spread,
 )
 
-from skkuranet.coupling import DenseCoupling, couple
+from skkuranet.coupling import DenseCoupling, EqualDegree, couple
 from skkuranet.training import train
 
 # %%
-# People, the normalisation that gives everybody as many contacts, and the objective are in
-# :ref:`sphx_glr_auto_examples_shared_epidemics.py`. Units without phases train like any others: the
-# objective sees their states.
+# :class:`skkuranet.coupling.EqualDegree` gives everybody as many contacts; if these were shared out
+# freely, the least infection would be that of a few who have them all. People and the objective are
+# in :ref:`sphx_glr_auto_examples_shared_epidemics.py`. Units without phases train like any others:
+# the objective sees their states.
 generator = torch.Generator().manual_seed(0)
-people, equal = draw_people(4000, generator), EqualContacts(2.0)
+people, equal = draw_people(4000, generator), EqualDegree(2.0)
 network = ContactNetwork(torch.Generator().manual_seed(0))
 network.standardize(people.mean(0), people.std(0))
 train(network, equal, people, Prevalence(dynamics=epidemic_of(people)), PLAN, generator)

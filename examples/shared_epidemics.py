@@ -3,15 +3,12 @@ Who meets whom
 ==============
 
 What :ref:`sphx_glr_auto_examples_plot_19_epidemics.py` and ``benchmarks/other_dynamics.py`` share:
-people who differ, couplings that give everybody the same number of contacts, and what is wanted of
-an epidemic.
+people who differ, a network of their contacts, and what is wanted of an epidemic.
 """
-
-from dataclasses import dataclass
 
 import torch
 
-from skkuranet.coupling import DenseCoupling, Normalization, PairwiseNetwork, product
+from skkuranet.coupling import DenseCoupling, PairwiseNetwork
 from skkuranet.dynamics import SIS, integrate
 from skkuranet.objectives import SynchronyObjective
 from skkuranet.training import Curriculum
@@ -32,39 +29,8 @@ def epidemic_of(people):
     return SIS(*people.unbind(-1))
 
 
-# %%
-# Each round corrects the factor of a person by the square root of what is missing. At the end those
-# who have too much get less, and chance meetings fill up what all then miss, so that sums are
-# exact. Training would find out at once if they were not: an epidemic ends where contacts get lost.
-@dataclass(frozen=True)
-class EqualContacts(Normalization):
-    """Exponentials of symmetric logits, scaled so that everybody has as many contacts."""
-
-    contacts: float = 2.0
-    n_rounds: int = 30
-
-    def __call__(self, raw):
-        """Normalise the logits of a network."""
-        coupling = raw.positive(raw.log_mass()).without_self_coupling()
-        ones = torch.ones(coupling.shape[:-1], dtype=coupling.dtype, device=coupling.device)
-        for _ in range(self.n_rounds):
-            factor = (self.contacts / of_each(coupling, ones)).sqrt()
-            coupling = coupling.scale(factor, factor)
-        factor = (self.contacts / of_each(coupling, ones)).clamp_max(1.0)
-        coupling = coupling.scale(factor, factor)
-        # Rounding may leave somebody with too much.
-        missing = (self.contacts - of_each(coupling, ones)).clamp_min(0.0)
-        left = missing / missing.sum(-1, keepdim=True).clamp_min(1e-12)
-        return coupling.add(DenseCoupling(left.unsqueeze(-1) * missing.unsqueeze(-2)))
-
-
-def of_each(coupling, ones):
-    """Contacts of each person."""
-    return product(coupling, ones.unsqueeze(-2)).squeeze(-2)
-
-
 class ContactNetwork(PairwiseNetwork):
-    """Symmetric logits between −10 and 10, so that nobody is left without contacts."""
+    """Symmetric logits between −10 and 10."""
 
     def __init__(self, generator=None):
         super().__init__(3, (64, 64), symmetric=True, generator=generator)
@@ -77,7 +43,7 @@ class ContactNetwork(PairwiseNetwork):
 class Prevalence(SynchronyObjective):
     """As few as possible are to be infected in the end."""
 
-    def initial_phases(self, index, seeded, generator):
+    def initial_phases(self, index, seed_probability, generator):
         """Any share of anybody's time to begin with."""
         return torch.rand(index.shape, generator=generator)
 
@@ -89,7 +55,7 @@ class Prevalence(SynchronyObjective):
         """Return the mean state."""
         return phases.mean()
 
-    def stuck(self, phases, index):
+    def is_trapped(self, phases, index):
         """Say no."""
         return False
 

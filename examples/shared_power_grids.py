@@ -144,7 +144,7 @@ class Rest(FrequencyObjective):
         super().__init__(dynamics=grids.dynamics, solver="rk4")
         self.grids, self.pools = grids, list(grids.nodes)
 
-    def initial_phases(self, index, seeded, generator):
+    def initial_phases(self, index, seed_probability, generator):
         """Phases near 0."""
         return 0.3 * torch.randn(index.shape, generator=generator)
 

@@ -19,7 +19,7 @@ from skkuranet import (
     compress,
     simulate_in_batches,
 )
-from skkuranet.coupling import DenseCoupling
+from skkuranet.coupling import DenseCoupling, EqualDegree, FactorizedCoupling
 from skkuranet.datasets import make_disorder, make_gaussian_ring
 from skkuranet.dynamics import integrate
 from skkuranet.metrics import order_parameter
@@ -84,6 +84,26 @@ def test_delays_and_steps_that_are_chosen(solver):
     on_card = [t if t is None else t.to(CARD) for t in (K, phases, delay)]
     found = integrate(DenseCoupling(on_card[0]), on_card[1], delay=on_card[2], **options).phases
     torch.testing.assert_close(found.cpu(), expected, rtol=1e-6, atol=1e-6)
+
+
+def test_noise_is_the_same_as_elsewhere():
+    K, phases = torch.randn(N, N, dtype=torch.float64), torch.arange(N, dtype=torch.float64)
+    here, there = (
+        integrate(DenseCoupling(k), p, noise=0.3, generator=torch.Generator().manual_seed(0)).phases
+        for k, p in ((K, phases), (K.to(CARD), phases.to(CARD)))
+    )
+    torch.testing.assert_close(there.cpu(), here, rtol=1e-6, atol=1e-6)
+
+
+def test_equal_degrees():
+    left, right = torch.rand(2, N, 3, dtype=torch.float64), torch.rand(2, N, 3, dtype=torch.float64)
+    raw = left @ right.mT
+    both = torch.cat((left, right), -1), torch.cat((right, left), -1)
+    for kind, tensors in ((DenseCoupling, (raw + raw.mT,)), (FactorizedCoupling, both)):
+        here, there = (
+            EqualDegree()(kind(*(t.to(place) for t in tensors))).dense() for place in ("cpu", CARD)
+        )
+        torch.testing.assert_close(there.cpu(), here)
 
 
 @pytest.mark.parametrize("coupling", ["factorized", "pairwise"])

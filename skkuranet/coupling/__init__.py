@@ -4,6 +4,7 @@ from skkuranet.coupling._base import CouplingOperator
 from skkuranet.coupling._build import DEFAULT_MEMORY_BUDGET, couple, couple_driven, driven_by
 from skkuranet.coupling._dense import DenseCoupling
 from skkuranet.coupling._encoding import FourierFeatures
+from skkuranet.coupling._equal_degree import EqualDegree
 from skkuranet.coupling._factorized import FactorizedCoupling
 from skkuranet.coupling._given import as_coupling
 from skkuranet.coupling._half import HalfCoupling
@@ -30,6 +31,7 @@ __all__ = [
     "CouplingNetwork",
     "CouplingOperator",
     "DenseCoupling",
+    "EqualDegree",
     "FactorizedCoupling",
     "FactorizedNetwork",
     "FourierFeatures",

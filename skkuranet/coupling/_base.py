@@ -417,6 +417,13 @@ class _Sum(CouplingOperator):
     def dtype(self) -> torch.dtype:
         return self._first.dtype
 
+    @property
+    def n_global(self) -> int:
+        return self._first.n_global
+
+    def all_reduce(self, part: Tensor) -> Tensor:
+        return self._first.all_reduce(part)
+
     def matvec(self, x: Tensor) -> Tensor:
         return self._first.matvec(x) + self._second.matvec(x)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import shutil
+import socket
 import tarfile
 import tempfile
-from numbers import Integral
+from numbers import Integral, Real
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +129,7 @@ def fetch_bsds500(
     download_if_missing=True,
     n_retries=3,
     delay=1.0,
+    timeout=60.0,
     return_X_y=False,
 ):
     """Load BSDS500, and download it first (71 MB) where it is missing.
@@ -149,6 +152,8 @@ def fetch_bsds500(
         Number of times that a broken connection is tried again.
     delay : float, default=1.0
         Seconds between tries.
+    timeout : float, default=60.0
+        Seconds without an answer after which a connection counts as broken.
     return_X_y : bool, default=False
         Return the images and the first segmentation of each.
 
@@ -165,6 +170,7 @@ def fetch_bsds500(
     """
     _check_subset(subset)
     check_scalar(n_retries, "n_retries", Integral, min_val=0)
+    check_scalar(timeout, "timeout", Real, min_val=0.0, include_boundaries="neither")
     home = Path(get_data_home(data_home)) / "bsds500"
     try:
         _data_folder(home)
@@ -174,7 +180,8 @@ def fetch_bsds500(
                 f"BSDS500 is not in data_home={str(home.parent)!r} and download_if_missing=False."
             ) from None
         home.mkdir(parents=True, exist_ok=True)
-        archive = _archive(mirror, home, sha256, n_retries, delay)
+        with _patience(timeout):
+            archive = _archive(mirror, home, sha256, n_retries, delay)
         # Aside first: a folder that is there is whole.
         with tempfile.TemporaryDirectory(dir=home) as aside, tarfile.open(archive) as packed:
             packed.extractall(aside, filter="data")
@@ -217,6 +224,17 @@ def _read_image(folder, number, subsets):
 def _read_segmentations(folder, number, subsets):
     people = loadmat(_find(folder, "groundTruth", number, subsets, "mat"))["groundTruth"][0]
     return [person["Segmentation"][0, 0].astype(np.int64) for person in people]
+
+
+@contextlib.contextmanager
+def _patience(seconds):
+    """Let connections wait so long; scikit-learn's download has no timeout of its own."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def _archive(mirror, home, sha256, n_retries, delay):

@@ -173,7 +173,10 @@ class ShardedCoupling(CouplingOperator):
         return self._with(self._columns().transpose(), lambda: self._rows.transpose())
 
     def add(self, other: CouplingOperator) -> CouplingOperator:
-        """Return K + other."""
+        """Return K + other, whose factors may be those of this process's oscillators."""
+        if type(other) is FactorizedCoupling and other.shape == self.shape:
+            factors = other.left, other.right, other.diagonal
+            other = ShardedFactorizedCoupling(*factors, ranks=self.ranks, n_global=self.n_global)
         if not isinstance(other, ShardedCoupling):
             return super().add(other)
         return self._with(

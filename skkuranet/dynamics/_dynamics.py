@@ -47,6 +47,9 @@ class Dynamics(ABC):
         Whether :meth:`phases` are angles in (−π, π], which trajectories make continuous.
     solver : str
         The solver that suits it, for estimators to take where there are neither delays nor noise.
+    normalization : {"mean_degree", "equal_degree"}
+        The couplings that suit it, for estimators to take: nodes share out a mean degree among
+        themselves, or all have the same.
 
     Examples
     --------
@@ -78,6 +81,7 @@ class Dynamics(ABC):
     noisy: ClassVar[tuple[float, ...] | None] = None
     wraps: ClassVar[bool] = False
     solver: ClassVar[str] = "euler"
+    normalization: ClassVar[str] = "mean_degree"
 
     def __post_init__(self) -> None:
         # Numbers and arrays are as good as tensors.

@@ -189,7 +189,7 @@ class _Solve:
         # Of every stage its rate, and those before it that lead to it.
         stages = [(rate, _used(row, rates)) for rate, row in zip(rates, rows, strict=True)]
         last = list(zip(weights, rates, strict=True))
-        for step, first in enumerate(range(0, len(track) - 1, n_stages)):
+        for first in range(0, len(track) - 1, n_stages):
             current, end = track[first], track[first + n_stages]
             for slot, (rate, earlier) in enumerate(stages, first):
                 here, point = track[slot], current
@@ -203,7 +203,7 @@ class _Solve:
                 ops.add_scaled(current, weight, rate, end, spare)
                 current = end
             if finish is not None:
-                finish.forward(end, step)
+                finish.forward(end)
 
     @quiet()
     def backward(
@@ -319,14 +319,15 @@ class _Solve:
 class _Finish:
     """What is done to a state at the end of a step: noise is added, and it is retracted.
 
-    ``by_increments`` is the gradient with respect to the noise, once all steps are pulled back.
+    ``by_increments`` is the gradient with respect to the noise, once all steps are pulled back, and
+    None where noise is drawn.
     """
 
     def __init__(self, problem: Problem, ends: list[Tensor] | None, *, retracts: bool) -> None:
-        self._increments, self._dynamics, self._ends = problem.increments, problem.dynamics, ends
-        self._retracts = retracts
-        noise = self._increments
-        self.by_increments = None if noise is None else torch.empty_like(noise)
+        self._dynamics, self._ends, self._retracts = problem.dynamics, ends, retracts
+        noise = problem.increments
+        self._coming = None if noise is None else iter(noise)
+        self.by_increments = torch.empty_like(noise) if isinstance(noise, Tensor) else None
 
     @classmethod
     def of(cls, problem: Problem, tape: Tape | None) -> _Finish | None:
@@ -336,11 +337,11 @@ class _Finish:
             return None
         return cls(problem, None if tape is None else tape.ends, retracts=retracts)
 
-    def forward(self, end: Any, step: int) -> None:
-        """Change the state that a step has led to."""
+    def forward(self, end: Any) -> None:
+        """Change the state that the next step has led to."""
         end = torch.as_tensor(end)
-        if self._increments is not None:
-            end += self._increments[step]
+        if self._coming is not None:
+            end += next(self._coming)
         if self._retracts:
             if self._ends is not None:
                 self._ends.append(end.clone())

@@ -114,7 +114,7 @@ def integrate(
     TypeError
         If couplings or numbers are of no known kind.
     NotImplementedError
-        If forward-mode derivatives are wanted.
+        If forward-mode derivatives are wanted, or any with respect to delays.
 
     Warns
     -----
@@ -261,9 +261,10 @@ def delay_in_steps(delay: Tensor, step_size: float) -> Tensor:
     ValueError
         If a delay is negative or not finite.
     NotImplementedError
-        If a delay has a forward-mode tangent.
+        If derivatives with respect to delays are wanted.
     """
-    if forward_ad.unpack_dual(delay).tangent is not None:
+    wanted = torch.is_grad_enabled() and delay.requires_grad
+    if wanted or forward_ad.unpack_dual(delay).tangent is not None:
         raise NotImplementedError(
             "delay is rounded to steps, so that there are no derivatives with respect to it."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -26,15 +27,16 @@ class Problem:
         Delays of the sources, in steps of the solver; 0 by default.
     history : {"rotation", "constant"}, default="rotation"
         States before t = 0: those that :meth:`Dynamics.before` returns, or the initial ones.
-    increments : Tensor of shape (n_steps, ..., state_shape, n), optional
-        What noise adds to the state at the end of each step.
+    increments : iterable of Tensor of shape (..., state_shape, n), optional
+        What noise adds to the state at the end of each step. All steps in one tensor,
+        (n_steps, ..., state_shape, n), are differentiated with respect to.
     """
 
     coupling: CouplingOperator
     dynamics: Dynamics
     lag: Tensor | None = None
     history: str = "rotation"
-    increments: Tensor | None = None
+    increments: Iterable[Tensor] | None = None
 
     def __post_init__(self) -> None:
         *_, n, p = self.coupling.shape
@@ -74,7 +76,7 @@ class Problem:
     @property
     def parameters(self) -> tuple[Tensor, ...]:
         """Every tensor the motion depends on smoothly, but for the initial state."""
-        noise = () if self.increments is None else (self.increments,)
+        noise = (self.increments,) if isinstance(self.increments, Tensor) else ()
         return (*noise, *self.dynamics.parameters.values(), *self.coupling.tensors)
 
     def before(self, state: Tensor, ago: float) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -32,6 +33,9 @@ class SIS(Dynamics):
     recovery: Tensor | None = None
     susceptibility: Tensor | None = None
     infectivity: Tensor | None = None
+
+    # If contacts could be shed, the least infection would be that of a few who have them all.
+    normalization: ClassVar[str] = "equal_degree"
 
     def signal(self, state: Tensor) -> Tensor:
         """Return infectious nodes."""

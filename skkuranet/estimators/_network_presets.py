@@ -12,9 +12,11 @@ from torch import nn
 
 from skkuranet.coupling import (
     Balanced,
+    EqualDegree,
     FactorizedNetwork,
     Identity,
     InDegree,
+    MeanDegree,
     MembershipNetwork,
     Normalization,
     PairwiseNetwork,
@@ -118,3 +120,9 @@ GROUPING = {
 CLUSTERING_NORMALIZATIONS = {"auto": InDegree(), **_IN_DEGREE}
 
 SYNCHRONY = {"factorized": NetworkPreset(_NONNEGATIVE), "pairwise": NetworkPreset(_SYMMETRIC_PAIRS)}
+
+# Made with the mean degree, and the power by which degrees are evened out.
+DEGREES: dict[str, Callable[[float, float], Normalization]] = {
+    "mean_degree": MeanDegree,
+    "equal_degree": lambda degree, _: EqualDegree(degree),
+}

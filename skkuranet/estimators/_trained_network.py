@@ -183,7 +183,7 @@ class TrainedNetwork:
 
     def oscillators(self, X: Table, *, edges: np.ndarray | None = None) -> OscillatorNetwork:
         """Return the network made of rows, in double precision."""
-        motion = self.moving(X, torch.float64, self.device_of(X))
+        motion = self.node_motion.of(X, torch.float64, self.device_of(X))
         return OscillatorNetwork(
             compact(self.couple(X, torch.float64, edges=edges)),
             motion["dynamics"],

@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skkuranet._utils.messages import plain, warn_caller
 from skkuranet._utils.surroundings import silenced
-from skkuranet.coupling import MeanDegree, product
+from skkuranet.coupling import Normalization, product
 from skkuranet.dynamics import (
     DYNAMICS,
     HISTORIES,
@@ -30,7 +30,7 @@ from skkuranet.estimators._arrays import as_given, checked, empty_like, on_host,
 from skkuranet.estimators._base import KuraNetBase
 from skkuranet.estimators._connectivity import edges_of, warn_if_apart
 from skkuranet.estimators._fit_task import FitTask
-from skkuranet.estimators._network_presets import SYNCHRONY
+from skkuranet.estimators._network_presets import DEGREES, SYNCHRONY
 from skkuranet.estimators._node_columns import resolve_columns, roles_of
 from skkuranet.estimators._oscillators import CPU, OscillatorBase
 from skkuranet.estimators._phase_clusters import phasors
@@ -95,6 +95,11 @@ class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Osc
         objective that has been made for these rows.
     average_degree : float, default=1.0
         Mean degree :math:`\langle d \rangle` of the couplings.
+    normalization : {"auto", "mean_degree", "equal_degree"} or Normalization, default="auto"
+        How degrees are fixed. ``"mean_degree"``: oscillators share the mean out among themselves.
+        ``"equal_degree"``: all have the same, and only learn with whom to couple. ``"auto"`` is
+        what suits the dynamics, ``"equal_degree"`` for ``"sis"`` unless there is a
+        ``connectivity``, and ``"mean_degree"`` for all others that are built in.
     coupling : {"factorized", "pairwise"} or torch.nn.Module, default="factorized"
         The coupling network. ``"factorized"``: :math:`a(x_i)^T b(x_j) + b(x_i)^T a(x_j)`, linear
         in the number of oscillators. ``"pairwise"``: the paper's perceptron on both rows,
@@ -175,8 +180,8 @@ class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Osc
     ----------
     coupling_ : torch.nn.Module
         The trained coupling network, on the CPU.
-    normalization_ : MeanDegree
-        What fixes the mean degree.
+    normalization_ : Normalization
+        What fixes the degrees.
     columns_ : dict
         Index of the column of X that is the frequency, field and delay, where there is one.
     reference_features_ : ndarray of shape (n_reference, n_features)
@@ -233,6 +238,7 @@ class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Osc
         "noise": [Interval(Real, 0, None, closed="left"), None],
         "objective": [StrOptions(set(OBJECTIVES)), type, Objective],
         "average_degree": [Interval(Real, 0, None, closed="neither")],
+        "normalization": [StrOptions({"auto", *DEGREES}), Normalization],
         "connectivity": ["array-like", "sparse matrix", callable, None],
         "history": [StrOptions(set(HISTORIES))],
         **{
@@ -252,6 +258,7 @@ class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Osc
         noise=None,
         objective="synchrony",
         average_degree=1.0,
+        normalization="auto",
         coupling="factorized",
         connectivity=None,
         hidden_layer_sizes=(128, 128),
@@ -285,6 +292,7 @@ class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Osc
         self.noise = noise
         self.objective = objective
         self.average_degree = average_degree
+        self.normalization = normalization
         self.coupling = coupling
         self.connectivity = connectivity
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -365,7 +373,7 @@ class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Osc
             size = max(self.batch_size * self.network_size, min(len(X), self.n_reference))
             check_delays(steps, size, self.step_size, self.memory_budget)
             motion["delay"] = steps.double() * self.step_size
-        normalization = MeanDegree(self.average_degree, self._regime(X).density_exponent)
+        normalization = self._normalization(X)
         edges, graph = self._graph_of(X)
         result = self._learn(
             FitTask(
@@ -454,6 +462,24 @@ class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Osc
             return ANY
         few = self.connectivity is None and len(X) <= _FEW_NETWORKS * self.network_size
         return FEW if few else PROMPT
+
+    def _normalization(self, X) -> Normalization:
+        if isinstance(self.normalization, Normalization):
+            return self.normalization
+        name, is_graph = self.normalization, self.connectivity is not None
+        if name == "auto":
+            name = "mean_degree" if is_graph else kind_of(self.dynamics).normalization
+        if name not in DEGREES:
+            raise ValueError(
+                f"{kind_of(self.dynamics).__name__}.normalization must be one of "
+                f"{sorted(DEGREES)}, got {plain(name)}."
+            )
+        if name == "equal_degree" and is_graph:
+            raise ValueError(
+                "normalization='equal_degree' couples all pairs, as nodes of a graph may not be "
+                "able to have one degree. With connectivity, set normalization='mean_degree'."
+            )
+        return DEGREES[name](self.average_degree, self._regime(X).density_exponent)
 
     def _curriculum(self, task: FitTask) -> Curriculum:
         curriculum = super()._curriculum(task)

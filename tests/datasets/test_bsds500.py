@@ -2,6 +2,7 @@
 
 import hashlib
 import http.server
+import socket
 import tarfile
 import threading
 from pathlib import Path
@@ -58,11 +59,13 @@ def test_bad_paths_are_named(tmp_path):
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Serves one file, and breaks off the first ``breaks`` answers half way."""
+    """Serves one file, but for ``breaks`` answers that break off and while it is silent."""
 
     def do_GET(self):
         server = self.server
         server.asked += 1
+        if server.silent is not None:
+            server.silent.wait()
         self.send_response(200)
         self.send_header("Content-Length", str(len(server.content)))
         self.end_headers()
@@ -80,6 +83,7 @@ def server(tmp_path):
         archive.add(made(tmp_path / "made") / "BSR", "BSR")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.content, server.asked, server.breaks = packed.read_bytes(), 0, 0
+    server.silent = None
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()
@@ -114,6 +118,15 @@ def test_a_broken_download_is_tried_again(server, tmp_path):
         fetch(server, tmp_path / "other", mirror="nowhere")
 
 
+def test_a_silent_server_counts_as_broken(server, tmp_path):
+    server.silent = threading.Event()
+    before = socket.getdefaulttimeout()
+    with pytest.raises(OSError, match=r"does not give BSDS500: .*timed out"):
+        fetch(server, tmp_path, n_retries=0, timeout=0.05)
+    assert socket.getdefaulttimeout() == before
+    server.silent.set()
+
+
 def test_another_archive_is_refused_and_removed(server, tmp_path):
     with pytest.raises(OSError, match=r"SHA256 checksum .* differs from expected"):
         fetch(server, tmp_path, sha256="0" * 64)
@@ -134,7 +147,7 @@ def test_an_interrupted_extraction_leaves_nothing_that_looks_whole(server, tmp_p
     assert fetch(server, tmp_path).ids == [7, 12]
     # The archive was whole, and is not asked for again.
     assert server.asked == 1
-    for wrong in ({"subset": "all"}, {"n_retries": -1}):
+    for wrong in ({"subset": "all"}, {"n_retries": -1}, {"timeout": 0.0}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             fetch(server, tmp_path / "new", **wrong)
 

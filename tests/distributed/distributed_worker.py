@@ -12,7 +12,14 @@ import torch.distributed as dist
 from sklearn.base import clone
 
 from skkuranet import distributed
-from skkuranet.coupling import Balanced, FactorizedNetwork, InDegree, MeanDegree, PairwiseNetwork
+from skkuranet.coupling import (
+    Balanced,
+    EqualDegree,
+    FactorizedNetwork,
+    InDegree,
+    MeanDegree,
+    PairwiseNetwork,
+)
 from skkuranet.dynamics import integrate
 from skkuranet.training._adamw import AdamW
 from skkuranet.training._process_group import Ranks
@@ -24,6 +31,11 @@ NETWORKS = {
     "positive": (
         lambda g: PairwiseNetwork(2, (8,), symmetric=True, generator=g),
         MeanDegree(2.0, density_exponent=0.5),
+    ),
+    "equal": (lambda g: PairwiseNetwork(2, (8,), symmetric=True, generator=g), EqualDegree(2.0)),
+    "equal, factorised": (
+        lambda g: FactorizedNetwork(2, (8,), rank=3, form="nonnegative", generator=g),
+        EqualDegree(2.0),
     ),
     "balanced": (lambda g: FactorizedNetwork(2, (8,), rank=3, generator=g), Balanced()),
 }

@@ -149,3 +149,14 @@ def test_bad_delays_are_named():
         integrate(K, theta, delay=torch.full((N,), 0.13, device=DEVICE), n_steps=2)
     with pytest.raises(ValueError, match="history must be one of"):
         integrate(K, theta, history="random")
+
+
+def test_derivatives_with_respect_to_delays_are_refused():
+    K, theta = DenseCoupling(normal(N, N)), normal(N)
+    delay = torch.full((N,), 0.2, device=DEVICE, requires_grad=True)
+    with pytest.raises(NotImplementedError, match="delay is rounded to steps"):
+        integrate(K, theta, delay=delay, n_steps=2)
+    with torch.no_grad():
+        quiet = integrate(K, theta, delay=delay, n_steps=2).phases
+    expected = integrate(K, theta, delay=delay.detach(), n_steps=2).phases
+    torch.testing.assert_close(quiet, expected)

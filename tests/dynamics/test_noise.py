@@ -1,12 +1,13 @@
 """Noise: drawn from a seed alone, and differentiated along the path."""
 
 import math
+import tracemalloc
 
 import pytest
 import torch
 from contracts.draws import normal
 
-from skkuranet.coupling import DenseCoupling
+from skkuranet.coupling import DenseCoupling, FactorizedCoupling
 from skkuranet.dynamics import Kuramoto, SecondOrder, Sphere, integrate
 
 N, SIGMA = 5, 0.3
@@ -53,6 +54,29 @@ def test_networks_have_noise_of_their_own_whatever_the_batch():
 def test_first_steps_do_not_depend_on_how_many_there_are():
     torch.testing.assert_close(path(n_steps=7), path(n_steps=20)[:8])
     torch.testing.assert_close(path(save_from=12), path()[12:])
+
+
+def long_walk(noise=SIGMA, n=4000, n_steps=600):
+    """Where free phases have gone after more steps than are drawn at once."""
+    zeros, alone = torch.zeros(n), torch.zeros(n, 1)
+    options = {"noise": noise, "generator": seeded(), "n_steps": n_steps, "save_from": n_steps}
+    return integrate(FactorizedCoupling(alone, alone), zeros, **options).phases[0]
+
+
+def test_noise_is_the_same_however_many_steps_are_drawn_at_once():
+    """Where derivatives with respect to its strength are wanted, all steps are."""
+    at_once = long_walk(noise=torch.tensor(SIGMA, requires_grad=True))
+    assert torch.equal(long_walk(), at_once.detach())
+
+
+def test_a_long_walk_takes_no_more_memory_than_a_short_one():
+    peaks = []
+    for n_steps in (600, 2400):
+        tracemalloc.start()
+        long_walk(n_steps=n_steps)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.5 * peaks[0]
 
 
 def test_single_precision_draws_the_same():

@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
 
 from skkuranet import KuraNetClusterer, KuraNetSynchronizer, simulate_in_batches
-from skkuranet.coupling import DenseCoupling
+from skkuranet.coupling import DenseCoupling, EqualDegree, MeanDegree
 from skkuranet.dynamics import (
     DYNAMICS,
     Daido,
@@ -109,6 +109,10 @@ def test_shorthands_and_columns_say_the_same():
     np.testing.assert_array_equal(short.predict(X), long.predict(X))
 
 
+class Misspelt(Kuramoto):
+    normalization = "mean"
+
+
 @dataclass(frozen=True)
 class Pullers(Dynamics):
     """An equation of the user's: oscillators that feel their sources by a gain of their own."""
@@ -196,6 +200,36 @@ def test_units_without_phases_are_answered_with_states():
     assert 0.0 <= model.score(X) <= 1.0
 
 
+def epidemic(**settings):
+    return KuraNetSynchronizer(
+        None, dynamics="sis", columns={"recovery": 0}, objective=Prevalence, **QUICK, **settings
+    )
+
+
+def test_nobody_sheds_contacts_in_an_epidemic():
+    X = np.random.RandomState(0).uniform(0.5, 1.5, (60, 2))
+    same = epidemic(average_degree=2.0).fit(X)
+    np.testing.assert_allclose(same.fan_in(X), 2.0, rtol=1e-5)
+    shared = epidemic(average_degree=2.0, normalization="mean_degree").fit(X)
+    assert np.ptp(shared.fan_in(X)) > 0.01
+    assert shared.fan_in(X).mean() == pytest.approx(2.0)
+    own = epidemic(normalization=EqualDegree(3.0)).fit(X)
+    np.testing.assert_allclose(own.fan_in(X), 3.0, rtol=1e-5)
+    # A graph may not allow it.
+    ring = np.roll(np.eye(60), 1, axis=1)
+    assert isinstance(epidemic(connectivity=ring).fit(X).normalization_, MeanDegree)
+    with pytest.raises(ValueError, match="With connectivity, set normalization='mean_degree'"):
+        epidemic(connectivity=ring, normalization="equal_degree").fit(X)
+
+
+def test_any_dynamics_may_have_equal_degrees():
+    X = table()
+    assert isinstance(KuraNetSynchronizer(**QUICK).fit(X).normalization_, MeanDegree)
+    model = KuraNetSynchronizer(normalization="equal_degree", average_degree=2.0, **QUICK).fit(X)
+    np.testing.assert_allclose(model.coupling_matrix(X).sum(1), 2.0, atol=1e-3)
+    assert model.predict(X).shape == (80,)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -209,6 +243,8 @@ def test_units_without_phases_are_answered_with_states():
         ({"columns": {"field": 9}}, "field=9 is not a column"),
         ({"dynamics": "hopfield"}, "has no phases"),
         ({"objective": "order"}, "objective"),
+        ({"normalization": "none"}, "normalization"),
+        ({"dynamics": Misspelt}, r"Misspelt\.normalization must be one of .* got 'mean'"),
         ({"dynamics": Pullers}, "dynamics='Pullers' needs gain: name the columns"),
     ],
 )
