@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import zipfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from skkuranet._utils.whole_file import whole_file
 
 if TYPE_CHECKING:
     from skkuranet.dynamics._trajectory import Trajectory
@@ -20,7 +19,7 @@ _FORMAT = "skkuranet trajectory 1"
 
 def save(path: Trajectory[Any], file: Any) -> None:
     """Write a trajectory to a NumPy archive, in place of one from before only when it is whole."""
-    path, file = path.numpy(), Path(file)
+    path = path.numpy()
     arrays: dict[str, Any] = {
         "format": np.array(_FORMAT),
         "times": path.times,
@@ -37,14 +36,8 @@ def save(path: Trajectory[Any], file: Any) -> None:
             raise TypeError(
                 "names of nodes must be text or numbers to be saved; set names=None."
             ) from error
-    handle, part = tempfile.mkstemp(dir=file.parent, prefix=file.name, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            np.savez_compressed(stream, **arrays)
-        os.replace(part, file)
-    except BaseException:
-        os.unlink(part)
-        raise
+    with whole_file(file) as stream:
+        np.savez_compressed(stream, **arrays)
 
 
 def load(file: Any) -> dict[str, Any]:

@@ -51,6 +51,10 @@ def train_all(
             Checkpoint(f"{aside}/{i}", _NOTED_EVERY) if noting else task.checkpoint(i)
             for i in range(len(seeds))
         ]
+        if not noting:
+            for checkpoint in checkpoints:
+                if checkpoint is not None:
+                    checkpoint.try_to_write()
         each = [
             (estimator, task, seed, last_seed, device, context, checkpoint)
             for seed, context, checkpoint in zip(seeds, contexts, checkpoints, strict=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from skkuranet._utils.whole_file import whole_file
 
 # The format is open: a length, a header in JSON, and the bytes of the tensors
 # (https://huggingface.co/docs/safetensors/#format).
@@ -50,17 +51,8 @@ def write(path: Any, tensors: Mapping[str, np.ndarray], text: Mapping[str, str])
     header["__metadata__"] = {**text, "sha256": _digest(header, text, bodies)}
     head = json.dumps(header).encode()
     head += b" " * (-len(head) % 8)
-    path = Path(path)
-    handle, part = tempfile.mkstemp(".part", f"{path.name}.", path.parent)
-    try:
-        with open(handle, "wb") as file:
-            file.writelines((len(head).to_bytes(8, "little"), head, *bodies))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except BaseException:
-        os.unlink(part)
-        raise
+    with whole_file(path) as file:
+        file.writelines((len(head).to_bytes(8, "little"), head, *bodies))
 
 
 def read(path: Any) -> tuple[dict[str, np.ndarray], dict[str, str]]:

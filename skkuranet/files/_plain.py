@@ -137,6 +137,12 @@ class Writer:
         return full
 
 
+def as_plain(thing: Any, where: str) -> tuple[Any, dict[str, np.ndarray]]:
+    """Return a thing as JSON and arrays."""
+    writer = Writer()
+    return writer.plain(thing, where), writer.arrays
+
+
 class Reader:
     """Makes objects of what a :class:`Writer` has left."""
 

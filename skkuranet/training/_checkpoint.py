@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -14,6 +15,10 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+from skkuranet._utils.messages import warn_caller
+from skkuranet.files._container import read, write
+from skkuranet.files._plain import Reader, as_plain
 
 
 class Checkpoint:
@@ -33,31 +38,42 @@ class Checkpoint:
         """Say whether a state should be saved after so many iterations."""
         return n_iterations % self.every == 0
 
-    def save(self, state: dict[str, Any]) -> None:
-        """Write a state."""
-        # A name of its own, as other processes may write beside this one.
-        handle, written = tempfile.mkstemp(".part", f"{self.path.name}.", self.path.parent)
+    def try_to_write(self) -> None:
+        """Raise OSError, before training has begun, where no file can be written."""
         try:
-            with open(handle, "wb") as file:
-                torch.save(state, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(written, self.path)
-        except BaseException:
-            os.unlink(written)
-            raise
+            with tempfile.TemporaryFile(dir=self.path.parent) as file:
+                file.write(b"state")
+        except OSError as error:
+            raise type(error)(
+                error.errno,
+                f"checkpoint={str(self.path)!r} cannot be written ({error.strerror}). Choose "
+                "another folder",
+            ) from error
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Write a state; warn where that fails, as training has more to lose than a file."""
+        content, arrays = as_plain(state, "state")
+        try:
+            write(self.path, arrays, {**_versions(), "state": json.dumps(content)})
+        except OSError as error:
+            warn_caller(
+                f"checkpoint={str(self.path)!r} could not be written ({error}). Training goes on; "
+                "what there is of the file is from before.",
+                UserWarning,
+            )
 
     def last(self) -> dict[str, Any] | None:
         """Return the last state, of whatever run, or None if there is none."""
         if not self.path.exists():
             return None
-        state: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
-        return state
+        arrays, text = read(self.path)
+        state: dict[str, Any] = Reader(arrays, ()).thing(json.loads(text["state"]))
+        return {**state, "versions": {name: text.get(name) for name in _versions()}}
 
     def load(self, fingerprint: str) -> dict[str, Any] | None:
         """Return the last state of the run with this fingerprint, or None if there is none.
 
-        Raise ValueError if the file cannot be read, or is of another run.
+        Raise ValueError if the file cannot be read, or is of another run or version.
         """
         try:
             state = self.last()
@@ -66,9 +82,15 @@ class Checkpoint:
             found = state["fingerprint"]
         except Exception as error:
             raise ValueError(
-                f"checkpoint: {str(self.path)!r} holds no state of training. Choose another path, "
-                "or delete the file to start anew."
+                f"checkpoint: {str(self.path)!r} holds no state of training, or is damaged. Choose "
+                "another path, or delete the file to start anew."
             ) from error
+        if state["versions"] != _versions():
+            raise ValueError(
+                f"checkpoint: {str(self.path)!r} was written by {_told(state['versions'])}, and "
+                f"this is {_told(_versions())}; a fit that went on would end as neither had done. "
+                "Go on with those, or delete the file to start anew."
+            )
         if found != fingerprint:
             raise ValueError(
                 f"checkpoint: {str(self.path)!r} is of another fit: data, parameters or "
@@ -80,6 +102,16 @@ class Checkpoint:
     def discard(self) -> None:
         """Delete the file."""
         self.path.unlink(missing_ok=True)
+
+
+def _versions() -> dict[str, str]:
+    from skkuranet import __version__
+
+    return {"skkuranet": __version__, "torch": str(torch.__version__)}
+
+
+def _told(versions: Mapping[str, str]) -> str:
+    return " and ".join(f"{name} {version}" for name, version in versions.items())
 
 
 def fingerprint_of(settings: object, tensors: Iterable[Tensor]) -> str:

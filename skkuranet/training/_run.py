@@ -11,7 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from skkuranet.coupling import DEFAULT_MEMORY_BUDGET, MembershipNetwork, Normalization
+from skkuranet.coupling import (
+    DEFAULT_MEMORY_BUDGET,
+    CouplingNetwork,
+    MembershipNetwork,
+    Normalization,
+)
 from skkuranet.dynamics import integrate
 from skkuranet.objectives import Objective
 from skkuranet.training._adamw import AdamW
@@ -298,7 +303,9 @@ class _Run:
                 self._freeze(self.committee)
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["random"][0])
-        torch.random.set_rng_state(state["random"][1])
+        if not isinstance(self.network, CouplingNetwork):
+            # Ours draw from a generator of their own alone.
+            torch.random.set_rng_state(state["random"][1])
         if self.features.is_cuda:
             torch.cuda.set_rng_state(state["random"][2], self.features.device)
         self.validation.load_state_dict(state["validation"])

@@ -1,6 +1,7 @@
 """Fits that are killed, and go on where they were."""
 
 import os
+import tempfile
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from sklearn.datasets import make_blobs
 from skkuranet import KuraNetClusterer, KuraNetSegmenter, KuraNetSynchronizer
 from skkuranet.datasets import make_disorder
 from skkuranet.training import _run as training
+from skkuranet.training._checkpoint import Checkpoint
 
 X, Y = make_blobs(200, centers=3, cluster_std=2.0, random_state=1)
 QUICK = {"max_iter": 60, "hidden_layer_sizes": (16,), "random_state": 0, "tol": 0.0}
@@ -122,7 +124,7 @@ def test_a_state_in_closed_form_is_as_sure_as_an_interrupted_fit(tmp_path, monke
 
         patch.setattr(training._Run, "step", interrupted)
         model.fit(noise, labels)
-    state = torch.load(tmp_path / "state.0", weights_only=True)
+    state = Checkpoint(tmp_path / "state.0", 1).last()
     assert state["iteration"] == 20
     for name, value in model.coupling_.state_dict().items():
         assert torch.equal(state["network"][name], value)
@@ -146,7 +148,7 @@ def test_a_kill_while_the_state_is_written_leaves_the_one_before(tmp_path, monke
         patch.setattr(os, "replace", interrupted)
         with pytest.raises(Killed):
             model.fit(X, Y)
-    assert torch.load(tmp_path / "state.0", weights_only=True)["iteration"] == 20
+    assert Checkpoint(tmp_path / "state.0", 1).last()["iteration"] == 20
     assert [path.name for path in tmp_path.iterdir()] == ["state.0"]
     model.fit(X, Y)
     assert model.n_iter_ == 60
@@ -294,3 +296,44 @@ def test_the_state_of_a_fit_with_any_other_parameter_is_refused(name, tmp_path, 
                     data = (np.abs(data[0]),)
             with pytest.raises(ValueError, match="is of another fit"):
                 other.fit(*data)
+
+
+def test_damaged_states_and_those_of_other_versions_are_refused(tmp_path, monkeypatch):
+    path = tmp_path / "state"
+    checkpoint = Checkpoint(path, 1)
+    checkpoint.save({"fingerprint": "this", "weights": torch.arange(5.0)})
+    assert torch.equal(checkpoint.load("this")["weights"], torch.arange(5.0))
+    content = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for position in rng.integers(len(content), size=100):
+        broken = bytearray(content)
+        broken[position] ^= 1 << rng.integers(8)
+        path.write_bytes(broken)
+        with pytest.raises(ValueError, match="holds no state of training, or is damaged"):
+            checkpoint.load("this")
+    path.write_bytes(content)
+    monkeypatch.setattr(torch, "__version__", "99.0")
+    with pytest.raises(ValueError, match=r"was written by .* and this is .*torch 99\.0"):
+        checkpoint.load("this")
+
+
+def test_a_disk_that_is_full_costs_no_training(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    model = KuraNetClusterer(checkpoint=tmp_path / "state", checkpoint_every=20, **QUICK)
+    plain = KuraNetClusterer(**QUICK).fit(X, Y)
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.warns(UserWarning, match=r"could not be written .*No space left.* goes on"):
+        model.fit(X, Y)
+    np.testing.assert_array_equal(model.predict(X), plain.predict(X))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_to_is_named_before_training(tmp_path, monkeypatch):
+    def refused(**_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refused)
+    with pytest.raises(PermissionError, match="Choose another folder"):
+        KuraNetClusterer(checkpoint=tmp_path / "state", **QUICK).fit(X, Y)
