@@ -351,7 +351,7 @@ class OscillatorNetwork:
         self._check_step(state, options)
         motion = {"noise": self.noise, "generator": generator, **options}
         times, states = self._walk(state, motion, n_steps, save_from, save_every, progress)
-        path = trajectory_of(self.dynamics, times * step_size, states, self.names)
+        path = trajectory_of(self.dynamics, times.double() * step_size, states, self.names)
         return path.numpy() if self.as_arrays else path
 
     def _walk(
