@@ -14,9 +14,9 @@ from skkuranet.estimators._arrays import on_host
 from skkuranet.inspection._base import axes_of
 from skkuranet.inspection._colours import scatter
 
-# Widths of the weakest and the strongest line, in points, and opacities of both; of many lines all
-# are paler, down to a share.
-_WIDTHS, _ALPHAS, _MANY, _PALEST = (0.3, 2.0), (0.15, 0.8), 200, 0.15
+# Widths of the weakest and strongest line between large nodes, in points, and opacities of both;
+# of many lines all are paler, down to a share.
+_WIDTHS, _ALPHAS, _MANY, _PALEST = (0.5, 2.0), (0.3, 0.8), 150, 0.15
 _POSITIVE, _NEGATIVE = "0.35", "tab:red"
 # Area of all nodes together, and the smallest and largest of one, in square points.
 _NODE_AREA, _NODE_SIZES = 3000.0, (8.0, 80.0)
@@ -191,8 +191,10 @@ class NetworkDisplay:
         pairs, strengths = _pairs(given.coupling)
         self.positions_ = self._places(n, names, pairs, strengths)
         ax = axes_of(self, ax)
-        self.lines_ = _draw_lines(ax, self.positions_, pairs, strengths, max_lines)
         size = np.clip(_NODE_AREA / max(n, 1), *_NODE_SIZES)
+        first = max(0, len(pairs) - max_lines)
+        thickness = (size / _NODE_SIZES[1]) ** 0.5
+        self.lines_ = _draw_lines(ax, self.positions_, pairs[first:], strengths[first:], thickness)
         look = {"s": size, "edgecolors": "0.3", "linewidths": 0.5, "zorder": 2, **scatter_kwargs}
         self.points_, _, self.legend_ = scatter(
             ax, *self.positions_.T, self.values, kind=self.kind, named=legend, **look
@@ -247,18 +249,17 @@ def _pairs(coupling):
     return pairs, both.data[kept][order]
 
 
-def _draw_lines(ax, places, pairs, strengths, max_lines):
-    """Draw the strongest pairs as lines, and return them."""
+def _draw_lines(ax, places, pairs, strengths, thickness):
+    """Draw pairs as lines, and return them."""
     from matplotlib.collections import LineCollection
     from matplotlib.colors import to_rgba_array
 
-    pairs, strengths = pairs[-max_lines:], strengths[-max_lines:]
     share = np.abs(strengths) / np.abs(strengths).max(initial=np.finfo(float).tiny)
     colour = to_rgba_array(np.where(strengths < 0, _NEGATIVE, _POSITIVE))
     if len(colour):
         colour[:, 3] = _ALPHAS[0] + (_ALPHAS[1] - _ALPHAS[0]) * share
         colour[:, 3] *= np.clip(_MANY / len(colour), _PALEST, 1.0)
-    widths = _WIDTHS[0] + (_WIDTHS[1] - _WIDTHS[0]) * share
+    widths = thickness * (_WIDTHS[0] + (_WIDTHS[1] - _WIDTHS[0]) * share)
     lines = LineCollection(places[pairs], linewidths=widths, colors=colour, zorder=1)
     return ax.add_collection(lines)
 

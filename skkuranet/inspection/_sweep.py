@@ -17,6 +17,8 @@ _LOOKS = {
 class SweepDisplay:
     """A measure of a network against a parameter, on the way up and on the way down.
 
+    Make one with :meth:`from_sweep`, or from arrays of your own.
+
     Parameters
     ----------
     values : array-like of shape (n_values,)
@@ -70,6 +72,38 @@ class SweepDisplay:
         self.parameter = parameter
         self.measure = measure
 
+    @classmethod
+    def from_sweep(cls, sweep, measure=None, *, ax=None, **plot_kwargs):
+        """Plot a sweep, with the spread of its repeats.
+
+        Parameters
+        ----------
+        sweep : Sweep
+            What ``skkuranet.analysis.sweep`` has found, in one direction or in both.
+        measure : str, default=None
+            Which of its measures; None for the first.
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None makes a new figure.
+        **plot_kwargs : dict
+            Passed to :meth:`plot`.
+
+        Returns
+        -------
+        SweepDisplay
+            The display, plotted.
+        """
+        branches = list(sweep.branches.values())
+        spread = np.stack([branch.spread(measure) for branch in branches])
+        name = next(iter(branches[0].means)) if measure is None else measure
+        display = cls(
+            sweep.values,
+            *(branch.mean(measure) for branch in branches),
+            spread=spread,
+            parameter=sweep.parameter.replace("_", " "),
+            measure=name.replace("_", " "),
+        )
+        return display.plot(ax=ax, **plot_kwargs)
+
     def plot(self, *, legend=True, ax=None, **plot_kwargs):
         """Plot the sweep.
 
@@ -111,7 +145,7 @@ class SweepDisplay:
         for (name, measured), spread in zip(measures.items(), spreads, strict=True):
             look = {"markersize": 4, "label": name, **_LOOKS[name]}
             if len(measures) == 1:
-                look["marker"] = "o"
+                look |= {"marker": "o", "label": None}
             look |= plot_kwargs
             self.lines_ += ax.plot(values, measured, **look)
             if spread is not None:

@@ -1,6 +1,7 @@
 """Pictures of what networks do draw what they are given, and move."""
 
 import re
+from types import SimpleNamespace
 
 import networkx as nx
 import numpy as np
@@ -30,6 +31,29 @@ LABELS = np.repeat(["b", "a", "c"], 4)
 NETWORK = OscillatorNetwork(np.full((N, N), 0.15), frequency=FREQUENCY)
 PATH = NETWORK.simulate(n_steps=100, random_state=0)
 INFECTED = OscillatorNetwork(np.full((N, N), 0.2), "sis").simulate(n_steps=30, random_state=0)
+
+
+class Branch:
+    """One direction of a sweep, as :mod:`skkuranet.analysis` returns it."""
+
+    def __init__(self, means):
+        self.means = {"order_parameter": means}
+
+    def mean(self, measure):
+        return self.means[measure or "order_parameter"].mean(1)
+
+    def spread(self, measure):
+        return self.means[measure or "order_parameter"].std(1)
+
+
+SWEEPS = {
+    ways: SimpleNamespace(
+        parameter="coupling_scale",
+        values=np.arange(4.0),
+        branches={way: Branch(rng.uniform(size=(4, 3))) for way in ways},
+    )
+    for ways in (("independent",), ("up", "down"))
+}
 
 
 @pytest.fixture(autouse=True)
@@ -168,6 +192,18 @@ class TestSweepDisplay:
         one = SweepDisplay(values, up, spread=spread[0]).plot()
         assert len(one.lines_) == len(one.bands_) == 1
         assert SweepDisplay(values, up).plot().bands_ == []
+
+    @pytest.mark.parametrize("ways", [("independent",), ("up", "down")])
+    def test_a_sweep_is_drawn_with_the_spread_of_its_repeats(self, ways):
+        found = SWEEPS[ways]
+        display = SweepDisplay.from_sweep(found)
+        for way, line, band in zip(ways, display.lines_, display.bands_, strict=True):
+            repeats = found.branches[way].means["order_parameter"]
+            np.testing.assert_allclose(line.get_ydata(), repeats.mean(1))
+            top = (repeats.mean(1) + repeats.std(1)).max()
+            assert band.get_paths()[0].vertices[:, 1].max() == pytest.approx(top)
+        assert display.ax_.get_xlabel() == "coupling scale"
+        assert display.ax_.get_ylabel() == "order parameter"
 
     def test_shapes_that_do_not_fit_are_named(self):
         with pytest.raises(ValueError, match=r"values must be the numbers .* got shape \(2, 3\)"):
