@@ -34,8 +34,8 @@ from skkuranet.training import train
 
 # %%
 # Grids, the coupling network and the objective are in
-# :ref:`sphx_glr_auto_examples_shared_power_grids.py`. The network sees lines and not only their
-# ends: it is given the flow that a linear model expects.
+# :ref:`sphx_glr_auto_examples_physics_shared_power_grids.py`. The network sees lines and not only
+# their ends: it is given the flow that a linear model expects.
 rng, generator = np.random.RandomState(0), torch.Generator().manual_seed(0)
 grids, budget = Grids(400, 50, rng), 8.0
 learned = LineNetwork(torch.Generator().manual_seed(0))

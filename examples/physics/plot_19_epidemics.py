@@ -31,8 +31,8 @@ from skkuranet.training import train
 
 # %%
 # People, the normalisation that gives everybody as many contacts, and the objective are in
-# :ref:`sphx_glr_auto_examples_shared_epidemics.py`. Units without phases train like any others: the
-# objective sees their states.
+# :ref:`sphx_glr_auto_examples_physics_shared_epidemics.py`. Units without phases train like any
+# others: the objective sees their states.
 generator = torch.Generator().manual_seed(0)
 people, equal = draw_people(4000, generator), EqualContacts(2.0)
 network = ContactNetwork(torch.Generator().manual_seed(0))
