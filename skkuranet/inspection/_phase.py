@@ -136,9 +136,23 @@ class PhaseDisplay:
         -------
         PhaseDisplay
             The display itself.
+
+        Raises
+        ------
+        RuntimeError
+            If there is no plot yet.
+        ValueError
+            If there are not as many phases as oscillators.
         """
-        self.phases = phases
+        if not hasattr(self, "points_"):
+            raise RuntimeError("There is no plot whose oscillators could move; call plot first.")
         phases = np.asarray(on_host(phases))
+        if phases.shape != np.shape(self.phases):
+            raise ValueError(
+                f"phases must have shape {np.shape(self.phases)}, one for each oscillator, got "
+                f"{phases.shape}."
+            )
+        self.phases = phases
         places = _places(phases)
         for own, points, arrow in zip(self._groups, self.points_, self.arrows_, strict=True):
             points.set_offsets(places[own])

@@ -345,8 +345,12 @@ class TestNumbersAsLabels:
         assert len(display.points_) == (1 if continuous else len(np.unique(labels)))
 
     def test_a_plot_moves_to_other_phases(self):
-        display = PhaseDisplay(PATH.phases[0], labels=LABELS).plot()
-        display.move(PATH.phases[-1])
+        display = PhaseDisplay(PATH.phases[0], labels=LABELS)
+        with pytest.raises(RuntimeError, match="call plot first"):
+            display.move(PATH.phases[-1])
+        display.plot().move(PATH.phases[-1])
+        with pytest.raises(ValueError, match=r"phases must have shape \(12,\)"):
+            display.move(PATH.phases[-1, :3])
         own = LABELS == "a"
         angle = np.arctan2(*np.asarray(display.points_[0].get_offsets()).T[::-1])
         np.testing.assert_allclose(on_circle(angle), on_circle(PATH.phases[-1, own]), atol=1e-6)
