@@ -22,7 +22,7 @@ from skkuranet.inspection import animate
 synchronizer = KuraNetSynchronizer(max_iter=200, batch_size=4, random_state=0)
 synchronizer.fit(make_disorder("I", 2000, random_state=0))
 X = make_disorder("I", 100, random_state=1)
-path = synchronizer.simulate(X, n_steps=200, random_state=1)
+path = synchronizer.simulate(X, n_steps=250, random_state=2)
 frequency = pd.Series(X[:, 0], name="natural frequency")
 circle = animate(path, labels=frequency, n_frames=40, fps=10, dpi=75)
 plt.show()

@@ -78,5 +78,5 @@ ax.plot(angle / pace, np.where(stable, np.nan, pace), color="0.7", linestyle=":"
 ax.plot(delays[in_step], found[in_step], "o", markersize=4, label="simulated, in step")
 ax.plot(delays[~in_step], found[~in_step], "x", color="tab:red", label="simulated, out of step")
 ax.set(xlabel="delay τ", ylabel="common frequency Ω", xlim=(0, delays[-1]), ylim=(0.4, 2.6))
-ax.legend()
+ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
 plt.show()

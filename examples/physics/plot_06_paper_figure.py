@@ -40,6 +40,7 @@ display = TrajectoryDisplay(path, frequency=frequency)
 display.plot(kind="raster", comoving=True, ax=axes[1, 0])
 display.plot(kind="frequency", ax=axes[1, 1])
 axes[1, 0].set_ylabel("oscillators, by frequency")
+axes[1, 1].legend(loc="lower right", frameon=False)
 for ax, letter in zip(axes.flat, "abcd", strict=True):
     ax.set_title(letter, loc="left", fontweight="bold")
 figure.savefig(file, dpi=300)

@@ -73,7 +73,7 @@ figure, axes = plt.subplots(1, 3, figsize=(12, 4.4), layout="constrained")
 n_lines = lines.shape[1]
 for ax, (name, (coupling, phases)) in zip(axes, settled.items()):
     capacity = coupling.values[:n_lines]
-    used = torch.sin(phases[lines[0]] - phases[lines[1]]).abs()
+    used = torch.sin(phases[lines[0]] - phases[lines[1]]).abs().numpy()
     drawn = LineCollection(
         places[lines.T.numpy()], linewidths=0.6 * capacity, array=used, cmap="viridis", clim=(0, 1)
     )

@@ -75,7 +75,7 @@ ticks = [groups * s + (groups - 1) / 2 for s in range(groups)]
 names = ["low s", "", "", "high s"]
 for ax, name in zip(axes, ("high with low risk", "learned")):
     between = member.T @ contacts[name].dense() @ member / (2.0 * member.sum(0)[:, None])
-    image = ax.imshow(between, vmin=0.0, cmap="magma")
+    image = ax.imshow(between.numpy(), vmin=0.0, cmap="magma")
     figure.colorbar(image, ax=ax, label="share of the contacts of a group", shrink=0.8)
     ax.set(title=name, xticks=ticks, yticks=ticks, xticklabels=names, yticklabels=names)
     for edge in range(groups, groups**2, groups):
