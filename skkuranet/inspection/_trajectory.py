@@ -17,9 +17,8 @@ from skkuranet.inspection._colours import (
     scatter,
     wrapped,
 )
+from skkuranet.inspection._rows import ORDERS, edges, name_rows, thinned
 
-# Times, and oscillators, that a raster shows; of more, some are left out.
-_MOST_CELLS = 2000
 # Angle in radians that a locked oscillator may have moved against the mean field, which drifting
 # ones shake.
 _WOBBLE = 1.0
@@ -172,7 +171,7 @@ class TrajectoryDisplay:
             If an option is unknown, what it needs was not given, or there are several networks
             where one is shown.
         """
-        for name, value, known in (("kind", kind, _KINDS), ("sort", sort, ("auto", *_ORDERS))):
+        for name, value, known in (("kind", kind, _KINDS), ("sort", sort, ("auto", *ORDERS))):
             if value not in known:
                 raise ValueError(f"{name} must be one of {[*known]}, got {plain(value)}.")
         path = read_trajectory(self.trajectory, single=kind != "order" or self.labels is not None)
@@ -227,21 +226,21 @@ def _plot_raster(display, ax, path, options, settings):
     sort = options["sort"]
     if sort == "auto":
         sort = "label" if labels is not None else "none" if frequency is None else "frequency"
-    rows, name = _ORDERS[sort](values, frequency, labels)
-    times, kept = (_thinned(size) for size in (n_times, n))
+    rows, name = ORDERS[sort](values, frequency, labels)
+    times, kept = (thinned(size) for size in (n_times, n))
     display.order_ = rows[kept]
     shown = values[np.ix_(times, display.order_)].T
     look = PHASE_COLOURS if has_phases else {"cmap": "viridis"}
     mesh = ax.pcolormesh(
-        _edges(path.times[times]),
-        _edges(kept),
+        edges(path.times[times]),
+        edges(kept),
         wrapped(shown) if has_phases else shown,
         **{"rasterized": True, **look, **settings},
     )
     display.artists_ = [mesh]
     ax.set(xlabel="time", ylabel=name)
     if sort == "label" and not are_numbers(labels):
-        _name_rows(ax, labels[rows])
+        name_rows(ax, labels[rows])
     if options["legend"]:
         bar = phase_bar(ax, mesh) if has_phases else ax.figure.colorbar(mesh, ax=ax, label="state")
         if options["comoving"]:
@@ -282,57 +281,3 @@ def _plot_frequencies(display, ax, path, options, settings):
 
 
 _KINDS = {"order": _plot_order, "raster": _plot_raster, "frequency": _plot_frequencies}
-
-
-def _as_given(values, frequency, labels):
-    return np.arange(values.shape[1]), "oscillator"
-
-
-def _by_frequency(values, frequency, labels):
-    if frequency is None:
-        raise ValueError("sort='frequency' needs natural frequencies; set frequency.")
-    return np.argsort(frequency, kind="stable"), "oscillators, the slowest at the bottom"
-
-
-def _by_label(values, frequency, labels):
-    if labels is None:
-        raise ValueError("sort='label' needs labels; set labels.")
-    second = np.zeros(len(labels)) if frequency is None else frequency
-    return np.lexsort((second, labels)), "oscillators by label"
-
-
-def _by_phase(values, frequency, labels):
-    last = wrapped(values[-1] - np.angle(np.exp(1j * values[-1]).mean()))
-    return np.argsort(last, kind="stable"), "oscillators by their phase at the end"
-
-
-_ORDERS = {
-    "frequency": _by_frequency,
-    "label": _by_label,
-    "phase": _by_phase,
-    "none": _as_given,
-}
-
-
-def _thinned(size):
-    """Return numbers of rows, evenly spread if there are too many."""
-    return np.unique(np.linspace(0, size - 1, min(size, _MOST_CELLS)).round().astype(int))
-
-
-def _edges(centres):
-    """Return the edges of cells around points in order."""
-    if len(centres) == 1:
-        return np.array([centres[0] - 0.5, centres[0] + 0.5])
-    middle = (centres[1:] + centres[:-1]) / 2
-    return np.concatenate(
-        ([1.5 * centres[0] - 0.5 * centres[1]], middle, [1.5 * centres[-1] - 0.5 * centres[-2]])
-    )
-
-
-def _name_rows(ax, labels):
-    """Name the groups of sorted rows along the axis, and part them by lines."""
-    classes, first, counts = np.unique(labels, return_index=True, return_counts=True)
-    ax.set_yticks(first + (counts - 1) / 2, labels=[*map(str, classes)])
-    ax.tick_params(axis="y", length=0)
-    for edge in np.sort(first)[1:]:
-        ax.axhline(edge - 0.5, color="w", linewidth=1.0)
