@@ -29,6 +29,7 @@ sphinx_gallery_conf = {
     "filename_pattern": r"plot_",
     "ignore_pattern": r"(demo|distributed_network|paper_settings)\.py",
     "show_memory": False,
+    "matplotlib_animations": True,
     "reference_url": {"skkuranet": None},
     "within_subsection_order": "FileNameSortKey",
 }

@@ -2,44 +2,46 @@
 A network in motion
 ===================
 
-Phases on the circle, as an animation that pillow writes to a GIF file.
+Oscillators that fall in step: an animation that plays here, and in files.
 """
 
 import tempfile
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import numpy as np
-from matplotlib.animation import FuncAnimation, PillowWriter
+import networkx as nx
+import pandas as pd
 
-from skkuranet import KuraNetSynchronizer
+from skkuranet import KuraNetSynchronizer, OscillatorNetwork
 from skkuranet.datasets import make_disorder
-
-synchronizer = KuraNetSynchronizer(max_iter=200, batch_size=4, random_state=0)
-synchronizer.fit(make_disorder("I", 2000, random_state=0))
-X = make_disorder("I", 200, random_state=1)
-path = synchronizer.simulate(X, n_steps=160, random_state=0)
+from skkuranet.inspection import animate
 
 # %%
-# Colour is natural frequency, the arrow the mean field: its length is the order parameter.
-figure, ax = plt.subplots(figsize=(3.6, 3.6), layout="constrained")
-ax.add_patch(plt.Circle((0, 0), 1, fill=False, color="0.8"))
-dots = ax.scatter(*np.zeros((2, len(X))), c=X[:, 0], cmap="coolwarm", s=14)
-arrow = ax.quiver(0, 0, 1, 0, scale=1, scale_units="xy", angles="xy")
-ax.set(aspect="equal", xlim=(-1.2, 1.2), ylim=(-1.2, 1.2), xticks=[], yticks=[])
-
-
-def show(step):
-    phases = path.phases[step]
-    points = np.column_stack((np.cos(phases), np.sin(phases)))
-    dots.set_offsets(points)
-    arrow.set_UVC(*points.mean(axis=0))
-    ax.set_title(f"t = {path.times[step]:.1f}")
-    return dots, arrow
-
-
-animation = FuncAnimation(figure, show, frames=range(0, 161, 4))
-file = Path(tempfile.mkdtemp()) / "synchrony.gif"
-animation.save(file, writer=PillowWriter(fps=12))
-print(f"{file.stat().st_size / 1000:.0f} kB")
+# Couplings are learned for oscillators that differ in frequency, and a hundred new ones start at
+# random. Colour is natural frequency, the arrow the mean field: its length is the order parameter.
+synchronizer = KuraNetSynchronizer(max_iter=200, batch_size=4, random_state=0)
+synchronizer.fit(make_disorder("I", 2000, random_state=0))
+X = make_disorder("I", 100, random_state=1)
+path = synchronizer.simulate(X, n_steps=250, random_state=2)
+frequency = pd.Series(X[:, 0], name="natural frequency")
+circle = animate(path, labels=frequency, n_frames=40, fps=10, dpi=75)
 plt.show()
+
+# %%
+# On a graph, nodes keep their places and have the colours of their phases. Neighbours on a grid
+# agree soon; whirls, around which phases turn once, go when two of them meet.
+grid = nx.grid_2d_graph(14, 14)
+network = OscillatorNetwork(grid)
+path = network.simulate(n_steps=700, random_state=0)
+places = {node: node for node in grid}
+plane = animate(path, network=network, positions=places, n_frames=40, fps=10, dpi=75)
+plt.show()
+
+# %%
+# A file is one more argument: a GIF, a page that plays in any browser, or an MP4 where there is
+# ffmpeg.
+folder = Path(tempfile.mkdtemp())
+for name in ("whirls.gif", "whirls.html"):
+    animate(path, folder / name, network=network, positions=places, n_frames=10, dpi=75)
+    print(f"{name}: {(folder / name).stat().st_size / 1000:.0f} kB")
+plt.close("all")

@@ -370,7 +370,7 @@ class OscillatorNetwork:
         motion: dict[str, Any] = {"noise": self.noise, "generator": generator}
         motion |= {"solver": solver, "step_size": step_size}
         times, states = self._walk(state, motion, n_steps, save_from, save_every, progress)
-        path = trajectory_of(self.dynamics, times * step_size, states, self.names)
+        path = trajectory_of(self.dynamics, times.double() * step_size, states, self.names)
         return path.numpy() if self.as_arrays else path
 
     def _walk(

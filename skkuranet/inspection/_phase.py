@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from skkuranet.estimators._arrays import on_host
-from skkuranet.inspection._base import asked, axes_of, colours, name_classes
+from skkuranet.inspection._base import asked, axes_of
+from skkuranet.inspection._colours import scatter
 
 # Oscillators in phase would cover one another; a fixed spread of radii shows them.
 _SPREAD = 0.06
@@ -16,21 +17,30 @@ class PhaseDisplay:
 
     Make one with :meth:`from_estimator`, or from phases of your own.
 
+    Labels are classes, each with a colour and a mean field of its own, or numbers on a continuous
+    scale, with one mean field of all. They are numbers if they are floating-point and not all
+    whole, or if more than fifty differ; names are always classes.
+
     Parameters
     ----------
     phases : ndarray of shape (n,)
         Phases in radians.
     labels : ndarray of shape (n,), default=None
-        Class of each oscillator; None for a single class.
+        Class of each oscillator, or a number such as its natural frequency; the name of a pandas
+        series is that of the colour bar. None for a single class.
 
     Attributes
     ----------
+    arrows_ : list of matplotlib Annotation
+        Mean fields of the last plot.
     ax_ : matplotlib Axes
         Axes of the last plot.
     figure_ : matplotlib Figure
         Figure of the last plot.
     legend_ : matplotlib Legend, Colorbar or None
-        What names the classes in the last plot.
+        What explains the colours of the last plot.
+    points_ : list of matplotlib PathCollection
+        Oscillators of the last plot, of each class if there are classes.
 
     Examples
     --------
@@ -55,12 +65,12 @@ class PhaseDisplay:
         X : array-like of shape (n_samples, n_features)
             Node features.
         y : array-like of shape (n_samples,), default=None
-            Classes that colour the oscillators.
+            Classes, or numbers, that colour the oscillators.
         random_state : int, RandomState instance or None, default=None
             Source of the initial phases; None takes the estimator's.
         legend : bool, default=True
-            Whether classes are named: in a legend, or along a colour bar if there are more than
-            ten.
+            Whether colours are explained: in a legend, or along a colour bar if there are more
+            than ten classes, or numbers.
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a new figure.
         **scatter_kwargs : dict
@@ -81,8 +91,8 @@ class PhaseDisplay:
         Parameters
         ----------
         legend : bool, default=True
-            Whether classes are named: in a legend, or along a colour bar if there are more than
-            ten.
+            Whether colours are explained: in a legend, or along a colour bar if there are more
+            than ten classes, or numbers.
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a new figure.
         **scatter_kwargs : dict
@@ -95,21 +105,66 @@ class PhaseDisplay:
         """
         ax = axes_of(self, ax)
         phases = np.asarray(on_host(self.phases))
-        labels = np.zeros(len(phases)) if self.labels is None else np.asarray(on_host(self.labels))
         angle = np.linspace(0.0, 2.0 * np.pi, 200)
         ax.plot(np.cos(angle), np.sin(angle), color="0.8", linewidth=1.0, zorder=0)
-        radius = 1.0 + _SPREAD * (2.0 * np.modf(np.arange(len(phases)) * 0.618034)[0] - 1.0)
-        settings = {"s": 8, "linewidths": 0, **scatter_kwargs}
-        classes, palette = colours(labels)
-        for label, colour in zip(classes, palette, strict=True):
-            own = labels == label
-            x, y = radius[own] * np.cos(phases[own]), radius[own] * np.sin(phases[own])
-            ax.scatter(x, y, **{"color": [colour], "label": str(label), **settings})
-            field = np.cos(phases[own]).mean(), np.sin(phases[own]).mean()
-            ax.annotate(
-                "", field, (0.0, 0.0), arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 2}
-            )
         ax.set(aspect="equal", xlim=(-1.2, 1.2), ylim=(-1.2, 1.2), xticks=[], yticks=[])
-        named = legend and self.labels is not None
-        self.legend_ = name_classes(ax, classes, palette) if named else None
+        self.points_, self._groups, self.legend_ = scatter(
+            ax,
+            *_places(phases).T,
+            self.labels,
+            named=legend and self.labels is not None,
+            **{"s": 8, "linewidths": 0, **scatter_kwargs},
+        )
+        self.arrows_ = []
+        for own, points in zip(self._groups, self.points_, strict=True):
+            # Points of one class have one colour, those of numbers have many.
+            colour = points.get_facecolor()[0] if points.get_array() is None else "0.2"
+            arrow = {"arrowstyle": "-|>", "color": colour, "lw": 2}
+            tip = _mean_field(phases[own])
+            self.arrows_.append(ax.annotate("", tip, (0.0, 0.0), arrowprops=arrow))
         return self
+
+    def move(self, phases):
+        """Move the oscillators of the last plot, and their mean fields, to other phases.
+
+        Parameters
+        ----------
+        phases : array-like of shape (n,)
+            Phases in radians.
+
+        Returns
+        -------
+        PhaseDisplay
+            The display itself.
+
+        Raises
+        ------
+        RuntimeError
+            If there is no plot yet.
+        ValueError
+            If there are not as many phases as oscillators.
+        """
+        if not hasattr(self, "points_"):
+            raise RuntimeError("There is no plot whose oscillators could move; call plot first.")
+        phases = np.asarray(on_host(phases))
+        if phases.shape != np.shape(self.phases):
+            raise ValueError(
+                f"phases must have shape {np.shape(self.phases)}, one for each oscillator, got "
+                f"{phases.shape}."
+            )
+        self.phases = phases
+        places = _places(phases)
+        for own, points, arrow in zip(self._groups, self.points_, self.arrows_, strict=True):
+            points.set_offsets(places[own])
+            arrow.xy = _mean_field(phases[own])
+        return self
+
+
+def _places(phases):
+    """Return points beside the unit circle, (n, 2)."""
+    radius = 1.0 + _SPREAD * (2.0 * np.modf(np.arange(len(phases)) * 0.618034)[0] - 1.0)
+    return np.column_stack((radius * np.cos(phases), radius * np.sin(phases)))
+
+
+def _mean_field(phases):
+    return np.cos(phases).mean(), np.sin(phases).mean()

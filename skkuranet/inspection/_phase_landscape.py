@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from skkuranet.estimators._arrays import as_given, on_host
-from skkuranet.inspection._base import asked, axes_of, colours
+from skkuranet.inspection._base import asked, axes_of
+from skkuranet.inspection._colours import PHASE_COLOURS, phase_bar, scatter
 
 
 class PhaseLandscapeDisplay:
@@ -24,7 +25,7 @@ class PhaseLandscapeDisplay:
     points : ndarray of shape (n, 2), default=None
         Rows to draw on top.
     labels : ndarray of shape (n,), default=None
-        Class of each of them.
+        Class of each of them, or a number; see :class:`PhaseDisplay`.
 
     Attributes
     ----------
@@ -121,19 +122,11 @@ class PhaseLandscapeDisplay:
             The display itself.
         """
         ax = axes_of(self, ax)
-        settings = {
-            "cmap": "twilight",
-            "rasterized": True,
-            "vmin": -np.pi,
-            "vmax": np.pi,
-            **pcolormesh_kwargs,
-        }
+        settings = {**PHASE_COLOURS, "rasterized": True, **pcolormesh_kwargs}
         self.mesh_ = ax.pcolormesh(self.grid_x, self.grid_y, self.phases, **settings)
-        bar = ax.figure.colorbar(self.mesh_, ax=ax, label="phase")
-        bar.set_ticks([-np.pi, 0.0, np.pi], labels=["−π", "0", "π"])
+        phase_bar(ax, self.mesh_)
         if self.points is not None:
-            labels = np.zeros(len(self.points)) if self.labels is None else np.asarray(self.labels)
-            for label, colour in zip(*colours(labels), strict=True):
-                own = self.points[labels == label]
-                ax.scatter(*own.T, s=8, color=[colour], edgecolors="k", linewidths=0.3)
+            marks = {"s": 8, "edgecolors": "k", "linewidths": 0.3}
+            labels = np.zeros(len(self.points)) if self.labels is None else self.labels
+            scatter(ax, *self.points.T, labels, named=False, **marks)
         return self

@@ -6,7 +6,8 @@ import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from skkuranet.images.reading import intensities, read_image, read_mask
-from skkuranet.inspection._base import asked, colours
+from skkuranet.inspection._base import asked
+from skkuranet.inspection._colours import PHASE_COLOURS, colours, wrapped
 
 # Of a picture and of its title, in inches.
 _WIDTH, _TITLE = 3.2, 0.4
@@ -116,9 +117,7 @@ class SegmentationDisplay:
         picture = intensities(read_image(self.image))
         colour = picture.shape[2] in (3, 4)
         self.axes_[0].imshow(picture if colour else picture[..., 0], cmap="gray")
-        self.axes_[1].imshow(
-            np.angle(np.exp(1j * np.asarray(self.phases))), cmap="twilight", vmin=-np.pi, vmax=np.pi
-        )
+        self.axes_[1].imshow(wrapped(self.phases), **PHASE_COLOURS)
         labels = np.asarray(self.labels)
         shown = [labels] if self.mask is None else [labels, np.asarray(self.mask)]
         classes, palette = colours(np.concatenate([np.unique(s) for s in shown]))

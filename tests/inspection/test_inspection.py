@@ -107,10 +107,11 @@ def test_many_classes_are_named_along_a_colour_bar():
     shown = [points.get_facecolor()[0] for points in display.ax_.collections]
     np.testing.assert_allclose(at_ticks, shown)
     # More names than there is room for are thinned out, and stay with their colours.
-    crowd = PhaseDisplay(np.arange(300.0), labels=np.arange(300)).plot().legend_.ax
+    names = np.array([f"{number:03}" for number in range(300)])
+    crowd = PhaseDisplay(np.arange(300.0), labels=names).plot().legend_.ax
     ticks = crowd.get_yticks()
     assert 20 < len(ticks) < 300
-    assert [text.get_text() for text in crowd.get_yticklabels()] == [f"{int(t)}" for t in ticks]
+    assert [text.get_text() for text in crowd.get_yticklabels()] == [f"{int(t):03}" for t in ticks]
 
 
 @pytest.mark.parametrize("n_classes", [10, 20, 40])

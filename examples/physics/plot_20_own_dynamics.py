@@ -6,11 +6,13 @@ Fireflies in ten lines: what a unit sends and how fast its state changes. Coupli
 them flash together.
 """
 
+import warnings
 from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from sklearn.exceptions import ConvergenceWarning
 
 from skkuranet import KuraNetSynchronizer
 from skkuranet.dynamics import Dynamics
@@ -48,7 +50,10 @@ models = {
 order = np.argsort(new[:, 0])
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.5), sharey=True, layout="constrained")
 for ax, (name, model) in zip(axes, models.items(), strict=True):
-    model.fit(X)
+    with warnings.catch_warnings():
+        # Of the untrained, none fall in step, and fit says so.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X)
     path = model.simulate(new, n_steps=1200, random_state=1)
     turns = np.floor(path.phases[:, order] / (2 * np.pi))
     step, firefly = np.nonzero(np.diff(turns, axis=0) > 0)

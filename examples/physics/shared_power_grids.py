@@ -2,8 +2,9 @@
 Power grids and their lines
 ===========================
 
-What :ref:`sphx_glr_auto_examples_plot_17_power_grid.py` and ``benchmarks/other_dynamics.py`` share:
-grids drawn at random, a coupling network that sees lines, and what is wanted of the machines.
+What :ref:`sphx_glr_auto_examples_physics_plot_17_power_grid.py` and
+``benchmarks/other_dynamics.py`` share: grids drawn at random, a coupling network that sees lines,
+and what is wanted of the machines.
 """
 
 from itertools import pairwise

@@ -34,8 +34,8 @@ from skkuranet.training import train
 
 # %%
 # Grids, the coupling network and the objective are in
-# :ref:`sphx_glr_auto_examples_shared_power_grids.py`. The network sees lines and not only their
-# ends: it is given the flow that a linear model expects.
+# :ref:`sphx_glr_auto_examples_physics_shared_power_grids.py`. The network sees lines and not only
+# their ends: it is given the flow that a linear model expects.
 rng, generator = np.random.RandomState(0), torch.Generator().manual_seed(0)
 grids, budget = Grids(400, 50, rng), 8.0
 learned = LineNetwork(torch.Generator().manual_seed(0))
@@ -73,7 +73,7 @@ figure, axes = plt.subplots(1, 3, figsize=(12, 4.4), layout="constrained")
 n_lines = lines.shape[1]
 for ax, (name, (coupling, phases)) in zip(axes, settled.items()):
     capacity = coupling.values[:n_lines]
-    used = torch.sin(phases[lines[0]] - phases[lines[1]]).abs()
+    used = torch.sin(phases[lines[0]] - phases[lines[1]]).abs().numpy()
     drawn = LineCollection(
         places[lines.T.numpy()], linewidths=0.6 * capacity, array=used, cmap="viridis", clim=(0, 1)
     )

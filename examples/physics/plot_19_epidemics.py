@@ -31,8 +31,8 @@ from skkuranet.training import train
 # %%
 # :class:`skkuranet.coupling.EqualDegree` gives everybody as many contacts; if these were shared out
 # freely, the least infection would be that of a few who have them all. People and the objective are
-# in :ref:`sphx_glr_auto_examples_shared_epidemics.py`. Units without phases train like any others:
-# the objective sees their states.
+# in :ref:`sphx_glr_auto_examples_physics_shared_epidemics.py`. Units without phases train like any
+# others: the objective sees their states.
 generator = torch.Generator().manual_seed(0)
 people, equal = draw_people(4000, generator), EqualDegree(2.0)
 network = ContactNetwork(torch.Generator().manual_seed(0))
@@ -75,7 +75,7 @@ ticks = [groups * s + (groups - 1) / 2 for s in range(groups)]
 names = ["low s", "", "", "high s"]
 for ax, name in zip(axes, ("high with low risk", "learned")):
     between = member.T @ contacts[name].dense() @ member / (2.0 * member.sum(0)[:, None])
-    image = ax.imshow(between, vmin=0.0, cmap="magma")
+    image = ax.imshow(between.numpy(), vmin=0.0, cmap="magma")
     figure.colorbar(image, ax=ax, label="share of the contacts of a group", shrink=0.8)
     ax.set(title=name, xticks=ticks, yticks=ticks, xticklabels=names, yticklabels=names)
     for edge in range(groups, groups**2, groups):

@@ -2,8 +2,9 @@
 Who meets whom
 ==============
 
-What :ref:`sphx_glr_auto_examples_plot_19_epidemics.py` and ``benchmarks/other_dynamics.py`` share:
-people who differ, a network of their contacts, and what is wanted of an epidemic.
+What :ref:`sphx_glr_auto_examples_physics_plot_19_epidemics.py` and
+``benchmarks/other_dynamics.py`` share: people who differ, a network of their contacts, and what is
+wanted of an epidemic.
 """
 
 import torch
