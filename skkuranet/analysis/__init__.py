@@ -1,5 +1,14 @@
 """What a network does in the long run: where it rests, how stable that is, how chaotic it is."""
 
+from skkuranet.analysis._fixed_points import FixedPoint, fixed_points
 from skkuranet.analysis._jacobian import Jacobian, jacobian
+from skkuranet.analysis._lyapunov import LyapunovSpectrum, lyapunov_spectrum
 
-__all__ = ["Jacobian", "jacobian"]
+__all__ = [
+    "FixedPoint",
+    "Jacobian",
+    "LyapunovSpectrum",
+    "fixed_points",
+    "jacobian",
+    "lyapunov_spectrum",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -94,7 +95,8 @@ class Field:
 
     def turning(self, speed: float) -> Field | None:
         """Return the same field as seen from a frame that turns; None if that is not known."""
-        seen = self.dynamics.rotating(speed)
+        # In double precision, which a number would lose where there are no frequencies.
+        seen = self.dynamics.rotating(cast(float, torch.tensor(speed, dtype=torch.float64)))
         return None if seen is None else replace(self, dynamics=seen)
 
     def retraction(self, state: Tensor) -> Tensor | None:

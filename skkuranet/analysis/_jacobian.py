@@ -22,6 +22,8 @@ from skkuranet.oscillator_network import OscillatorNetwork
 MOST_DENSE = 2000
 # How many of them there are, where not all can be had.
 _FEW = 6
+# After so many restarts, Arnoldi's method gets no further.
+_MOST_RESTARTS = 500
 
 
 @dataclass(frozen=True, repr=False)
@@ -270,7 +272,7 @@ class Jacobian:
         try:
             return arpack(
                 operator, k, which=which, v0=start, ncv=n_vectors, tol=1e-8,
-                return_eigenvectors=False,
+                maxiter=_MOST_RESTARTS, return_eigenvectors=False,
             )  # fmt: skip
         except scipy.sparse.linalg.ArpackNoConvergence as error:
             found = error.eigenvalues
