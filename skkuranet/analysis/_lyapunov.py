@@ -176,8 +176,9 @@ def lyapunov_spectrum(
     tangents = Tangents(field, state, rows.view(k, -1, field.n), step_size, qr_every)
     along = min(transient, n_steps // 10)
     tangents.skip(transient - along)
-    sums = [growth for _, growth in tangents.walk(along)][:0]
-    done = 0
+    for _ in tangents.walk(along):
+        pass
+    sums, done = [], 0
     try:
         for taken, growth in tangents.walk(n_steps):
             done += taken
@@ -243,11 +244,10 @@ class Tangents:
         while done < n_steps:
             taken = min(self.n_ahead, n_steps - done)
             states = self._path(taken, 0)
+            stages, projections = self._stages(states[:-1])
+            steps = self._propagators(stages, projections) if self.is_small else None
             for first in range(0, taken, self.qr_every):
                 n = min(self.qr_every, taken - first)
-                if first % self.n_ahead == 0:
-                    stages, projections = self._stages(states[:-1])
-                    steps = self._propagators(stages, projections) if self.is_small else None
                 if steps is not None:
                     self._multiply(steps[first : first + n])
                 else:
