@@ -28,11 +28,15 @@ class Blocks:
         """Return those of one entry of the first leading axis."""
         return Blocks(self.own[index], self.by_drive[index], self.sent[index])
 
+    def of(self, index: Tensor) -> Blocks:
+        """Return those of the units in an index."""
+        return Blocks(self.own[..., index], self.by_drive[..., index], self.sent[..., index])
+
     def within(self, basis: Tensor) -> Blocks:
         """Return the same in coordinates along a basis of the tangents of units, (d, t, n)."""
         into = basis.transpose(-3, -2)
-        own = _compose(_compose(into, self.own), basis)
-        return Blocks(own, _compose(into, self.by_drive), _compose(self.sent, basis))
+        own = compose(compose(into, self.own), basis)
+        return Blocks(own, compose(into, self.by_drive), compose(self.sent, basis))
 
     def apply(self, coupling: CouplingOperator, rows: Tensor) -> Tensor:
         """Return J v for vectors (k, d, n), in one product with the couplings."""
@@ -193,8 +197,9 @@ def times(block: Tensor, rows: Tensor) -> Tensor:
     return (block.unsqueeze(-4) * rows.unsqueeze(-3)).sum(-2)
 
 
-def _compose(left: Tensor, right: Tensor) -> Tensor:
-    return torch.einsum("...abn,...bcn->...acn", left, right)
+def compose(left: Tensor, right: Tensor) -> Tensor:
+    """Multiply the blocks (..., a, b, n) and (..., b, c, n) of each unit."""
+    return (left.unsqueeze(-2) * right.unsqueeze(-4)).sum(-3)
 
 
 def _in_double(coupling: CouplingOperator) -> CouplingOperator:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,23 +14,16 @@ from torch import Tensor
 
 from skkuranet._utils.messages import plain, warn_caller
 from skkuranet._utils.tools import random_source
-from skkuranet.analysis._field import Blocks, Field, check_memory, field_of
+from skkuranet.analysis._field import check_memory, field_of
 from skkuranet.analysis._jacobian import read_one
-from skkuranet.coupling import DenseCoupling
-from skkuranet.dynamics import integrate
+from skkuranet.analysis._tangents import Orbit, Tangents
 from skkuranet.oscillator_network import OscillatorNetwork
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Up to so many numbers of state, the matrices of many steps are multiplied at once.
-_SMALL = 64
-# Numbers of the derivatives that are made ahead.
-_NUMBERS_AHEAD = 1 << 20
 # Parts of a run whose means tell how sure the whole is.
 _N_PARTS = 10
-# Weights of the stages of the classical Runge-Kutta method, and where each is taken.
-_WEIGHTS, _PLACES = (1 / 6, 1 / 3, 1 / 3, 1 / 6), (0.5, 0.5, 1.0)
 
 
 @dataclass(frozen=True, repr=False)
@@ -173,9 +166,10 @@ def lyapunov_spectrum(
         raise ValueError(f"step_size must be positive, got {plain(step_size)}.")
     _check_memory(network, state.numel(), k)
     rows = torch.as_tensor(source.normal(size=(k, state.numel())))
-    tangents = Tangents(field, state, rows.view(k, -1, field.n), step_size, qr_every)
     along = min(transient, n_steps // 10)
-    tangents.skip(transient - along)
+    orbit = Orbit(field, state, step_size)
+    orbit.skip(transient - along)
+    tangents = Tangents(orbit, rows.view(k, -1, field.n), qr_every)
     for _ in tangents.walk(along):
         pass
     sums, done = [], 0
@@ -193,137 +187,7 @@ def lyapunov_spectrum(
             "those until then.",
             UserWarning,
         )
-    return _spectrum(np.array(sums), qr_every * step_size, done * step_size, tangents.state)
-
-
-class Tangents:
-    """Small differences (k, d, n) that are carried along with a state.
-
-    Parameters
-    ----------
-    field : Field
-        The rates.
-    state : Tensor of shape (state_shape, n)
-        Where it starts.
-    rows : Tensor of shape (k, d, n)
-        The differences.
-    step_size : float
-        Step in units of time.
-    qr_every : int
-        Steps from one orthogonalisation to the next.
-    """
-
-    def __init__(
-        self, field: Field, state: Tensor, rows: Tensor, step_size: float, qr_every: int
-    ) -> None:
-        self.field, self.state = field, state
-        self.step_size, self.qr_every = step_size, qr_every
-        self.rows = rows
-        d, n = rows.shape[-2:]
-        self.is_small = d * n <= _SMALL
-        # One product with the matrix of derivatives is faster than several with the couplings.
-        n_signals = field.linearize(state)[1].by_drive.shape[-2]
-        stored = isinstance(field.coupling, DenseCoupling)
-        as_matrix = self.is_small or (stored and d * d < n_signals and len(rows) > n // 4)
-        self.matrix = field.coupling.dense() if as_matrix else None
-        ahead = _NUMBERS_AHEAD // ((d * n) ** 2 if self.is_small else n * d * (d + 2 * n_signals))
-        self.n_ahead = qr_every * max(1, min(100, ahead // (4 * qr_every)))
-        projection = field.retraction(state)
-        if projection is not None:
-            self.rows = _times(projection, rows)
-        self._orthogonalize()
-
-    def skip(self, n_steps: int) -> None:
-        """Move the state alone."""
-        if n_steps:
-            self.state = self._path(n_steps, n_steps)[-1]
-
-    def walk(self, n_steps: int) -> Iterator[tuple[int, NDArray[np.float64]]]:
-        """Yield numbers of steps, and logarithms of how much each direction has grown in them."""
-        done = 0
-        while done < n_steps:
-            taken = min(self.n_ahead, n_steps - done)
-            states = self._path(taken, 0)
-            stages, projections = self._stages(states[:-1])
-            steps = self._propagators(stages, projections) if self.is_small else None
-            for first in range(0, taken, self.qr_every):
-                n = min(self.qr_every, taken - first)
-                if steps is not None:
-                    self._multiply(steps[first : first + n])
-                else:
-                    for index in range(first, first + n):
-                        self._step(stages, projections, index)
-                self.state = states[first + n]
-                yield n, self._orthogonalize()
-            done += taken
-
-    def _path(self, n_steps: int, save_from: int) -> Tensor:
-        path = integrate(
-            self.field.coupling, self.state, self.field.dynamics,
-            step_size=self.step_size, n_steps=n_steps, save_from=save_from, solver="rk4",
-        )  # fmt: skip
-        return path.states.detach()
-
-    def _stages(self, states: Tensor) -> tuple[list[Blocks], Tensor | None]:
-        """Return the derivatives at each stage of the steps from states, and of retracting."""
-        found, points, change = [], states, torch.zeros_like(states)
-        for stage, weight in enumerate(_WEIGHTS):
-            rate, blocks = self.field.linearize(points)
-            found.append(blocks)
-            change = change + self.step_size * weight * rate
-            if stage < len(_PLACES):
-                points = states + self.step_size * _PLACES[stage] * rate
-        return found, self.field.retraction(states + change)
-
-    def _step(self, stages: list[Blocks], projections: Tensor | None, index: int) -> None:
-        """Carry the differences through one step."""
-        start = self.rows
-        point, total = start, start
-        for stage, (blocks, weight) in enumerate(zip(stages, _WEIGHTS)):
-            rate = self._along(blocks.at(index), point)
-            total = total + self.step_size * weight * rate
-            if stage < len(_PLACES):
-                point = start + self.step_size * _PLACES[stage] * rate
-        self.rows = total if projections is None else _times(projections[index], total)
-
-    def _along(self, blocks: Blocks, rows: Tensor) -> Tensor:
-        if self.matrix is None:
-            return blocks.apply(self.field.coupling, rows)
-        jacobian = blocks.dense(self.matrix)
-        return (rows.flatten(1) @ jacobian.mT).view_as(rows)
-
-    def _propagators(self, stages: list[Blocks], projections: Tensor | None) -> Tensor:
-        """Return the matrices of whole steps, (steps, d n, d n)."""
-        assert self.matrix is not None
-        size = self.rows[0].numel()
-        unit = torch.eye(size, dtype=self.rows.dtype)
-        point, total = unit, unit
-        for stage, (blocks, weight) in enumerate(zip(stages, _WEIGHTS)):
-            rate = blocks.dense(self.matrix) @ point
-            total = total + self.step_size * weight * rate
-            if stage < len(_PLACES):
-                point = unit + self.step_size * _PLACES[stage] * rate
-        if projections is None:
-            return total
-        spread = torch.diag_embed(projections).movedim(-2, -3).flatten(-2).flatten(-3, -2)
-        return spread @ total
-
-    def _multiply(self, steps: Tensor) -> None:
-        """Carry the differences through the matrices of steps, multiplied in pairs."""
-        while len(steps) > 1:
-            odd = steps[2 * (len(steps) // 2) :]
-            steps = torch.cat((steps[1::2] @ steps[: 2 * (len(steps) // 2) : 2], odd))
-        self.rows = (self.rows.flatten(1) @ steps[0].mT).view_as(self.rows)
-
-    def _orthogonalize(self) -> NDArray[np.float64]:
-        """Make the differences orthonormal; return the logarithms of what they had grown by."""
-        q, r = torch.linalg.qr(self.rows.flatten(1).mT)
-        self.rows = q.mT.reshape(self.rows.shape).contiguous()
-        return r.diagonal().abs().clamp_min(1e-300).log().numpy()
-
-
-def _times(block: Tensor, rows: Tensor) -> Tensor:
-    return torch.einsum("acn,kcn->kan", block, rows)
+    return _spectrum(np.array(sums), qr_every * step_size, done * step_size, orbit.state)
 
 
 def _check_memory(network: OscillatorNetwork, size: int, k: int) -> None:
