@@ -94,9 +94,13 @@ class _Problem:
             return found[0]
         matrix = self.matrix
         square = matrix.T @ matrix
-        tiny = 1e-14 * np.trace(square) / len(square)
+        tiny = 1e-13 * np.trace(square) / len(square)
         square[np.diag_indices_from(square)] += max(weight, tiny)
-        return -scipy.linalg.cho_solve(scipy.linalg.cho_factor(square), along)
+        try:
+            return -scipy.linalg.cho_solve(scipy.linalg.cho_factor(square), along)
+        except np.linalg.LinAlgError:
+            # Directions that change nothing, and no damping that would tell.
+            return scipy.linalg.lstsq(matrix, -self.rate, lapack_driver="gelsy")[0]
 
     def predicted(self, step: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the rates after a step, if they were linear."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
-from scipy.integrate import solve_ivp
+from scipy.integrate import solve_ivp, trapezoid
 from torch import Tensor
 
 from skkuranet import OscillatorNetwork
@@ -90,7 +90,7 @@ def test_the_sum_is_the_mean_trace(n, kind):
     found = lyapunov_spectrum(network, transient=0, random_state=0, qr_every=7, **settings)
     path = network.simulate(**settings).phases
     traces = [np.trace(jacobian(network, phases).dense()) for phases in path]
-    mean = np.trapezoid(traces, dx=0.05) / 3.0
+    mean = trapezoid(traces, dx=0.05) / 3.0
     np.testing.assert_allclose(found.exponents.sum(), mean, rtol=1e-3)
     few = lyapunov_spectrum(network, 3, transient=0, random_state=0, **settings)
     assert few.exponents.shape == (3,)
