@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from skkuranet._utils.messages import plain, warn_caller
@@ -17,6 +19,7 @@ from skkuranet.analysis._alike import are_alike, with_wrapped_phases
 from skkuranet.analysis._field import Field, field_of
 from skkuranet.analysis._jacobian import MOST_DENSE, Jacobian
 from skkuranet.analysis._newton import Rest, find_rest, linearized
+from skkuranet.coupling import SparseCoupling
 from skkuranet.dynamics import integrate
 from skkuranet.oscillator_network import OscillatorNetwork
 
@@ -160,12 +163,28 @@ def fixed_points(
     if not found and n_tried:
         warn_caller(
             f"None of {n_tried} starts came to rest: the closest still changes by {closest:.2g} "
-            f"per unit of time, more than tol={tol:g}. There may be no such state; stronger "
-            "couplings, more n_starts or max_iter may find one.",
+            f"per unit of time, more than tol={tol:g}. {_advice(field)}",
             UserWarning,
         )
     made = [_described(network, field, rest, count, n_eigenvalues) for rest, count in found]
     return sorted(made, key=_instability)
+
+
+def _advice(field: Field) -> str:
+    """Say what may help where there is no rest."""
+    coupling, n_parts = field.coupling, 1
+    if isinstance(coupling, SparseCoupling):
+        edges = coupling.targets.numpy(), coupling.sources.numpy()
+        graph = coo_array((np.ones(len(edges[0])), edges), shape=(field.n, field.n))
+        n_parts = connected_components(graph)[0]
+    elif field.n < MOST_DENSE:
+        n_parts = connected_components(coupling.dense().numpy() != 0)[0]
+    if n_parts > 1:
+        return (
+            f"K falls into {n_parts} parts that do not act on one another, and which may turn at "
+            "speeds of their own: make a network of each."
+        )
+    return "There may be no such state; stronger couplings, more n_starts or max_iter may find one."
 
 
 def _instability(point: FixedPoint) -> tuple[bool, int, list[float]]:

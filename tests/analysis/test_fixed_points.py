@@ -152,6 +152,14 @@ def test_no_rest_is_said_with_what_was_reached():
         assert fixed_points(network, n_starts=2, random_state=0) == []
 
 
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_array], ids=["dense", "sparse"])
+def test_networks_in_parts_are_named(kind):
+    K = np.kron(np.eye(2), ring(4, 1))
+    network = OscillatorNetwork(kind(K), frequency=np.repeat([0.0, 1.0], 4))
+    with pytest.warns(UserWarning, match="K falls into 2 parts that do not act on one another"):
+        fixed_points(network, n_starts=1, random_state=0)
+
+
 def test_an_interrupted_search_keeps_what_it_has(monkeypatch):
     from skkuranet.analysis import _fixed_points
 
