@@ -276,6 +276,24 @@ class Dynamics(ABC):
         """
         return None
 
+    def from_frame(self, state: Tensor, speed: float) -> Tensor:
+        """Return states seen from a frame that turns as they are; here the same.
+
+        A subclass whose states hold velocities needs another of these.
+
+        Parameters
+        ----------
+        state : Tensor of shape (..., state_shape, n)
+            As :meth:`rotating` sees them.
+        speed : float
+            Of the frame, in radians per unit of time.
+
+        Returns
+        -------
+        Tensor of shape (..., state_shape, n)
+        """
+        return state
+
     def respond(self, drive: Tensor) -> tuple[Tensor, Tensor] | None:
         """Return where units come to rest under a drive that does not change.
 

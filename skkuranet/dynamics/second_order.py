@@ -79,6 +79,11 @@ class SecondOrder(Dynamics):
         frequency = 0.0 if self.frequency is None else self.frequency
         return replace(self, frequency=frequency - damping * speed)
 
+    def from_frame(self, state: Tensor, speed: float) -> Tensor:
+        """Return velocities that are higher by the speed."""
+        phase, velocity = state.unbind(-2)
+        return torch.stack((phase, velocity + speed), -2)
+
     def respond(self, drive: Tensor) -> tuple[Tensor, Tensor]:
         r"""Return :math:`\arg Z + \arcsin(\omega / |Z|)` at rest, and whether there is rest."""
         real, imaginary = drive.unbind(-2)
