@@ -217,6 +217,7 @@ class OscillatorNetwork:
         Parameters
         ----------
         random_state : int, RandomState instance or None, default=None
+            Source of randomness.
 
         Returns
         -------
@@ -231,6 +232,7 @@ class OscillatorNetwork:
         Parameters
         ----------
         state : array-like of shape (..., state_shape, n)
+            States, or phases where the equation has them.
 
         Returns
         -------
@@ -248,6 +250,7 @@ class OscillatorNetwork:
         Parameters
         ----------
         state : array-like of shape (..., state_shape, n), or (..., n) of phases
+            As they were given.
         name : str, default="state"
             The parameter, for errors.
 

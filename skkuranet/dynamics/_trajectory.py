@@ -258,6 +258,7 @@ class Trajectory(Generic[Array]):
         Parameters
         ----------
         path : str or path-like
+            The file.
 
         Returns
         -------
