@@ -12,6 +12,7 @@ from numpydoc.validate import validate
 ROOT = Path(__file__).parent.parent
 MODULES = [
     "skkuranet",
+    "skkuranet.analysis",
     "skkuranet.coupling",
     "skkuranet.datasets",
     "skkuranet.distributed",
