@@ -11,7 +11,7 @@ from torch import Tensor
 # A longer list is cut off.
 _MOST = 10
 # Packages whose code no user wrote.
-_OURS = ("skkuranet", "sklearn")
+_OURS = ("skkuranet", "sklearn", "joblib")
 
 
 def plain(value: object) -> str:

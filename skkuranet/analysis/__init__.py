@@ -1,8 +1,12 @@
-"""What a network does in the long run: where it rests, how stable that is, how chaotic it is."""
+"""What a network does in the long run: where it rests, how stably, how it changes with parameters."""
 
+from skkuranet.analysis._basin import BasinStability, basin_stability
+from skkuranet.analysis._critical import CriticalCoupling, critical_coupling
 from skkuranet.analysis._fixed_points import FixedPoint, fixed_points
 from skkuranet.analysis._jacobian import Jacobian, jacobian
 from skkuranet.analysis._lyapunov import LyapunovSpectrum, lyapunov_spectrum
+from skkuranet.analysis._sweep import sweep
+from skkuranet.analysis._sweep_result import Sweep, SweepBranch
 from skkuranet.analysis._transverse import (
     ClusterStability,
     master_stability,
@@ -10,13 +14,20 @@ from skkuranet.analysis._transverse import (
 )
 
 __all__ = [
+    "BasinStability",
     "ClusterStability",
+    "CriticalCoupling",
     "FixedPoint",
     "Jacobian",
     "LyapunovSpectrum",
+    "Sweep",
+    "SweepBranch",
+    "basin_stability",
+    "critical_coupling",
     "fixed_points",
     "jacobian",
     "lyapunov_spectrum",
     "master_stability",
+    "sweep",
     "transverse_exponents",
 ]

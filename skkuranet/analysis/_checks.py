@@ -1,0 +1,18 @@
+"""What is asked of numbers that several analyses take."""
+
+from __future__ import annotations
+
+from skkuranet._utils.messages import plain
+
+
+def check_counts(**counts: int) -> None:
+    """Make sure that numbers of things are positive.
+
+    Raises
+    ------
+    ValueError
+        If one is not.
+    """
+    for name, count in counts.items():
+        if count < 1:
+            raise ValueError(f"{name} must be at least 1, got {plain(count)}.")
