@@ -165,7 +165,7 @@ if __name__ == "__main__":
             found = asked(sys.executable, str(HERE), "--case", name, str(n))
             rows.append({"what": name, "n": n, **found})
             print(rows[-1], flush=True)
-    for n in (10, 20, 30) if options.jitcode else ():
+    for n in (20, 30) if options.jitcode else ():
         script = str(HERE.with_name("_stability_jitcode.py"))
         found = asked(options.jitcode, script, str(n), str(STRENGTH), str(TIME), "1.0")
         rows.append({"what": "lyapunov, JiTCODE", "n": n, **found})
