@@ -21,8 +21,9 @@ from skkuranet.dynamics._integrate import warn_if_coarse
 from skkuranet.dynamics._trajectory import trajectory_of
 from skkuranet.files import save
 
-# Steps between two looks at the keyboard; fixed, as noise is drawn for so many at a time.
-_STEPS_AT_ONCE = 500
+# Steps, and bytes of their states, between two looks at the keyboard. They follow from the network
+# alone, as noise is drawn for so many steps at a time.
+_STEPS_AT_ONCE, _BYTES_AT_ONCE = 500, 1 << 26
 # By how much the first step may be wrong, in radians on average.
 _LARGEST_ERROR = 0.05
 
@@ -394,12 +395,13 @@ class OscillatorNetwork:
                 n_steps=n_steps, save_from=save_from, **motion,
             )  # fmt: skip
             return torch.arange(save_from, n_steps + 1)[::save_every], path.states[::save_every]
+        at_once = max(1, min(_STEPS_AT_ONCE, _BYTES_AT_ONCE // (8 * state.numel())))
         done, steps, kept = 0, [], []
         if save_from == 0:
             steps, kept = [torch.zeros(1)], [state.unsqueeze(0)]
         try:
             while done < n_steps:
-                n = min(_STEPS_AT_ONCE, n_steps - done)
+                n = min(at_once, n_steps - done)
                 number = torch.arange(done + 1, done + n + 1)
                 wanted = (number >= save_from) & ((number - save_from) % save_every == 0)
                 first = 1 if bool(wanted.any()) else n

@@ -1,4 +1,4 @@
-"""What a network does in the long run: where it rests, how stably, how it changes with parameters."""
+"""What a network does in the long run, where it rests, and how parameters change that."""
 
 from skkuranet.analysis._basin import BasinStability, basin_stability
 from skkuranet.analysis._critical import CriticalCoupling, critical_coupling
