@@ -110,7 +110,9 @@ class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Osc
         Whether to learn the couplings of the very nodes of X, say of one graph, and not of any
         nodes with such features: the coupling network also sees which node it looks at. That
         allows more than features do, but rows that were not in fit have no couplings then, and are
-        refused. Nodes are known by their rows, which have to differ.
+        refused. Nodes are known by their rows, which have to differ. With a callable
+        ``connectivity`` that leaves out lines at random, and networks of all rows, it designs what
+        withstands such faults.
     hidden_layer_sizes : array-like of int, default=(128, 128)
         Widths of the hidden layers.
     rank : int, default=None
