@@ -52,6 +52,21 @@ def _won(won):
     return f"{won['seeds_won']} of {won['seeds']}{tied}"
 
 
+def design(content):
+    """Order of designs of graphs as they are and after faults, means of the seeds."""
+    faults = ("whole", "random_cuts", "loaded_cuts", "no_hubs")
+    body = []
+    for case in dict.fromkeys((r["graph"], r["n"], r["couplings"]) for r in content["rows"]):
+        own = [r for r in content["rows"] if (r["graph"], r["n"], r["couplings"]) == case]
+        means = [f"{statistics.mean(r[fault] for r in own):.3f}" for fault in faults]
+        seconds = statistics.mean(r["train_seconds"] for r in own)
+        body.append([case[0], str(case[1]), case[2], *means, f"{seconds:.1f}" if seconds else ""])
+    header = ["graph", "nodes", "couplings", "R", "random lines cut", "loaded lines cut"]
+    header += ["hubs gone", "seconds of training"]
+    seeds = len({row["seed"] for row in content["rows"]})
+    return csv_table(f"Designs of graphs, means of {seeds} seeds", header, body)
+
+
 # Name of each include file, and what makes it from the whole content of the results.
 TABLES = {
     "dynamics_lags": partial(problem, "phase lags", "Phase lags"),

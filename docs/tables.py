@@ -327,6 +327,7 @@ WHOLE = {
     "tables_bars": ("tables", peer_tables.bars),
     "tables_single": ("tables", peer_tables.single),
     **{name: ("other_dynamics", table) for name, table in dynamics_tables.TABLES.items()},
+    "design": ("design", dynamics_tables.design),
 }
 # The same, of what makes a picture.
 PICTURES = {"tables": ("tables", peer_tables.picture)}

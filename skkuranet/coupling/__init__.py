@@ -11,6 +11,7 @@ from skkuranet.coupling._half import HalfCoupling
 from skkuranet.coupling._low_rank import FactorizedNetwork, LowRankNetwork
 from skkuranet.coupling._membership import MembershipNetwork
 from skkuranet.coupling._networks import CouplingNetwork, PairwiseNetwork
+from skkuranet.coupling._node_identity import NodeIdentity
 from skkuranet.coupling._normalization import (
     Balanced,
     Identity,
@@ -41,6 +42,7 @@ __all__ = [
     "LowRankNetwork",
     "MeanDegree",
     "MembershipNetwork",
+    "NodeIdentity",
     "Normalization",
     "NystromNetwork",
     "PairwiseNetwork",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+
 import torch
+from torch import nn
 
 from skkuranet._utils.tools import as_tensor
-from skkuranet.estimators._arrays import as_given, checked, on_host
+from skkuranet.coupling import NodeIdentity
+from skkuranet.estimators._arrays import as_given, checked, mean_and_scale, on_host
 from skkuranet.estimators._base import KuraNetBase
 from skkuranet.estimators._connectivity import DrawnGraph, FixedGraph, edges_of, warn_if_apart
 from skkuranet.estimators._node_columns import NodeMotion
@@ -228,3 +232,14 @@ class OscillatorBase(KuraNetBase):
         edges = edges_of(self.connectivity, len(X))
         warn_if_apart(edges, len(X))
         return edges, FixedGraph(edges)
+
+    def _identities(self, X):
+        """Return what coupling networks see the nodes of X through, if they are to know them."""
+        if not self.node_identity:
+            return None
+        if isinstance(self.coupling, nn.Module):
+            raise ValueError(
+                "node_identity=True is for coupling='factorized' and 'pairwise'; give a module of "
+                "your own its encoding, skkuranet.coupling.NodeIdentity."
+            )
+        return functools.partial(NodeIdentity, as_tensor(X, torch.float64, CPU), *mean_and_scale(X))

@@ -111,6 +111,13 @@ class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Osc
         ``functools.partial(kneighbors_graph, n_neighbors=5)``. It is made symmetric. Training
         draws networks of ``network_size`` rows and calls it for each; with a matrix it trains
         on the one network of all rows. None couples all pairs.
+    node_identity : bool, default=False
+        Whether to learn the couplings of the very nodes of X, say of one graph, and not of any
+        nodes with such features: the coupling network also sees which node it looks at. That
+        allows more than features do, but rows that were not in fit have no couplings then, and are
+        refused. Nodes are known by their rows, which have to differ. With a callable
+        ``connectivity`` that leaves out lines at random, and networks of all rows, it designs what
+        withstands such faults.
     hidden_layer_sizes : array-like of int, default=(128, 128)
         Widths of the hidden layers.
     rank : int, default=None
@@ -240,6 +247,7 @@ class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Osc
         "average_degree": [Interval(Real, 0, None, closed="neither")],
         "normalization": [StrOptions({"auto", *DEGREES}), Normalization],
         "connectivity": ["array-like", "sparse matrix", callable, None],
+        "node_identity": ["boolean"],
         "history": [StrOptions(set(HISTORIES))],
         **{
             name: [*KuraNetBase._parameter_constraints[name], None]
@@ -261,6 +269,7 @@ class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Osc
         normalization="auto",
         coupling="factorized",
         connectivity=None,
+        node_identity=False,
         hidden_layer_sizes=(128, 128),
         rank=None,
         history="rotation",
@@ -295,6 +304,7 @@ class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Osc
         self.normalization = normalization
         self.coupling = coupling
         self.connectivity = connectivity
+        self.node_identity = node_identity
         self.hidden_layer_sizes = hidden_layer_sizes
         self.rank = rank
         self.history = history
@@ -386,6 +396,7 @@ class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Osc
                 weight_decay=self.weight_decay,
                 edges=edges,
                 graph=graph,
+                encoding=self._identities(X),
                 like=empty_like(given),
             )
         )
