@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from skkuranet.estimators.clusterer import KuraNetClusterer
     from skkuranet.estimators.clusterer import KuraNetClusterer as KuraNetClassifier
     from skkuranet.estimators.compression import compress
+    from skkuranet.estimators.identifier import KuraNetIdentifier
     from skkuranet.estimators.random_batches import BatchedSimulation, simulate_in_batches
     from skkuranet.estimators.segmenter import KuraNetSegmenter
     from skkuranet.estimators.synchronizer import KuraNetSynchronizer
     from skkuranet.oscillator_network import OscillatorNetwork
+    from skkuranet.signals import phases_from_signal
 
 try:
     __version__ = version("skkuranet")
@@ -27,10 +29,12 @@ __all__ = [
     "BatchedSimulation",
     "KuraNetClassifier",
     "KuraNetClusterer",
+    "KuraNetIdentifier",
     "KuraNetSegmenter",
     "KuraNetSynchronizer",
     "OscillatorNetwork",
     "compress",
+    "phases_from_signal",
     "simulate_in_batches",
 ]
 
@@ -40,10 +44,12 @@ _PLACES = {
     # Another name of the clusterer, by what it is to scikit-learn.
     "KuraNetClassifier": ("estimators.clusterer", "KuraNetClusterer"),
     "KuraNetClusterer": ("estimators.clusterer", "KuraNetClusterer"),
+    "KuraNetIdentifier": ("estimators.identifier", "KuraNetIdentifier"),
     "KuraNetSegmenter": ("estimators.segmenter", "KuraNetSegmenter"),
     "KuraNetSynchronizer": ("estimators.synchronizer", "KuraNetSynchronizer"),
     "OscillatorNetwork": ("oscillator_network", "OscillatorNetwork"),
     "compress": ("estimators.compression", "compress"),
+    "phases_from_signal": ("signals", "phases_from_signal"),
     "simulate_in_batches": ("estimators.random_batches", "simulate_in_batches"),
 }
 
