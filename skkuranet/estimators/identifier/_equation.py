@@ -1,4 +1,4 @@
-"""Rates of oscillators, and how they depend on what is to be found."""
+"""Rates of oscillators, and what they depend on."""
 
 from __future__ import annotations
 

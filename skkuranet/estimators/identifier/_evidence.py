@@ -1,4 +1,4 @@
-"""Couplings, their errors and the noise, by the evidence of what was measured."""
+"""Couplings, their errors and the noise, by the evidence."""
 
 from __future__ import annotations
 

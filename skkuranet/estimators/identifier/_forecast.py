@@ -61,4 +61,4 @@ def increments_r2(
         usual = span[:, None] * np.nanmean(speed, 0)
         left += np.nansum((end - foretold) ** 2)
         total += np.nansum((end - start - usual) ** 2)
-    return 1.0 - left / total if total > 0 else float(left == 0)
+    return float(1.0 - left / total) if total > 0 else float(left == 0)

@@ -75,7 +75,7 @@ class KuraNetIdentifier(BaseEstimator):
         Size that couplings are expected to have; None tells it from the data.
     max_gap : float, default=None
         Units of time that may pass without a measurement of a node and are bridged. At longer gaps
-        recordings are cut. None for three sampling intervals.
+        recordings are cut. None for three times what nine in ten sampling intervals do not exceed.
     n_rounds : int, default=3
         Rounds of regression.
     window : float, default=None

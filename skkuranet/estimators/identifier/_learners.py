@@ -1,4 +1,4 @@
-"""Couplings as a matrix of their own, or as a function of features."""
+"""Couplings as a free matrix, or as a function of features."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Couplings as a function of the features of two nodes, trained on normal equations."""
+"""Couplings of features, trained on normal equations."""
 
 from __future__ import annotations
 

@@ -12,6 +12,8 @@ from skkuranet._utils.messages import plain, warn_caller
 
 # A stretch of fewer samples says nothing.
 MIN_SAMPLES = 6
+# A gap is so many times as long as nine in ten sampling intervals are at most.
+_GAP = 3.0
 # Steps of more radians than this, beyond the mean rotation, may be taken for others less a turn.
 _COARSE_STEP = 2.0
 _COARSE_SHARE = 0.01
@@ -125,7 +127,7 @@ def _read(value: Any, stamp: Any, max_gap: float | None, number: str) -> Recordi
             "what they do to others is then part of the noise."
         )
     table = unwrapped(table, times, name)
-    longest = 3.0 * float(np.median(np.diff(times))) if max_gap is None else max_gap
+    longest = _GAP * float(np.quantile(np.diff(times), 0.9)) if max_gap is None else max_gap
     bridged = np.stack([_bridged(times, column, longest) for column in table.T], -1).all(-1)
     edges = np.flatnonzero(np.diff(np.concatenate(([0], bridged.astype(int), [0]))))
     # Time may pass without a row, too.

@@ -1,4 +1,4 @@
-"""Couplings by trajectories of short segments that are to meet measurements and one another."""
+"""Short trajectories that are to meet measurements and one another."""
 
 from __future__ import annotations
 
