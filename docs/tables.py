@@ -8,6 +8,7 @@ import statistics
 from pathlib import Path
 
 import dynamics_tables
+import identify_tables
 import peer_tables
 import scale_tables
 from scale_tables import csv_table
@@ -327,6 +328,7 @@ WHOLE = {
     "tables_bars": ("tables", peer_tables.bars),
     "tables_single": ("tables", peer_tables.single),
     **{name: ("other_dynamics", table) for name, table in dynamics_tables.TABLES.items()},
+    **{name: ("identify", table) for name, table in identify_tables.TABLES.items()},
 }
 # The same, of what makes a picture.
 PICTURES = {"tables": ("tables", peer_tables.picture)}

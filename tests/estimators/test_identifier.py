@@ -114,9 +114,9 @@ def test_recordings_of_any_kind():
     """Several, with gaps and holes, sampled unevenly, wrapped, as frames and trajectories."""
     recordings, times = [], []
     source = np.random.default_rng(3)
-    for seed in range(3):
+    for seed in range(2):
         at, phases, _ = measured(seed=seed)
-        kept = np.sort(source.choice(len(at), 800, replace=False))
+        kept = np.sort(source.choice(len(at), 700, replace=False))
         table = phases[kept] % TURN
         table[source.uniform(size=table.shape) < 0.02] = np.nan
         table[300:340, 4] = np.nan
@@ -125,14 +125,14 @@ def test_recordings_of_any_kind():
     found = KuraNetIdentifier(max_iter=0).fit(None, recordings, times)
     assert correlation(found.couplings_) > 0.98
     path = OscillatorNetwork(K, frequency=FREQUENCY).simulate(
-        n_steps=800, step_size=0.1, random_state=0
+        n_steps=500, step_size=0.1, random_state=0
     )
     assert correlation(KuraNetIdentifier(max_iter=0).fit(None, path).couplings_) > 0.99
     assert correlation(KuraNetIdentifier(max_iter=0).fit(None, [path, path]).couplings_) > 0.99
 
 
 def test_wrapped_phases_are_as_good_as_continuous_ones():
-    settings = KuraNetIdentifier(max_iter=0)
+    settings = KuraNetIdentifier(max_iter=0, n_rounds=1)
     found = [
         clone(settings).fit(None, phases, TIMES).couplings_
         for phases in (PHASES, PHASES % TURN, (PHASES + np.pi) % TURN - np.pi)
@@ -208,6 +208,7 @@ def test_nodes_never_measured_get_couplings(pairwise):
     assert np.ptp(np.asarray(pairwise.network(X).parameters["frequency"])) < 1.0
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_pairwise_fits_are_repeatable_and_can_be_pickled(pairwise):
     X, phases, times = of_features(0)
     twice = [
@@ -359,9 +360,10 @@ def test_an_estimator_of_recordings_fitted(check):
 
 def test_dynamics_may_be_a_class_or_an_instance():
     for given in (Kuramoto, Kuramoto()):
-        found = KuraNetIdentifier(given, max_iter=0).fit(None, PHASES, TIMES)
+        found = KuraNetIdentifier(given, max_iter=0, n_rounds=1).fit(None, PHASES, TIMES)
         assert correlation(found.couplings_) > 0.98
-    fixed = KuraNetIdentifier(Kuramoto(frequency=FREQUENCY), max_iter=0).fit(None, PHASES, TIMES)
+    fixed = KuraNetIdentifier(Kuramoto(frequency=FREQUENCY), max_iter=0, n_rounds=1)
+    fixed.fit(None, PHASES, TIMES)
     assert fixed.parameters_ == {}
 
 
