@@ -82,6 +82,22 @@ def test_trajectories_make_couplings_better():
     assert errors[1] < errors[0] * 1.02
 
 
+@pytest.mark.parametrize("window", [0.01, 0.1, 0.35, 1e3])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_windows_of_any_length(window):
+    """Shorter than a sampling interval, or longer than the recording."""
+    found = KuraNetIdentifier(window=window, max_iter=3, n_rounds=1)
+    # One long window is all there is.
+    n_times = 100 if window > 100 else len(TIMES)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found.fit(None, PHASES[:n_times], TIMES[:n_times])
+    assert np.isfinite(found.couplings_).all()
+    assert found.n_iter_ <= 3
+    if n_times > 100:
+        assert correlation(found.couplings_) > 0.98
+
+
 def test_forecasts_follow_the_network(fitted):
     forecast = fitted.predict(None, PHASES[:-50], TIMES)
     assert forecast.shape == (50, N)

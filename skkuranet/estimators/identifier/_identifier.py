@@ -374,6 +374,9 @@ class KuraNetIdentifier(BaseEstimator):
     def score(self, X, phases, times=None):
         """Return R² of what phases do in windows of time, foretold from their beginnings.
 
+        Where couplings are pairwise, parameters such as frequencies are told by these recordings,
+        as is the mean speed that forecasts are compared with.
+
         Parameters
         ----------
         X : array-like of shape (n, n_features), list of such, or None

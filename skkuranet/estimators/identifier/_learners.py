@@ -127,9 +127,8 @@ class MatrixLearner:
     def learn(self, progress: Progress) -> Learned:
         """Alternate regression and paths, and then fit trajectories."""
         nodes, settings = self.nodes, self.settings
-        prior = None if settings.prior_scale is None else settings.prior_scale**2
         for _ in range(settings.n_rounds):
-            given = tell_noise([nodes], prior)
+            given = tell_noise([nodes], settings.prior_scale)
             errors, determined = regress(nodes, given)
             nodes.correct_paths(given)
         answered = None
@@ -153,9 +152,8 @@ class MatrixLearner:
             np.fill_diagonal(couplings, 0.0)
             nodes.couplings = couplings
         answer = MatrixAnswer(nodes.couplings, nodes.values, nodes.features)
-        counted = per_phase(losses, [nodes])
         told = float(determined.mean())
-        return Learned(answer, given, errors, told, counted, len(losses), converged)
+        return Learned(answer, given, errors, told, losses, len(losses), converged)
 
 
 class PairwiseLearner:
@@ -200,13 +198,12 @@ class PairwiseLearner:
     def learn(self, progress: Progress) -> Learned:
         """Alternate training and paths, and then fit trajectories."""
         settings, groups = self.settings, self.groups
-        prior = None if settings.prior_scale is None else settings.prior_scale**2
         features = np.concatenate([nodes.features for nodes in groups])
         sizes = tuple(int(size) for size in settings.hidden_layer_sizes)
         network = new_network(features, sizes, self.generator)
         losses: list[float] = []
         for _ in range(settings.n_rounds):
-            given = tell_noise(groups, prior)
+            given = tell_noise(groups, settings.prior_scale)
             equations = [normals(nodes, given.ratio) for nodes in groups]
             targets = [target_of(n.features, e) for n, e in zip(groups, equations)]
             network, curve = train_pairs(
@@ -228,7 +225,7 @@ class PairwiseLearner:
             if answered is not None:
                 network, curve, converged = answered
                 n_iterations = len(curve)
-                losses += per_phase(curve, groups)
+                losses += curve
         values = np.concatenate([nodes.values for nodes in groups], -1)
         answer = PairwiseAnswer(network, ParameterModel.fit(features, values))
         told = determined_by(targets, given)
@@ -283,9 +280,3 @@ def determined_by(targets: Sequence[Target], given: Hyperparameters) -> float:
     strengths = [torch.linalg.eigvalsh(target.gram).clamp_min(0.0) for target in targets]
     found = [(s / (s + shrinkage)).sum(-1) for s in strengths]
     return float(torch.cat(found).mean())
-
-
-def per_phase(costs: list[float], groups: Sequence[Nodes]) -> list[float]:
-    """Return costs per measured phase."""
-    count = sum(int(piece.measured.sum()) for nodes in groups for piece in nodes.pieces)
-    return [cost / count for cost in costs]

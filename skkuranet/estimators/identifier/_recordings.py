@@ -10,7 +10,7 @@ import numpy as np
 
 from skkuranet._utils.messages import plain, warn_caller
 
-# A stretch of fewer samples says nothing.
+# A stretch of fewer samples of a node says nothing.
 MIN_SAMPLES = 6
 # A gap is so many times as long as nine in ten sampling intervals are at most.
 _GAP = 3.0
@@ -136,11 +136,11 @@ def _read(value: Any, stamp: Any, max_gap: float | None, number: str) -> Recordi
     for first, last in edges.reshape(-1, 2):
         cuts = apart[(apart > first) & (apart < last)]
         for begin, end in zip((first, *cuts), (*cuts, last)):
-            if end - begin >= MIN_SAMPLES:
+            if np.isfinite(table[begin:end]).sum(0).min() >= MIN_SAMPLES:
                 pieces.append(Piece(times[begin:end], table[begin:end]))
     if not pieces:
         raise ValueError(
-            f"{name} has no {MIN_SAMPLES} samples in a row without a gap longer than "
+            f"{name} has no stretch with {MIN_SAMPLES} samples of each node and no gap longer than "
             f"max_gap={longest:g}. Raise max_gap, or leave out the nodes with most gaps: "
             f"{plain(np.argsort(np.isfinite(table).sum(0), kind='stable')[:3])}."
         )

@@ -53,13 +53,14 @@ def segments_of(
     for piece, estimate in zip(pieces, phases):
         first, n_times = 0, len(piece.times)
         while first < n_times:
-            # The segment after this one begins in its window.
-            last = int(np.searchsorted(piece.times, piece.times[first] + window * (1 + 1e-9))) - 1
-            last = last if last > first and last < n_times - 1 else n_times
+            # The next segment begins in the window of this one, unless no sample lies in it.
+            end = piece.times[first] + window * (1.0 + 1e-9)
+            reach = int(np.searchsorted(piece.times, end, "right")) - 1
+            last = n_times if reach == n_times - 1 else max(first + 1, reach)
+            goes_on = last <= reach and last < n_times
             starts.append(estimate[first])
             offsets.append(piece.times[first:last] - piece.times[first])
             measured.append(piece.phases[first:last])
-            goes_on = last < n_times
             spans.append(piece.times[last] - piece.times[first] if goes_on else 0.0)
             follows.append(goes_on)
             first = last

@@ -94,8 +94,9 @@ def increments(nodes: Nodes, targets: np.ndarray) -> list[list]:
     return found
 
 
-def tell_noise(groups: Sequence[Nodes], prior: float | None) -> Hyperparameters:
+def tell_noise(groups: Sequence[Nodes], prior_scale: float | None) -> Hyperparameters:
     """Return the variances under which what a few oscillators did is most probable."""
+    prior = None if prior_scale is None else prior_scale**2
     share = max(1, _TRIED_NODES // len(groups))
     tried = np.unique(np.linspace(0, len(groups) - 1, _TRIED_NODES).astype(int))
     found = []
@@ -151,8 +152,8 @@ def shoot(
 ) -> tuple[list[np.ndarray], list[float], bool] | None:
     """Fit trajectories of segments to what was measured, by ``leaves`` that make couplings.
 
-    Return leaves, costs and whether it converged; set the values of the groups. None where the
-    noise of the dynamics bends segments of a few samples already.
+    Return leaves, costs per phase and whether it converged; set the values of the groups. None
+    where the noise of the dynamics bends segments of a few samples already.
     """
     measurement = max(given.measurement, _LEAST_MEASUREMENT)
     if window is None:
@@ -168,6 +169,7 @@ def shoot(
     longest = max(each.window for each in segments)
     drift = max(given.drift, _LEAST_DRIFT * measurement / longest)
     n_leaves, n_groups = len(leaves), len(groups)
+    n_phases = sum(int(piece.measured.sum()) for nodes in groups for piece in nodes.pieces)
     values = [nodes.values for nodes in groups]
     starts = [each.starts.numpy() for each in segments]
     # Phases are known to about what drifts in a segment; a rate to that by its time.
@@ -188,12 +190,12 @@ def shoot(
         [*leaves, *values, *starts],
         [*scales, *([spread / longest] * n_groups), *([spread] * n_groups)],
         max_iter,
-        tell,
+        lambda k, value: tell(k, value / n_phases),
         done,
     )
     for nodes, own in zip(groups, found[n_leaves : n_leaves + n_groups]):
         nodes.values = own
-    return found[:n_leaves], curve, converged
+    return found[:n_leaves], [value / n_phases for value in curve], converged
 
 
 def step_for(nodes: Nodes, step_size: float | None) -> float:
