@@ -258,8 +258,8 @@ class KuraNetIdentifier(BaseEstimator):
         progress = Progress(self.verbose, type(self).__name__, max(1, learner.n_iterations))
         with one_thread():
             learned = learner.learn(progress)
-        self._equation_, self._columns, self._kind = equation, columns, kind
-        self._noise, self._learner = learned.given, learned.answer
+        self._fitted_equation, self._columns = equation, columns
+        self._noise, self._answer = learned.given, learned.answer
         self.noise_ = float(np.sqrt(learned.given.drift))
         self.measurement_noise_ = float(np.sqrt(learned.given.measurement))
         self.couplings_ = learned.answer.couplings
@@ -301,7 +301,7 @@ class KuraNetIdentifier(BaseEstimator):
             How strongly each source, in columns, acts on each target, in rows.
         """
         check_is_fitted(self, "couplings_")
-        return self._learner.matrix(self._table(X))
+        return self._answer.matrix(self._table(X))
 
     def network(self, X=None, phases=None, times=None):
         """Return the network of these nodes, to simulate and analyse it.
@@ -456,16 +456,18 @@ class KuraNetIdentifier(BaseEstimator):
 
     def _nodes(self, table: np.ndarray | None, recordings: list[Recording]) -> Nodes:
         """Return nodes with couplings, parameters and paths of theirs."""
-        matrix = self._learner.matrix(table)
+        matrix = self._answer.matrix(table)
         for recording in recordings:
             if recording.n_nodes != len(matrix):
                 raise ValueError(
                     f"phases are those of {recording.n_nodes} nodes, but there are "
                     f"{len(matrix)} in {'the matrix' if table is None else 'X'}."
                 )
-        nodes = Nodes(recordings, self._with_known(self._equation_, self._columns, table), table)
+        nodes = Nodes(
+            recordings, self._with_known(self._fitted_equation, self._columns, table), table
+        )
         nodes.couplings = matrix
-        own = self._learner.own_values()
+        own = self._answer.own_values()
         # What is not linear in its parameters needs a second look.
         for _ in range(2):
             if own is None:
@@ -476,13 +478,13 @@ class KuraNetIdentifier(BaseEstimator):
         return nodes
 
     def _network(self, table: np.ndarray | None, nodes: Nodes | None) -> OscillatorNetwork:
-        matrix = self._learner.matrix(table)
+        matrix = self._answer.matrix(table)
         if nodes is not None:
             values = nodes.values
         else:
-            values = self._learner.own_values()
-            values = self._learner.values_of(table) if values is None else values
-        equation = self._with_known(self._equation_, self._columns, table)
+            values = self._answer.own_values()
+            values = self._answer.values_of(table) if values is None else values
+        equation = self._with_known(self._fitted_equation, self._columns, table)
         return OscillatorNetwork(
             matrix,
             equation.at(torch.as_tensor(values)),
