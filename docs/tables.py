@@ -8,6 +8,7 @@ import statistics
 from pathlib import Path
 
 import dynamics_tables
+import identify_tables
 import peer_tables
 import scale_tables
 from scale_tables import csv_table
@@ -328,6 +329,7 @@ WHOLE = {
     "tables_single": ("tables", peer_tables.single),
     **{name: ("other_dynamics", table) for name, table in dynamics_tables.TABLES.items()},
     "design": ("design", dynamics_tables.design),
+    **{name: ("identify", table) for name, table in identify_tables.TABLES.items()},
 }
 # The same, of what makes a picture.
 PICTURES = {"tables": ("tables", peer_tables.picture)}

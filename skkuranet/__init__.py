@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from skkuranet.estimators.clusterer import KuraNetClusterer
     from skkuranet.estimators.clusterer import KuraNetClusterer as KuraNetClassifier
     from skkuranet.estimators.compression import compress
+    from skkuranet.estimators.identifier import KuraNetIdentifier
     from skkuranet.estimators.random_batches import BatchedSimulation, simulate_in_batches
     from skkuranet.estimators.segmenter import KuraNetSegmenter
     from skkuranet.estimators.synchronizer import KuraNetSynchronizer
     from skkuranet.files import load, save
     from skkuranet.oscillator_network import OscillatorNetwork
+    from skkuranet.signals import phases_from_signal
 
 try:
     __version__ = version("skkuranet")
@@ -28,11 +30,13 @@ __all__ = [
     "BatchedSimulation",
     "KuraNetClassifier",
     "KuraNetClusterer",
+    "KuraNetIdentifier",
     "KuraNetSegmenter",
     "KuraNetSynchronizer",
     "OscillatorNetwork",
     "compress",
     "load",
+    "phases_from_signal",
     "save",
     "simulate_in_batches",
 ]
@@ -43,11 +47,13 @@ _PLACES = {
     # Another name of the clusterer, by what it is to scikit-learn.
     "KuraNetClassifier": ("estimators.clusterer", "KuraNetClusterer"),
     "KuraNetClusterer": ("estimators.clusterer", "KuraNetClusterer"),
+    "KuraNetIdentifier": ("estimators.identifier", "KuraNetIdentifier"),
     "KuraNetSegmenter": ("estimators.segmenter", "KuraNetSegmenter"),
     "KuraNetSynchronizer": ("estimators.synchronizer", "KuraNetSynchronizer"),
     "OscillatorNetwork": ("oscillator_network", "OscillatorNetwork"),
     "compress": ("estimators.compression", "compress"),
     "load": ("files", "load"),
+    "phases_from_signal": ("signals", "phases_from_signal"),
     "save": ("files", "save"),
     "simulate_in_batches": ("estimators.random_batches", "simulate_in_batches"),
 }

@@ -199,7 +199,25 @@ class PairwiseNetwork(CouplingNetwork):
                 )
         return couplings
 
+    def hidden(self, x: Tensor) -> Tensor:
+        """Return what the first layer makes of all pairs of nodes.
+
+        Parameters
+        ----------
+        x : Tensor of shape (..., n, n_features)
+            Features of targets and sources.
+
+        Returns
+        -------
+        Tensor of shape (..., n, n, n_hidden)
+        """
+        seen = self._seen(x)
+        return self._first(self.target(seen), self.source(seen))
+
+    def _first(self, target: Tensor, source: Tensor) -> Tensor:
+        return self.activation(target.unsqueeze(-2) + source.unsqueeze(-3))
+
     def _pairs(self, target: Tensor, source: Tensor) -> Tensor:
-        hidden = self.activation(target.unsqueeze(-2) + source.unsqueeze(-3))
+        hidden = self._first(target, source)
         # As rows, since overwriting a view would copy it.
         return self.layers(hidden.flatten(0, -2)).view(hidden.shape[:-1])

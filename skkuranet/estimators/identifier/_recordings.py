@@ -1,0 +1,181 @@
+"""Recordings of phases as users bring them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from skkuranet._utils.messages import plain, warn_caller
+
+# A stretch of fewer samples of a node says nothing.
+MIN_SAMPLES = 6
+# A gap is so many times as long as nine in ten sampling intervals are at most.
+_GAP = 3.0
+# Steps of more radians than this, beyond the mean rotation, may be taken for others less a turn.
+_COARSE_STEP = 2.0
+_COARSE_SHARE = 0.01
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Measurements without a long gap: times (T,), phases (T, n), NaN where there is none."""
+
+    times: np.ndarray
+    phases: np.ndarray
+
+    @property
+    def measured(self) -> np.ndarray:
+        """Where phases were measured, (T, n)."""
+        return np.isfinite(self.phases)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Pieces of the phases of one network."""
+
+    pieces: tuple[Piece, ...]
+    n_nodes: int
+
+    @property
+    def interval(self) -> float:
+        """Median time between two samples."""
+        return float(np.median(np.concatenate([np.diff(piece.times) for piece in self.pieces])))
+
+
+def read_recordings(phases: Any, times: Any, max_gap: float | None) -> list[Recording]:
+    """Return recordings in pieces, continuous in time.
+
+    ``phases`` is one recording or several, arrays (T, n) or trajectories, ``times`` theirs.
+    """
+    several = _is_several(phases)
+    given = list(phases) if several else [phases]
+    if not given:
+        raise ValueError("phases must hold one recording at least.")
+    if times is None:
+        stamps = [getattr(recording, "times", None) for recording in given]
+    else:
+        stamps = list(times) if several and _is_several(times, 1) else [times] * len(given)
+    if len(stamps) != len(given):
+        raise ValueError(
+            f"times must be one array for each of the {len(given)} recordings, got {len(stamps)}."
+        )
+    return [
+        _read(recording, stamp, max_gap, f"[{number}]" if several else "")
+        for number, (recording, stamp) in enumerate(zip(given, stamps))
+    ]
+
+
+def _is_several(value: Any, n_axes: int = 2) -> bool:
+    """Tell a list of recordings, or an array with an axis for them, from one recording."""
+    if hasattr(value, "ndim"):
+        return bool(value.ndim > n_axes)
+    if not isinstance(value, Sequence) or not len(value):
+        return isinstance(value, Sequence)
+    first = value[0]
+    return hasattr(first, "phases") or np.ndim(first) >= n_axes
+
+
+def as_table(value: Any, name: str) -> np.ndarray:
+    """Return phases as an array (T, n) in double precision, with NaN where there are none."""
+    value = getattr(value, "phases", value)
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().numpy()
+    if np.ma.isMaskedArray(value):
+        value = np.ma.filled(value.astype(float), np.nan)
+    try:
+        table = np.array(value, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"{name} must hold real numbers, (n_times, n_nodes), got {type(value).__name__}."
+        ) from error
+    if np.isinf(table).any():
+        raise ValueError(f"{name} has infinite values. Mark what was not measured by NaN.")
+    return table
+
+
+def as_times(value: Any, n_times: int, name: str) -> np.ndarray:
+    """Return times of samples, (n_times,), by default 0, 1, 2 …"""
+    if value is None:
+        return np.arange(float(n_times))
+    times = np.array(value.detach().cpu() if hasattr(value, "detach") else value, dtype=float)
+    if times.shape != (n_times,):
+        raise ValueError(
+            f"{name} must have shape {(n_times,)}, one for each row of phases, got {times.shape}."
+        )
+    if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
+        raise ValueError(f"{name} must be finite and increase. Sort rows by time, each time once.")
+    return times
+
+
+def _read(value: Any, stamp: Any, max_gap: float | None, number: str) -> Recording:
+    name = f"phases{number}"
+    table = as_table(value, name)
+    if table.ndim != 2 or table.shape[1] < 2:
+        raise ValueError(
+            f"{name} must have shape (n_times, n_nodes) with two nodes at least, got {table.shape}."
+        )
+    if len(table) < MIN_SAMPLES:
+        raise ValueError(f"{name} must have {MIN_SAMPLES} rows at least, got {len(table)}.")
+    times = as_times(stamp, len(table), f"times{number}")
+    never = np.flatnonzero(~np.isfinite(table).any(0))
+    if len(never):
+        raise ValueError(
+            f"{name} has no measurement of nodes {plain(never)}. Leave them out of it and of X; "
+            "what they do to others is then part of the noise."
+        )
+    table = unwrapped(table, times, name)
+    longest = _GAP * float(np.quantile(np.diff(times), 0.9)) if max_gap is None else max_gap
+    bridged = np.stack([_bridged(times, column, longest) for column in table.T], -1).all(-1)
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], bridged.astype(int), [0]))))
+    # Time may pass without a row, too.
+    apart = np.flatnonzero(np.diff(times) > longest * (1.0 + 1e-9)) + 1
+    pieces = []
+    for first, last in edges.reshape(-1, 2):
+        cuts = apart[(apart > first) & (apart < last)]
+        for begin, end in zip((first, *cuts), (*cuts, last)):
+            if np.isfinite(table[begin:end]).sum(0).min() >= MIN_SAMPLES:
+                pieces.append(Piece(times[begin:end], table[begin:end]))
+    if not pieces:
+        raise ValueError(
+            f"{name} has no stretch with {MIN_SAMPLES} samples of each node and no gap longer than "
+            f"max_gap={longest:g}. Raise max_gap, or leave out the nodes with most gaps: "
+            f"{plain(np.argsort(np.isfinite(table).sum(0), kind='stable')[:3])}."
+        )
+    return Recording(tuple(pieces), table.shape[1])
+
+
+def unwrapped(table: np.ndarray, times: np.ndarray, name: str) -> np.ndarray:
+    """Return phases that do not jump by turns; those beyond one turn are taken to be such."""
+    if np.nanmax(table) - np.nanmin(table) > 2.0 * np.pi * (1.0 + 1e-9):
+        return table
+    found, n_coarse, n_steps = np.array(table), 0, 0
+    for column in found.T:
+        seen = np.flatnonzero(np.isfinite(column))
+        span = np.diff(times[seen])
+        # Against the mean rotation, steps are shortest, and gaps the easiest to cross.
+        turned = np.angle(np.exp(1j * np.diff(column[seen])))
+        speed = np.median(turned / span) if len(span) else 0.0
+        steps = np.angle(np.exp(1j * (np.diff(column[seen]) - speed * span)))
+        column[seen[1:]] = column[seen[0]] + np.cumsum(steps + speed * span)
+        n_coarse, n_steps = n_coarse + (np.abs(steps) > _COARSE_STEP).sum(), n_steps + len(steps)
+    if n_coarse > _COARSE_SHARE * n_steps:
+        warn_caller(
+            f"{name} moves by more than {_COARSE_STEP:g} radians between samples in "
+            f"{100.0 * n_coarse / n_steps:.0f} % of its steps, so that turns may be missed. Sample "
+            "more often.",
+            UserWarning,
+        )
+    return found
+
+
+def _bridged(times: np.ndarray, column: np.ndarray, longest: float) -> np.ndarray:
+    """Tell the times at which a phase was measured, or before and after within a short gap."""
+    seen = np.isfinite(column)
+    known = times[seen]
+    after = np.searchsorted(known, times).clip(max=len(known) - 1)
+    before = (np.searchsorted(known, times, "right") - 1).clip(min=0)
+    inside = (times >= known[0]) & (times <= known[-1])
+    return seen | (inside & (known[after] - known[before] <= longest * (1.0 + 1e-9)))
