@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skkuranet import KuraNetSynchronizer
 from skkuranet.coupling import NodeIdentity, PairwiseNetwork
+from skkuranet.training._checkpoint import Checkpoint
 
 QUICK = {
     "node_identity": True,
@@ -128,7 +129,7 @@ def test_warm_starts_go_on_with_the_same_nodes(X, graph):
 def test_a_fit_that_is_stopped_goes_on_as_if_nothing_had_happened(X, graph, tmp_path, monkeypatch):
     whole = fit(X, connectivity=graph)
     path = tmp_path / "state"
-    save, saved = torch.save, []
+    save, saved = Checkpoint.save, []
 
     def killed(*args):
         save(*args)
@@ -136,7 +137,7 @@ def test_a_fit_that_is_stopped_goes_on_as_if_nothing_had_happened(X, graph, tmp_
         if len(saved) == 2:
             raise SystemExit
 
-    monkeypatch.setattr(torch, "save", killed)
+    monkeypatch.setattr(Checkpoint, "save", killed)
     settings = {"connectivity": graph, "checkpoint": str(path), "checkpoint_every": 5}
     with pytest.raises(SystemExit):
         fit(X, **settings)

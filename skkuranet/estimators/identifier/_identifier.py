@@ -14,7 +14,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skkuranet._utils.messages import plain
-from skkuranet._utils.tools import one_thread, random_source
+from skkuranet._utils.surroundings import one_thread
+from skkuranet._utils.tools import random_source
 from skkuranet.dynamics import DYNAMICS, Dynamics
 from skkuranet.dynamics._catalogue import kind_of, needed_by
 from skkuranet.estimators._node_columns import node_parameters, resolve_columns
