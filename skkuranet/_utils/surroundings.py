@@ -46,9 +46,12 @@ def all_or_nothing(fit: Callable[..., Any]) -> Callable[..., Any]:
         before = dict(vars(self))
         try:
             return fit(self, *args, **kwargs)
-        except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
+        except BaseException as error:
+            # Where warnings are errors, what was learned before one is whole.
+            learned = vars(self).get("coupling_") is not before.get("coupling_")
+            if not (isinstance(error, Warning) and learned):
+                vars(self).clear()
+                vars(self).update(before)
             raise
 
     return safe

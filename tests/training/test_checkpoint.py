@@ -247,6 +247,7 @@ OTHERS = {
         "noise": 0.2,
         "objective": "frequency",
         "average_degree": 1.5,
+        "node_identity": True,
         "normalization": "equal_degree",
         "connectivity": np.ones((100, 100)) - np.eye(100),
         "history": "constant",
