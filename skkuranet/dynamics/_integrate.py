@@ -221,7 +221,7 @@ def warn_if_coarse(
     solver: str | Solver,
     tolerance: float = 0.3,
 ) -> None:
-    """Warn where one step and two halves of it end apart, on average over the units."""
+    """Warn where a step and two halves of it end apart, on average over a network's units."""
     solver = SOLVERS[solver] if isinstance(solver, str) and solver in SOLVERS else solver
     if not isinstance(solver, RungeKutta):
         return
@@ -231,7 +231,8 @@ def warn_if_coarse(
             solver.solve(problem, state, step_size=step_size / n, n_steps=n, save_from=n)[-1]
             for n in (1, 2)
         ]
-    error = float((ends[0] - ends[1]).square().mean().sqrt())
+    inner = tuple(range(-1 - len(dynamics.state_shape), 0))
+    error = float((ends[0] - ends[1]).square().mean(inner).sqrt().max())
     if error > tolerance:
         finer = step_size * max(0.01, math.sqrt(tolerance / error) / 2)
         warn_caller(
