@@ -119,9 +119,9 @@ def write_times(name, rows, nodes):
     write(name, {"rows": rows, "process_peak_gigabytes": peak})
 
 
-def write(name, content):
-    """Write ``results/name.json``, with what the figures depend on."""
-    content = {
+def versions():
+    """What figures depend on: versions, and the processor."""
+    return {
         "versions": {
             "python": platform.python_version(),
             "numpy": np.__version__,
@@ -129,7 +129,11 @@ def write(name, content):
             "torch": torch.__version__,
         },
         "machine": {"architecture": platform.machine(), "threads": torch.get_num_threads()},
-        **content,
     }
+
+
+def write(name, content):
+    """Write ``results/name.json``, with what the figures depend on."""
     RESULTS.mkdir(exist_ok=True)
+    content = {**versions(), **content}
     (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")

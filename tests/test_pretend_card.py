@@ -3,14 +3,17 @@
 The tests that ask for a device run on a CUDA card where there is one.
 """
 
+import inspect
+
 import numpy as np
 import pytest
 import sklearn
+import test_devices
 import torch
 from numpy.testing import assert_allclose
 from pretend_card import CARD, OnCard, PretendCard, install
 from small_flows import DENSE, FACTORS, N, flow, leaves
-from test_segmenter import scene, scribbled
+from small_images import scene, scribbled
 
 from skkuranet import (
     KuraNetClusterer,
@@ -157,3 +160,13 @@ def test_features_on_the_card_stay_there():
         assert all(isinstance(answer, OnCard) for answer in found)
         assert 0.0 <= order_parameter(found[3])[-1] <= 1.0
     assert_allclose(found[0].cpu().numpy(), expected.predict_proba(arrays[0]), atol=1e-4)
+
+
+@pytest.mark.parametrize("name", [name for name in vars(test_devices) if name.startswith("test_")])
+def test_what_moves_to_a_device_moves_to_the_card(name, tmp_path, request):
+    test = getattr(test_devices, name)
+    (mark,) = [m for m in getattr(test, "pytestmark", []) if m.name == "parametrize"] or [None]
+    names = set(inspect.signature(test).parameters)
+    given = {"device": CARD.type} | ({"tmp_path": tmp_path} if "tmp_path" in names else {})
+    for value in [None] if mark is None else mark.args[1]:
+        test(**given | ({} if mark is None else {mark.args[0]: value}))

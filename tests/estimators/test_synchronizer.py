@@ -6,7 +6,6 @@ import warnings
 
 import numpy as np
 import pandas as pd
-import polars as pl
 import pytest
 import scipy.sparse as sp
 import torch
@@ -135,6 +134,7 @@ def test_delays_longer_than_any_of_training_work():
 
 
 def test_columns_by_name():
+    pl = pytest.importorskip("polars")
     X = disorder("II", 300)
     table = {"b": X[:, 1], "size": np.ones(300), "omega": X[:, 0]}
     settings = {**QUICK, "max_iter": 5}

@@ -126,7 +126,7 @@ def test_masks_may_be_masked_and_labels_as_large_as_they_go():
     np.testing.assert_array_equal(read_mask(hidden, mask.shape, -1), np.where(mask == 1, -1, 0))
     largest = np.iinfo(np.int64).max
     assert read_mask(np.where(mask, largest, 0), mask.shape, -1).max() == largest
-    for beyond in (np.where(mask, 2**63, 0).astype(np.uint64), mask * 2.0**63):
+    for beyond in (np.where(mask, np.uint64(2**63), np.uint64(0)), mask * 2.0**63):
         with pytest.raises(ValueError, match="outside the range"):
             read_mask(beyond, mask.shape, -1)
 

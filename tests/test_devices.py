@@ -1,0 +1,199 @@
+"""Networks, their analysis and their files on a device: as on the processor, and still there."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+
+from skkuranet import (
+    KuraNetClusterer,
+    KuraNetSynchronizer,
+    OscillatorNetwork,
+    load,
+    save,
+)
+from skkuranet.analysis import (
+    basin_stability,
+    fixed_points,
+    jacobian,
+    lyapunov_spectrum,
+    master_stability,
+    sweep,
+    transverse_exponents,
+)
+from skkuranet.coupling import PairwiseNetwork, TiledCoupling, couple
+from skkuranet.datasets import make_gaussian_ring
+from skkuranet.dynamics import DYNAMICS, integrate, replayed_steps
+
+N = 8
+rng = np.random.default_rng(0)
+K = rng.uniform(0.1, 0.4, (N, N))
+FREQUENCY = 0.1 * rng.normal(size=N)
+PARAMETERS = {
+    "sakaguchi": {"phase_lag": 0.3},
+    "daido": {"second": 0.2},
+    "second_order": {"damping": 0.8},
+    "theta_neurons": {"excitability": 0.5},
+}
+RUN = {"n_steps": 120, "step_size": 0.05}
+QUICK = {"max_iter": 3, "hidden_layer_sizes": (8,), "batch_size": 2, "random_state": 0}
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def network(device, dynamics=None, **parameters):
+    names = getattr(DYNAMICS.get(dynamics), "__dataclass_fields__", {"frequency": None})
+    if "frequency" in names:
+        parameters["frequency"] = torch.tensor(FREQUENCY, device=device)
+    return OscillatorNetwork(torch.tensor(K, device=device), dynamics, **parameters)
+
+
+def both(device):
+    return network("cpu"), network(device)
+
+
+@pytest.mark.parametrize("dynamics", [*DYNAMICS])
+def test_every_equation_moves_alike(dynamics, device):
+    ends = [
+        network(place, dynamics, **PARAMETERS.get(dynamics, {}))
+        .simulate(random_state=0, **RUN)
+        .states[-1]
+        for place in ("cpu", device)
+    ]
+    assert ends[1].device.type == device
+    torch.testing.assert_close(ends[1].cpu(), ends[0], rtol=1e-6, atol=1e-8)
+
+
+def test_noise_and_delays(device):
+    for given in ({"noise": 0.2}, {"delay": 0.2}):
+        ends = [
+            n.replace(**given).simulate(random_state=0, **RUN | {"solver": "euler"}).phases[-1]
+            for n in both(device)
+        ]
+        torch.testing.assert_close(ends[1].cpu(), ends[0], rtol=1e-6, atol=1e-6)
+
+
+def test_numbers_on_the_processor_follow_the_couplings(device):
+    ours = OscillatorNetwork(torch.tensor(K, device=device), frequency=FREQUENCY)
+    path = ours.simulate(initial_state=np.linspace(0.0, 1.0, N), **RUN)
+    assert path.phases.device.type == device
+    assert path.order_parameter().shape == (121,)
+    assert path.numpy().to_dataframe().shape[0] > 0
+
+
+@pytest.mark.parametrize("dynamics", ["kuramoto", "second_order", "stuart_landau"])
+def test_sweeps(dynamics, device):
+    values, settings = [0.5, 1.0], {"n_steps": 60, "n_transient": 40, "random_state": 0}
+    means = [
+        sweep(
+            network(place, dynamics, **PARAMETERS.get(dynamics, {})),
+            "coupling_scale", values, continuation="both", step_size=0.05, **settings,
+        ).up.mean()
+        for place in ("cpu", device)
+    ]  # fmt: skip
+    assert_allclose(np.asarray(means[1]), np.asarray(means[0]), rtol=1e-5)
+
+
+def test_stability(device):
+    here, there = both(device)
+    assert basin_stability(there, n_samples=20, random_state=0, **RUN).share == pytest.approx(
+        basin_stability(here, n_samples=20, random_state=0, **RUN).share
+    )
+    points = [fixed_points(n, n_starts=4, random_state=0)[0] for n in (here, there)]
+    assert points[1].stable
+    eigenvalues = [np.sort_complex(np.asarray(p.eigenvalues)) for p in points]
+    assert_allclose(eigenvalues[1], eigenvalues[0], atol=1e-8)
+    states = [torch.zeros(N, dtype=torch.float64, device=d) for d in ("cpu", device)]
+    dense = [
+        torch.as_tensor(jacobian(n, state).dense()).cpu()
+        for n, state in zip((here, there), states, strict=True)
+    ]
+    torch.testing.assert_close(dense[1], dense[0])
+    spectra = [lyapunov_spectrum(n, random_state=0, **RUN).exponents for n in (here, there)]
+    assert_allclose(spectra[1], spectra[0], atol=1e-6)
+
+
+def test_exponents_across_synchrony(device):
+    ring = torch.roll(torch.eye(N, dtype=torch.float64), 1, 0)
+    ring = ring + ring.T
+    found = []
+    for place in ("cpu", device):
+        identical = OscillatorNetwork(ring.to(place), frequency=0.2)
+        found.append(
+            (
+                transverse_exponents(identical, random_state=0, **RUN).exponents,
+                master_stability(identical, [0.5, 1.0], random_state=0, **RUN),
+            )
+        )
+    for here, there in zip(*found, strict=True):
+        assert_allclose(np.asarray(there), np.asarray(here), atol=1e-6)
+
+
+def test_files_are_read_anywhere(device, tmp_path):
+    save(network(device), tmp_path / "network.skk")
+    again = load(tmp_path / "network.skk")
+    assert_allclose(np.asarray(again.coupling.dense().cpu()), K)
+    X, y = make_gaussian_ring(3, 60, random_state=0)
+    fitted = KuraNetClusterer(device=device, **QUICK).fit(X, y)
+    save(fitted, tmp_path / "model.skk")
+    assert_allclose(load(tmp_path / "model.skk").predict_proba(X), fitted.predict_proba(X))
+
+
+def test_equal_degrees_and_nodes_by_name(device):
+    X = np.random.RandomState(0).normal(size=(24, 2))
+    graph = (np.add.outer(range(24), range(24)) % 3 > 0).astype(float)
+    np.fill_diagonal(graph, 0.0)
+    for settings in (
+        {"node_identity": True, "connectivity": graph},
+        {"normalization": "equal_degree"},
+        {"dynamics": "sakaguchi", "columns": {"frequency": 0, "phase_lag": 1}},
+        {"dynamics": "second_order"},
+        {"noise": 0.1},
+    ):
+        matrices = [
+            KuraNetSynchronizer(device=place, **QUICK | settings).fit(X).coupling_matrix(X)
+            for place in ("cpu", device)
+        ]
+        assert_allclose(matrices[1], matrices[0], atol=2e-4)
+
+
+@pytest.mark.parametrize("coupling", ["factorized", "pairwise"])
+def test_recorded_steps_train_alike(coupling, device):
+    X, y = make_gaussian_ring(3, 200, random_state=0)
+    plain = KuraNetClusterer(coupling, device=device, **QUICK).fit(X, y)
+    with replayed_steps():
+        recorded = KuraNetClusterer(coupling, device=device, **QUICK).fit(X, y)
+    assert_allclose(recorded.loss_curve_, plain.loss_curve_, atol=1e-5)
+    assert_allclose(recorded.predict_proba(X), plain.predict_proba(X), atol=1e-4)
+
+
+@pytest.mark.parametrize("solver", ["euler", "rk4"])
+def test_recorded_steps_lead_to_the_same_phases_and_gradients(solver, device):
+    found = []
+    for recorded in (False, True):
+        matrix = torch.tensor(K, device=device, requires_grad=True)
+        start = torch.linspace(0.0, 3.0, N, dtype=torch.float64, device=device)
+
+        def run(matrix=matrix, start=start):
+            path = integrate(matrix, start, solver=solver, n_steps=65, save_from=20)
+            (gradient,) = torch.autograd.grad(path.phases.sin().sum(), matrix)
+            return path.phases.detach(), gradient
+
+        if recorded:
+            with replayed_steps():
+                found.append(run())
+        else:
+            found.append(run())
+    torch.testing.assert_close(*found)
+
+
+def test_tiles_are_the_whole(device):
+    generator = torch.Generator().manual_seed(0)
+    pairs = PairwiseNetwork(2, (8,), generator=generator).to(device).eval()
+    x = torch.randn(41, 2, generator=generator).to(device)
+    vectors = torch.randn(2, 41, generator=generator).to(device)
+    with torch.no_grad():
+        tiled = couple(pairs, x, memory_budget=2000)
+        assert isinstance(tiled, TiledCoupling)
+        torch.testing.assert_close(
+            tiled.matvec(vectors), couple(pairs, x).matvec(vectors), rtol=1e-4, atol=1e-5
+        )
