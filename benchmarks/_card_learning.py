@@ -3,7 +3,6 @@
 import itertools
 import statistics
 import time
-from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -26,6 +25,7 @@ NETWORKS = {
     "factorised": lambda: (FactorizedNetwork(2), Balanced()),
     "pairwise": lambda: (PairwiseNetwork(2), InDegree()),
 }
+WAYS = {"eager": False, "recorded": True}
 N_NODES, N_STEPS, STEP = 100, 100, 0.1
 
 
@@ -66,11 +66,11 @@ def training(card):
     """One batch of training: step by step, and with recorded steps."""
     for kind in NETWORKS:
         found = {}
-        for way, context in {"eager": nullcontext, "recorded": replayed_steps}.items():
+        for way in WAYS:
             for n_networks in (4, 64):
-                with context():
+                with replayed_steps(WAYS[way]):
                     found[way, n_networks] = batch_seconds(card, kind, n_networks)
-        for way in ("eager", "recorded"):
+        for way in WAYS:
             small, large = found[way, 4], found[way, 64]
             yield {
                 "what": f"training batch, {kind}, {way}",

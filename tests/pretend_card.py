@@ -12,6 +12,8 @@ from torch.optim import optimizer
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
+from skkuranet.dynamics import _cuda_graphs
+
 # The one type of device that has autograd and tensors without memory in every build of torch.
 CARD, PROCESSOR = torch.device("meta"), torch.device("cpu")
 
@@ -82,6 +84,8 @@ def _held(value):
 
 def install(monkeypatch):
     """Have the library and torch take the card for one that they know."""
+    # It has no streams to record.
+    monkeypatch.setattr(_cuda_graphs, "records_on", lambda phases: False)
     supported, autocast = optimizer._get_fused_kernels_supported_devices, torch.is_autocast_enabled
     monkeypatch.setattr(
         optimizer, "_get_fused_kernels_supported_devices", lambda: [*supported(), CARD.type]

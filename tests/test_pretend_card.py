@@ -22,7 +22,20 @@ from skkuranet import (
     compress,
     simulate_in_batches,
 )
-from skkuranet.coupling import DenseCoupling, EqualDegree, FactorizedCoupling
+from skkuranet.coupling import (
+    DenseCoupling,
+    EqualDegree,
+    FactorizedCoupling,
+    HalfCoupling,
+    Identity,
+    InDegree,
+    MeanDegree,
+    PairwiseNetwork,
+    _factorized,
+    _half,
+    _products,
+    couple,
+)
 from skkuranet.datasets import make_disorder, make_gaussian_ring
 from skkuranet.dynamics import integrate
 from skkuranet.metrics import order_parameter
@@ -170,3 +183,32 @@ def test_what_moves_to_a_device_moves_to_the_card(name, tmp_path, request):
     given = {"device": CARD.type} | ({"tmp_path": tmp_path} if "tmp_path" in names else {})
     for value in [None] if mark is None else mark.args[1]:
         test(**given | ({} if mark is None else {mark.args[0]: value}))
+
+
+@pytest.mark.parametrize("normalization", [InDegree(), MeanDegree(), Identity()])
+def test_large_couplings_of_16_bits_have_room(normalization, monkeypatch):
+    monkeypatch.setattr(_half, "_LARGE", 1)
+    network = PairwiseNetwork(2, (8,), generator=torch.Generator().manual_seed(0)).eval()
+    x, vectors = torch.linspace(-1, 1, 46).view(23, 2), torch.linspace(0, 1, 46).view(2, 23)
+    with torch.no_grad():
+        found = []
+        for place in ("cpu", CARD):
+            here = HalfCoupling(couple(network, x, storage=torch.bfloat16).matrix.to(place))
+            acting = normalization(here)
+            found.append([acting.matvec(vectors.to(place)), acting.rmatvec(vectors.to(place))])
+    torch.testing.assert_close([t.cpu() for t in found[1]], found[0], rtol=0.02, atol=1e-3)
+
+
+@pytest.mark.parametrize("solver", ["euler", "rk4"])
+def test_large_factors_lie_as_rows(solver, monkeypatch):
+    monkeypatch.setattr(_factorized, "_LARGE_OF_CARD", 1)
+    monkeypatch.setattr(_products, "_TALL", 1)
+    options = {"n_steps": 12, "save_from": 3, "solver": solver}
+
+    def results(given):
+        path = flow(*given, **options)
+        return path.detach(), *torch.autograd.grad(path.sin().sum(), given)
+
+    expected = results(leaves((), FACTORS))
+    found = results([leaf.detach().to(CARD).requires_grad_() for leaf in leaves((), FACTORS)])
+    torch.testing.assert_close([tensor.cpu() for tensor in found], list(expected))

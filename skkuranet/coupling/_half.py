@@ -12,6 +12,8 @@ from skkuranet.coupling._dense import ROWS_AT_ONCE, StoredCoupling
 from skkuranet.coupling._products import exp_below, matmul
 
 HALF_TYPES = (torch.bfloat16, torch.float16)
+# Cards multiply large matrices of 16 bits three times as fast if rows and columns are whole tiles.
+_TILE, _LARGE = 64, 1 << 22
 
 
 class HalfCoupling(StoredCoupling):
@@ -34,6 +36,8 @@ class HalfCoupling(StoredCoupling):
                 f"{matrix.dtype} of shape {tuple(matrix.shape)}."
             )
         super().__init__(matrix)
+        #: The matrix with as many zeros behind as it was given room for.
+        self._whole = matrix
 
     @property
     def dtype(self) -> torch.dtype:
@@ -42,11 +46,18 @@ class HalfCoupling(StoredCoupling):
 
     def matvec(self, x: Tensor) -> Tensor:
         """Return K x."""
-        return matmul(x.to(self.matrix.dtype), self.matrix.mT).to(x.dtype)
+        return self._product(x, self._whole.mT, self.shape[-2])
 
     def rmatvec(self, x: Tensor) -> Tensor:
         """Return Kᵀ x."""
-        return matmul(x.to(self.matrix.dtype), self.matrix).to(x.dtype)
+        return self._product(x, self._whole, self.shape[-1])
+
+    def _product(self, x: Tensor, matrix: Tensor, n_results: int) -> Tensor:
+        missing = matrix.shape[-2] - x.shape[-1]
+        rounded = x.to(matrix.dtype)
+        if missing:
+            rounded = torch.nn.functional.pad(rounded, (0, missing))
+        return matmul(rounded, matrix)[..., :n_results].to(x.dtype)
 
     def bilinear_derivative(self, left: Tensor, right: Tensor) -> tuple[Tensor | None, ...]:
         """Return the cotangent itself, rounded."""
@@ -58,11 +69,29 @@ class HalfCoupling(StoredCoupling):
 
     def positive(self, log_mass: Tensor) -> CouplingOperator:
         """Return exp(K - log_mass)."""
-        matrix = torch.empty_like(self.matrix)
+        made = self._with_room()
         for first in range(0, self.shape[-2], ROWS_AT_ONCE):
             rows = slice(first, first + ROWS_AT_ONCE)
-            matrix[..., rows, :] = exp_below(self.rows(rows) - log_mass[..., None, None])
-        return HalfCoupling(matrix)
+            made.matrix[..., rows, :] = exp_below(self.rows(rows) - log_mass[..., None, None])
+        return made
+
+    def without_self_coupling(self) -> CouplingOperator:
+        """Return K with a zero diagonal."""
+        made = self._with_room()
+        made.matrix.copy_(self.matrix)
+        made.matrix.diagonal(0, -2, -1).zero_()
+        return made
+
+    def _with_room(self) -> HalfCoupling:
+        """Return couplings of this shape to be written, which a card multiplies fast."""
+        *batch, n, p = self.shape
+        padded = [-(-size // _TILE) * _TILE for size in (n, p)]
+        if not self.matrix.is_cuda or self.matrix.numel() < _LARGE or padded == [n, p]:
+            return HalfCoupling(torch.empty_like(self.matrix))
+        whole = self.matrix.new_zeros((*batch, *padded))
+        made = HalfCoupling(whole[..., :n, :p])
+        made._whole = whole
+        return made
 
     def _of(self, matrix: Tensor) -> CouplingOperator:
         return HalfCoupling(matrix)

@@ -15,10 +15,10 @@ from skkuranet.coupling._encoding import FourierFeatures
 from skkuranet.coupling._perceptron import ACTIVATIONS, linear, perceptron
 
 # Bytes of hidden activations: what a core's cache keeps and, where autograd keeps them all anyway,
-# what is still worth computing twice to save memory. A card wants larger tiles.
+# what is still worth computing twice to save memory. A card wants more of both.
 _TILE_BYTES = 1 << 20
-_TILES_OF_A_CARD = 256
 _SLICE_BYTES_GRAD = 1 << 28
+_TILES_OF_A_CARD, _SLICES_OF_A_CARD = 256, 8
 
 
 class CouplingNetwork(nn.Module):
@@ -164,7 +164,8 @@ class PairwiseNetwork(CouplingNetwork):
         if not torch.is_grad_enabled():
             return self._tiles(target, source)
         pair = self._widest * target.element_size() * math.prod(target.shape[:-2])
-        rows = max(1, _SLICE_BYTES_GRAD // max(1, pair * source.shape[-2]))
+        most = _SLICE_BYTES_GRAD * (_SLICES_OF_A_CARD if target.is_cuda else 1)
+        rows = max(1, most // max(1, pair * source.shape[-2]))
         if target.shape[-2] <= rows:
             return self._slices(target, source)
         # Recomputed in the backward pass, so that one slice is alive at a time.

@@ -13,24 +13,28 @@ from torch import Tensor
 # Steps of a recording, if their phases take no more than so many bytes, and how many recordings a
 # trajectory must be long: the first is done step by step, and the second costs more than it takes.
 _STEPS, _BYTES, _RECORDINGS = 10, 1 << 24, 4
+# Kinds of actions that a thread remembers to have done.
+_MANY_KINDS = 1000
 
-_asked_for = False
+_asked_for = True
 _refused: set[torch.device] = set()
 _recording = threading.Lock()
 _thread = threading.local()
 
 
 @contextmanager
-def replayed_steps() -> Iterator[None]:
-    """Have CUDA cards record a few steps of the solvers and replay them, in all threads.
+def replayed_steps(enabled: bool = True) -> Iterator[None]:
+    """Say whether CUDA cards record a few steps of the solvers and replay them, in all threads.
 
     Steps of small networks take less time than the launches of their operations do. Recorded as a
-    CUDA graph, ten steps are one launch, forward and back. It applies to stored couplings of less
-    than 2,048 oscillators and to factorised ones, from 40 steps on; all else goes on as before,
-    and so does everything on a processor.
+    CUDA graph, ten steps are one launch, forward and back, which is what cards do by default. It
+    applies to stored couplings of less than 2,048 oscillators and to factorised ones, from 40 steps
+    on; all else goes on as before, and so does everything on a processor.
 
-    It has been tested by a recorder in place of a card, and not been measured on one, so it has to
-    be asked for.
+    Parameters
+    ----------
+    enabled : bool, default=True
+        False has every operation launched by itself, as may help to find out what went wrong.
 
     Examples
     --------
@@ -38,11 +42,11 @@ def replayed_steps() -> Iterator[None]:
     >>> from skkuranet.datasets import make_gaussian_ring
     >>> from skkuranet.dynamics import replayed_steps
     >>> X, y = make_gaussian_ring(3, 200, random_state=0)
-    >>> with replayed_steps():
+    >>> with replayed_steps(False):
     ...     clusterer = KuraNetClusterer(max_iter=10, random_state=0).fit(X, y)
     """
     global _asked_for
-    before, _asked_for = _asked_for, True
+    before, _asked_for = _asked_for, enabled
     try:
         yield
     finally:
@@ -53,8 +57,8 @@ def steps_to_replay(phases: Tensor, n_steps: int, n_stages: int) -> int:
     """Return how many of the steps of a trajectory are recorded at once; 0 for none."""
     if not (_asked_for and records_on(phases)):
         return 0
-    steps = min(_STEPS, max(1, _BYTES // max(1, n_stages * phases.numel() * phases.itemsize)))
-    return steps if _RECORDINGS * steps <= n_steps else 0
+    steps = min(_STEPS, _BYTES // max(1, n_stages * phases.numel() * phases.itemsize))
+    return steps if steps > 1 and _RECORDINGS * steps <= n_steps else 0
 
 
 def records_on(phases: Tensor) -> bool:
@@ -72,24 +76,38 @@ def records_on(phases: Tensor) -> bool:
 class Replay:
     """An action that is done as it is at first, then recorded, and replayed from then on.
 
-    It launches the same kernels every time, on memory that stays where it is.
+    It launches the same kernels every time, on memory that stays where it is. Where an action of
+    the same ``kind`` has been done before by this thread, it is recorded at once.
     """
 
-    def __init__(self, action: Callable[[], None], device: torch.device) -> None:
-        self._action, self._device = action, device
-        self._warm = False
+    def __init__(
+        self, action: Callable[[], None], device: torch.device, kind: object = None
+    ) -> None:
+        self._action, self._device, self._kind = action, device, kind
         self._again: Callable[[], None] | None = None
+        self._warm = False
 
     def __call__(self) -> None:
         """Do it."""
         if not self._warm:
-            # Libraries set themselves up at the first call, which must not be recorded.
-            on_side_stream(self._action, self._device)
             self._warm = True
-            return
+            if self._is_first():
+                # Libraries set themselves up at the first call, which must not be recorded.
+                on_side_stream(self._action, self._device)
+                return
         if self._again is None:
             self._again = self._recorded()
         self._again()
+
+    def _is_first(self) -> bool:
+        done = vars(_thread).setdefault("done", set())
+        kind = self._device, self._kind
+        if self._kind is not None and kind in done:
+            return False
+        if len(done) > _MANY_KINDS:
+            done.clear()
+        done.add(kind)
+        return True
 
     def _recorded(self) -> Callable[[], None]:
         if self._device in _refused:
@@ -123,10 +141,14 @@ def on_side_stream(action: Callable[[], None], device: torch.device) -> None:
 def record(action: Callable[[], None], device: torch.device) -> Callable[[], None]:
     """Return a function that launches at once all kernels of an action that was done before."""
     graph = torch.cuda.CUDAGraph()
+    # What actions make on the way is gone at their end, so that all recordings of a thread share
+    # its memory. The first of them is kept, as the memory goes with the last.
+    pools = vars(_thread).setdefault("pools", {})
+    pool, _ = pools.get(device) or (torch.cuda.graph_pool_handle(), None)
 
     def capture() -> None:
         # Not torch.cuda.graph, which waits for the card.
-        graph.capture_begin(capture_error_mode="thread_local")
+        graph.capture_begin(pool=pool, capture_error_mode="thread_local")
         failure: RuntimeError | None = None
         try:
             action()
@@ -142,4 +164,5 @@ def record(action: Callable[[], None], device: torch.device) -> Callable[[], Non
 
     with _recording:
         on_side_stream(capture, device)
+    pools.setdefault(device, (pool, graph))
     return graph.replay

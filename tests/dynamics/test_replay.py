@@ -55,8 +55,8 @@ def recordings(monkeypatch):
         made.append(recorder)
         return recorder.replay
 
-    monkeypatch.setattr(_cuda_graphs, "_asked_for", True)
     monkeypatch.setattr(_cuda_graphs, "_refused", set())
+    monkeypatch.setattr(_cuda_graphs, "_thread", threading.local())
     monkeypatch.setattr(_cuda_graphs, "_RECORDINGS", 2)
     monkeypatch.setattr(_cuda_graphs, "records_on", lambda phases: True)
     monkeypatch.setattr(_cuda_graphs, "on_side_stream", lambda action, device: action())
@@ -132,8 +132,9 @@ class Card:
                 card.log.append("side waits")
 
         class CUDAGraph:
-            def capture_begin(self, capture_error_mode):
+            def capture_begin(self, pool, capture_error_mode):
                 assert capture_error_mode == "thread_local"
+                assert pool == threading.get_ident()
                 assert card.stream_now() is not card.default
                 assert card.stream_now().graph is None
                 self.launches = []
@@ -150,6 +151,7 @@ class Card:
                     launched()
 
         self.Stream, self.CUDAGraph = Stream, CUDAGraph
+        self.graph_pool_handle = threading.get_ident
         self.default.wait_stream = lambda other: self.log.append("current waits")
 
     def stream_now(self):
@@ -203,6 +205,17 @@ def test_what_is_replayed_is_done_as_often_as_it_is_asked_for(card):
     assert card.log == ["side waits", "current waits"] * 2
 
 
+def test_what_has_been_done_before_is_recorded_at_once(card):
+    done = []
+    for solve in range(3):
+        replay = _cuda_graphs.Replay(lambda: card.launch(lambda: done.append(0)), "cuda:0", "kind")
+        replay()
+        replay()
+        assert len(done) == 2 * (solve + 1)
+    # One warm-up and three recordings.
+    assert card.log == ["side waits", "current waits"] * 4
+
+
 def test_threads_do_not_record_one_another(card):
     done = {"recorded": 0, "other": 0}
 
@@ -251,13 +264,13 @@ def test_what_is_recorded(card):
     phases = torch.zeros(N)
     seen = SimpleNamespace(is_cuda=True, device="cuda:1", numel=lambda: N, itemsize=4)
     steps = _cuda_graphs.steps_to_replay
-    assert steps(seen, 100, 1) == 0
-    with replayed_steps():
-        assert steps(seen, 100, 1) == 10
-        assert steps(seen, 39, 1) == 0
-        assert not _cuda_graphs.records_on(phases)
-        large = SimpleNamespace(is_cuda=True, device="cuda:1", numel=lambda: 10**6, itemsize=4)
-        assert steps(large, 100, 1) == 4
-        with card.stream(card.Stream("cuda:1")):
-            assert steps(seen, 100, 1) == 0
-    assert steps(seen, 100, 1) == 0
+    assert steps(seen, 100, 1) == 10
+    assert steps(seen, 39, 1) == 0
+    assert not _cuda_graphs.records_on(phases)
+    large = SimpleNamespace(is_cuda=True, device="cuda:1", numel=lambda: 10**6, itemsize=4)
+    assert steps(large, 100, 1) == 4
+    with card.stream(card.Stream("cuda:1")):
+        assert steps(seen, 100, 1) == 0
+    with replayed_steps(False):
+        assert steps(seen, 100, 1) == 0
+    assert steps(seen, 100, 1) == 10
