@@ -13,6 +13,7 @@ from torch import Tensor
 from skkuranet._utils.given import check_finite, read_numbers
 from skkuranet._utils.messages import plain, warn_caller
 from skkuranet.coupling import CouplingOperator, DenseCoupling, SharedCoupling, product
+from skkuranet.coupling._build import budget_on
 from skkuranet.coupling._given import read_couplings
 from skkuranet.dynamics import Dynamics, Solver, Trajectory, integrate
 from skkuranet.dynamics._catalogue import kind_of, needed_by
@@ -52,8 +53,9 @@ class OscillatorNetwork:
         Standard deviations of noise, in units of the state per square root of time.
     history : {"rotation", "constant"}, default="rotation"
         What delayed states were before t = 0; see :func:`skkuranet.dynamics.integrate`.
-    memory_budget : int, default=2**30
-        Bytes that a trajectory may take.
+    memory_budget : int or "auto", default="auto"
+        Bytes that a trajectory may take: "auto" is 2**30 on a processor and half of the memory of
+        a card.
     as_arrays : bool, default=None
         Whether results are NumPy arrays; None for arrays unless K is a tensor or operator.
     **parameters : float, array-like, Series or str
@@ -103,13 +105,14 @@ class OscillatorNetwork:
         delay: Any = None,
         noise: Any = None,
         history: str = "rotation",
-        memory_budget: int = 2**30,
+        memory_budget: int | str = "auto",
         as_arrays: bool | None = None,
         **parameters: Any,
     ) -> None:
         self._given = read_couplings(K, connectivity)
         self.as_arrays = self._given.as_arrays if as_arrays is None else as_arrays
-        self.history, self.memory_budget = history, memory_budget
+        self.history = history
+        self.memory_budget = budget_on(memory_budget, self.coupling.device)
         self.coupling_scale = self._numbers(coupling_scale, "coupling_scale")
         self.delay = None if delay is None else self._numbers(delay, "delay")
         self.noise = None if noise is None else self._numbers(noise, "noise")

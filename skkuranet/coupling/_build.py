@@ -22,6 +22,18 @@ _EDGES_AT_ONCE = 1 << 16
 _BY_FACTORS = LowRankNetwork.operator
 
 
+def budget_on(memory_budget: int | str, device: torch.device) -> int:
+    """Return how many bytes ``memory_budget`` stands for on a device.
+
+    "auto" is a gibibyte on a processor, and on a card half of the memory that it has.
+    """
+    if memory_budget != "auto":
+        return int(memory_budget)
+    if device.type != "cuda":
+        return DEFAULT_MEMORY_BUDGET
+    return int(torch.cuda.get_device_properties(device).total_memory // 2)
+
+
 def couple(
     network: nn.Module,
     x: Tensor,

@@ -112,7 +112,7 @@ def simulate(
             to_tensor(X, network, device),
             trained.normalization,
             ranks=ranks,
-            memory_budget=trained.memory_budget,
+            memory_budget=trained.budget(X),
         )
 
     motion = step_size or estimator.step_size, n_steps, save_from, estimator.normalization_

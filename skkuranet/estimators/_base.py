@@ -21,6 +21,7 @@ from skkuranet._utils.messages import plain, warn_caller
 from skkuranet._utils.surroundings import all_or_nothing, undisturbed
 from skkuranet._utils.tools import random_source
 from skkuranet.coupling import CouplingOperator
+from skkuranet.coupling._build import budget_on
 from skkuranet.dynamics import Trajectory, lock
 from skkuranet.estimators._arrays import Table, device_for, on_host
 from skkuranet.estimators._fit_task import Beginning, FitTask
@@ -69,7 +70,7 @@ class KuraNetBase(CallbackSupportMixin, BaseEstimator):
         "n_jobs": [Integral, None],
         "warm_start": ["boolean"],
         "n_reference": [Interval(Integral, 2, None, closed="left")],
-        "memory_budget": [Interval(Integral, 1, None, closed="left")],
+        "memory_budget": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "precision": [StrOptions(set(PRECISIONS))],
         "device": [str, torch.device],
         "random_state": ["random_state"],
@@ -135,12 +136,13 @@ class KuraNetBase(CallbackSupportMixin, BaseEstimator):
 
     def _reference_network(self, X: Table) -> ReferenceNetwork:
         """Return the reference network on the device of X; make it anew after a change."""
+        device = device_for(self.device, X)
         made_from = (
             self.coupling_,
             self.normalization_,
             self.reference_features_,
-            self.memory_budget,
-            device_for(self.device, X),
+            budget_on(self.memory_budget, device),
+            device,
         )
         reference = vars(self).get("_reference")
         if reference is None or not reference.is_made_from(*made_from):
@@ -224,7 +226,7 @@ class KuraNetBase(CallbackSupportMixin, BaseEstimator):
             task,
             plan=self._curriculum(task),
             begin=self._beginning(task),
-            memory_budget=self.memory_budget,
+            memory_budget=budget_on(self.memory_budget, device),
             checkpoint_path=self._checkpoint_path(),
             checkpoint_every=self.checkpoint_every,
             settings={

@@ -65,10 +65,10 @@ def simulated(
     check_scalar(save_from, "save_from", Integral, min_val=0, max_val=n_steps)
     n_kept = n_steps - save_from + 1
     needed = n_kept * start.itemsize * len(X) * max(1, *wanted[-1][:-1], 1)
-    if needed > trained.memory_budget:
+    if needed > trained.budget(X):
         raise ValueError(
             f"{n_kept} steps of {len(X)} phases take {needed} bytes, more than memory_budget="
-            f"{trained.memory_budget}. Raise save_from to keep fewer, or memory_budget."
+            f"{trained.budget(X)}. Raise save_from to keep fewer, or memory_budget."
         )
     generator = None
     if trained.node_motion.is_noisy:

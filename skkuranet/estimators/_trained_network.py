@@ -19,7 +19,7 @@ from skkuranet.coupling import (
     couple,
     couple_driven,
 )
-from skkuranet.coupling._build import compact
+from skkuranet.coupling._build import budget_on, compact
 from skkuranet.dynamics import Trajectory, integrate
 from skkuranet.estimators._arrays import Table, device_for
 from skkuranet.estimators._node_columns import NodeMotion
@@ -45,7 +45,7 @@ class TrainedNetwork:
     couplings: nn.Module
     normalization: Normalization
     node_motion: NodeMotion = field(default_factory=NodeMotion)
-    memory_budget: int = 2**30
+    memory_budget: int | str = "auto"
     device: str | torch.device = "auto"
     precision: str = "single"
 
@@ -63,6 +63,10 @@ class TrainedNetwork:
     def device_of(self, X: Table) -> torch.device:
         """Return where to compute for the rows of a table."""
         return device_for(self.device, X)
+
+    def budget(self, X: Table) -> int:
+        """Return how many bytes couplings of the rows of a table may take."""
+        return budget_on(self.memory_budget, self.device_of(X))
 
     def on(self, device: torch.device, dtype: torch.dtype) -> nn.Module:
         """Return a copy of the couplings for computing."""
@@ -92,7 +96,7 @@ class TrainedNetwork:
                 self.normalization,
                 edges=None if edges is None else torch.as_tensor(edges, device=device),
                 storage=storage,
-                memory_budget=self.memory_budget,
+                memory_budget=self.budget(X),
             )
 
     def _check_reach(self, x: Tensor, dtype: torch.dtype) -> None:
@@ -119,10 +123,10 @@ class TrainedNetwork:
         """
         sources = X if Y is None else Y
         needed = 8 * len(X) * len(sources)
-        if needed > self.memory_budget:
+        if needed > self.budget(X):
             raise ValueError(
                 f"A coupling matrix of {len(X)} x {len(sources)} takes {needed} bytes, more "
-                f"than memory_budget={self.memory_budget}. Raise memory_budget, or pass fewer "
+                f"than memory_budget={self.budget(X)}. Raise memory_budget, or pass fewer "
                 "rows; simulate and predict need no matrix."
             )
         if Y is None:
@@ -136,7 +140,7 @@ class TrainedNetwork:
                 to_tensor(X, network, device),
                 to_tensor(Y, network, device),
                 self.normalization,
-                memory_budget=self.memory_budget,
+                memory_budget=self.budget(X),
             ).dense()
 
     def integrate(
@@ -165,7 +169,7 @@ class TrainedNetwork:
                 motion.pop("noise", None)
             if "delay" in motion:
                 lag = motion["delay"] / step_size
-                check_delays(lag, len(X), step_size, self.memory_budget)
+                check_delays(lag, len(X), step_size, self.budget(X))
             if couple is None:
                 coupling = self.couple(X, state.dtype, edges=edges, storage=self.storage)
             else:
@@ -197,7 +201,11 @@ class TrainedNetwork:
     def reference(self, features: Table, device: torch.device) -> ReferenceNetwork:
         """Return the network made of rows, which drives any others."""
         return ReferenceNetwork(
-            self.couplings, self.normalization, features, self.memory_budget, device
+            self.couplings,
+            self.normalization,
+            features,
+            budget_on(self.memory_budget, device),
+            device,
         )
 
 

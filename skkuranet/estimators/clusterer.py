@@ -139,9 +139,10 @@ class KuraNetClusterer(
     n_reference : int, default=1000
         Number of training rows in the reference network, at most; each class has at
         least one.
-    memory_budget : int, default=2**30
-        Bytes that stored couplings may take. A larger network is simulated in tiles that
-        are never stored; batches of training beyond it are refused.
+    memory_budget : int or "auto", default="auto"
+        Bytes that stored couplings may take; "auto" is 2**30 on a processor and half of the memory
+        of a card. A larger network is simulated in tiles that are never stored; batches of
+        training beyond it are refused.
     precision : {"single", "bfloat16"}, default="single"
         In which pairwise couplings are stored when networks are simulated. ``"bfloat16"`` takes
         half the memory and, on processors and cards that compute in it, less time. It rounds what
@@ -251,7 +252,7 @@ class KuraNetClusterer(
         warm_start=False,
         unlabeled=None,
         n_reference=1000,
-        memory_budget=2**30,
+        memory_budget="auto",
         precision="single",
         device="auto",
         random_state=None,

@@ -10,6 +10,7 @@ from sklearn.utils import check_scalar
 
 from skkuranet._utils.tools import as_tensor, random_source
 from skkuranet.coupling import NystromNetwork, PerSource
+from skkuranet.coupling._build import budget_on
 from skkuranet.estimators._arrays import checked
 
 # Rows of the network that the error and the losses are measured on, at most.
@@ -88,10 +89,11 @@ def compress(estimator, rank, X, *, n_landmarks=None, random_state=None):
     check_scalar(n_landmarks, "n_landmarks", Integral, min_val=2, max_val=len(X) - 4)
     # Eigenvectors in double precision, and what LAPACK needs for them.
     needed = 8 * _COPIES * n_landmarks**2
-    if needed > estimator.memory_budget:
+    budget = budget_on(estimator.memory_budget, torch.device("cpu"))
+    if needed > budget:
         raise ValueError(
             f"Couplings of {n_landmarks} landmarks need {needed} bytes, more than memory_budget="
-            f"{estimator.memory_budget}. Raise memory_budget, or lower n_landmarks."
+            f"{budget}. Raise memory_budget, or lower n_landmarks."
         )
     seed = estimator.random_state if random_state is None else random_state
     rng = random_source(seed)

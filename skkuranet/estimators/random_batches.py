@@ -154,8 +154,9 @@ def _run(trained, X, start, size, step_size, n_steps, seed):
         motion = trained.node_motion.of(X, torch.float32, device)
         dynamics = motion.pop("dynamics")
         state = start_of(torch.as_tensor(start, device=device).clone(), {"dynamics": dynamics}, 0)
+        budget = trained.budget(X)
         # As many batches at once as two copies of their couplings fit.
-        at_once = max(1, trained.memory_budget // (8 * size * size))
+        at_once = max(1, budget // (8 * size * size))
         n_batches = max(1, len(X) // size)
         for _ in range(n_steps):
             moved = state.clone()
@@ -166,7 +167,7 @@ def _run(trained, X, start, size, step_size, n_steps, seed):
                         features[index],
                         trained.normalization,
                         storage=trained.storage,
-                        memory_budget=trained.memory_budget,
+                        memory_budget=budget,
                     )
                     ends = integrate(
                         coupling,

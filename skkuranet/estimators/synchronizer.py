@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skkuranet._utils.messages import plain, warn_caller
 from skkuranet._utils.surroundings import silenced
 from skkuranet.coupling import Normalization, product
+from skkuranet.coupling._build import budget_on
 from skkuranet.dynamics import (
     DYNAMICS,
     HISTORIES,
@@ -159,9 +160,10 @@ class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Osc
         Number of training rows in the reference network, at most. With a connectivity
         matrix it is the network of all rows. One that does not lock is remembered in motion,
         100 units of time at 4 bytes for each oscillator and step.
-    memory_budget : int, default=2**30
-        Bytes that stored couplings may take, two copies of them. A larger network is simulated
-        in tiles that are never stored; batches of training beyond it are refused.
+    memory_budget : int or "auto", default="auto"
+        Bytes that two copies of stored couplings may take; "auto" is 2**30 on a processor and half
+        of the memory of a card. A larger network is simulated in tiles that are never stored;
+        batches of training beyond it are refused.
     precision : {"single", "bfloat16"}, default="single"
         In which pairwise couplings are stored when networks are simulated. ``"bfloat16"`` takes
         half the memory and, on processors and cards that compute in it, less time. It rounds what
@@ -285,7 +287,7 @@ class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Osc
         n_jobs=None,
         warm_start=False,
         n_reference=1000,
-        memory_budget=2**30,
+        memory_budget="auto",
         precision="single",
         device="auto",
         random_state=None,
@@ -381,7 +383,7 @@ class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Osc
             # Once, so that a warning of rounding comes once.
             steps = delay_in_steps(motion["delay"], self.step_size)
             size = max(self.batch_size * self.network_size, min(len(X), self.n_reference))
-            check_delays(steps, size, self.step_size, self.memory_budget)
+            check_delays(steps, size, self.step_size, budget_on(self.memory_budget, CPU))
             motion["delay"] = steps.double() * self.step_size
         normalization = self._normalization(X)
         edges, graph = self._graph_of(X)

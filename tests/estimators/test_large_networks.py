@@ -5,6 +5,7 @@ import os
 import pickle
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skkuranet import KuraNetClusterer, KuraNetSynchronizer, compress, simulate_in_batches
 from skkuranet.coupling import InDegree, NystromNetwork, PairwiseNetwork, PerSource, couple
+from skkuranet.coupling._build import budget_on
 from skkuranet.datasets import make_disorder, make_gaussian_ring
 
 QUICK = {"max_iter": 150, "hidden_layer_sizes": (32, 32), "random_state": 0}
@@ -196,6 +198,7 @@ def test_what_would_not_fit_into_memory_is_refused_with_the_figure(clusterer):
 
 WITHIN_BUDGET = """
 import sys
+from types import SimpleNamespace
 from pathlib import Path
 
 import torch
@@ -229,3 +232,13 @@ def test_factors_stay_within_the_budget_that_they_are_granted(normalization):
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     used, budget = map(int, done.stdout.split())
     assert 0.3 * budget < used < budget
+
+
+def test_a_card_says_how_much_it_holds(monkeypatch):
+    small = SimpleNamespace(total_memory=16 << 30)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: small)
+    assert budget_on("auto", torch.device("cuda", 0)) == 8 << 30
+    assert budget_on("auto", torch.device("cpu")) == 1 << 30
+    assert budget_on(1000, torch.device("cuda", 0)) == 1000
+    with pytest.raises(ValueError, match="memory_budget"):
+        KuraNetClusterer(memory_budget="all").fit([[0.0], [1.0]], [0, 1])

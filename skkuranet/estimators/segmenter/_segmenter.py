@@ -138,8 +138,9 @@ class KuraNetSegmenter(ImageBase):
     n_reference : int, default=1000
         Number of training pixels in the reference network, at most; each class has at
         least one.
-    memory_budget : int, default=2**30
-        Bytes that stored couplings may take.
+    memory_budget : int or "auto", default="auto"
+        Bytes that stored couplings may take; "auto" is 2**30 on a processor and half of the memory
+        of a card.
     precision : {"single", "bfloat16"}, default="single"
         In which pairwise couplings are stored when images are simulated; see
         :class:`KuraNetClusterer`.
@@ -244,7 +245,7 @@ class KuraNetSegmenter(ImageBase):
         warm_start=False,
         unlabeled=-1,
         n_reference=1000,
-        memory_budget=2**30,
+        memory_budget="auto",
         precision="single",
         device="auto",
         random_state=None,
