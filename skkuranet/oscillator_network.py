@@ -18,15 +18,15 @@ from skkuranet.coupling._given import read_couplings
 from skkuranet.dynamics import Dynamics, Solver, Trajectory, integrate
 from skkuranet.dynamics._catalogue import kind_of, needed_by
 from skkuranet.dynamics._dynamics import rate_of, signal_of
-from skkuranet.dynamics._integrate import warn_if_coarse
+from skkuranet.dynamics._integrate import step_error, warn_if_coarse
 from skkuranet.dynamics._trajectory import trajectory_of
 from skkuranet.files import save
 
 # Steps, and bytes of their states, between two looks at the keyboard. They follow from the network
 # alone, as noise is drawn for so many steps at a time.
 _STEPS_AT_ONCE, _BYTES_AT_ONCE = 500, 1 << 26
-# By how much the first step may be wrong, in radians on average.
-_LARGEST_ERROR = 0.05
+# By how much a step may be wrong, in radians on average, and into how many it may be divided.
+_LARGEST_ERROR, _MOST_PARTS = 0.05, 1 << 10
 
 
 class OscillatorNetwork:
@@ -311,7 +311,7 @@ class OscillatorNetwork:
         n_steps : int, default=1000
             Number of steps.
         step_size : float, default=0.1
-            Step in units of time.
+            Time from one state to the next.
         initial_state : array-like of shape (..., state_shape, n), default=None
             States, or phases where the equation has them. Leading axes beyond those of the network
             are further networks like it. None draws them at random.
@@ -322,8 +322,9 @@ class OscillatorNetwork:
         save_every : int, default=1
             Steps from one that is kept to the next.
         solver : str or Solver, default=None
-            As for :func:`skkuranet.dynamics.integrate`; None for "rk4", "heun" where there are
-            delays, and "euler" where there is noise.
+            As for :func:`skkuranet.dynamics.integrate`, in steps as given. None for "rk4", "heun"
+            where there are delays, and "euler" where there is noise, with each step divided into as
+            many as strong couplings need.
         progress : callable, default=None
             Called with the number of steps done, now and then.
 
@@ -354,6 +355,7 @@ class OscillatorNetwork:
             state = self._drawn(generator)
         else:
             state = self.read_state(initial_state, "initial_state")
+        divides = solver is None
         if solver is None:
             solver = "euler" if self.noise is not None else "rk4" if self.delay is None else "heun"
         n_kept = (n_steps - save_from) // save_every + 1
@@ -364,41 +366,64 @@ class OscillatorNetwork:
                 f"memory_budget={self.memory_budget}. Raise save_from or save_every to keep fewer, "
                 "or memory_budget."
             )
-        if self.noise is None:
-            coupling = self.coupled(self._batch_of(state))
-            warn_if_coarse(
-                coupling,
-                state,
-                self.dynamics,
-                step_size=step_size,
-                solver=solver,
-                tolerance=_LARGEST_ERROR,
-            )
+        coupling, parts = self.coupled(self._batch_of(state)), 1
+        if divides:
+            parts = self._parts(coupling, state, step_size, solver)
+        warn_if_coarse(
+            coupling,
+            state,
+            self.dynamics,
+            step_size=step_size / parts,
+            solver=solver,
+            tolerance=_LARGEST_ERROR,
+        )
         motion: dict[str, Any] = {"noise": self.noise, "generator": generator}
-        motion |= {"solver": solver, "step_size": step_size}
-        times, states = self._walk(state, motion, n_steps, save_from, save_every, progress)
+        motion |= {"solver": solver, "step_size": step_size / parts}
+        times, states = self._walk(
+            coupling, state, motion, n_steps, save_from, save_every, parts, progress
+        )
         path = trajectory_of(self.dynamics, times.double() * step_size, states, self.names)
         return path.numpy() if self.as_arrays else path
 
+    def _parts(
+        self, coupling: CouplingOperator, state: Tensor, step_size: float, solver: str | Solver
+    ) -> int:
+        """Return into how many a step has to be divided, a power of two."""
+        # Where units are close to rest a step tells nothing; elsewhere they are not.
+        drawn = self.dynamics.draw(
+            self._batch_of(state), self.n_nodes, torch.Generator().manual_seed(0)
+        )
+        parts, states = 1, [state.detach(), drawn.to(state)]
+        while parts < _MOST_PARTS and any(
+            step_error(coupling, s, self.dynamics, step_size=step_size / parts, solver=solver)
+            > _LARGEST_ERROR
+            for s in states
+        ):
+            parts *= 2
+        return parts
+
     def _walk(
         self,
+        coupling: CouplingOperator,
         state: Tensor,
         motion: dict[str, Any],
         n_steps: int,
         save_from: int,
         save_every: int,
+        parts: int,
         progress: Callable[[int], object] | None,
     ) -> tuple[Tensor, Tensor]:
         """Integrate some steps at a time; return numbers and states of those that are kept."""
-        coupling = self.coupled(self._batch_of(state))
         if self.delay is not None:
             # The past cannot be handed on.
             path = integrate(
                 coupling, state, self.dynamics, delay=self.delay, history=self.history,
-                n_steps=n_steps, save_from=save_from, **motion,
+                n_steps=n_steps * parts, save_from=save_from * parts, **motion,
             )  # fmt: skip
-            return torch.arange(save_from, n_steps + 1)[::save_every], path.states[::save_every]
-        at_once = max(1, min(_STEPS_AT_ONCE, _BYTES_AT_ONCE // (8 * state.numel())))
+            kept = path.states[:: save_every * parts]
+            return torch.arange(save_from, n_steps + 1)[::save_every], kept
+        at_once = min(_STEPS_AT_ONCE, _BYTES_AT_ONCE // (8 * state.numel()))
+        at_once = max(1, at_once // parts)
         done, steps, kept = 0, [], []
         if save_from == 0:
             steps, kept = [torch.zeros(1)], [state.unsqueeze(0)]
@@ -409,8 +434,13 @@ class OscillatorNetwork:
                 wanted = (number >= save_from) & ((number - save_from) % save_every == 0)
                 first = 1 if bool(wanted.any()) else n
                 found = integrate(
-                    coupling, state, self.dynamics, n_steps=n, save_from=first, **motion
-                ).states
+                    coupling,
+                    state,
+                    self.dynamics,
+                    n_steps=n * parts,
+                    save_from=first * parts,
+                    **motion,
+                ).states[::parts]
                 state, done = found[-1], done + n
                 if first == 1:
                     steps.append(number[wanted])

@@ -206,10 +206,24 @@ def test_an_interrupted_run_keeps_what_it_has():
     assert len(path.times) == 1001
 
 
-def test_coarse_steps_are_named():
+def test_steps_are_divided_as_strong_couplings_need():
     network = OscillatorNetwork(K, frequency=FREQUENCY, coupling_scale=100.0)
+    start, run = np.linspace(0.0, 3.0, N), {"n_steps": 6, "save_from": 2, "save_every": 2}
+    fine = network.simulate(
+        initial_state=start, n_steps=6000, step_size=0.0001, save_from=2000, save_every=2000
+    )
+    found = network.simulate(initial_state=start, **run)
+    np.testing.assert_allclose(found.times, [0.2, 0.4, 0.6])
+    np.testing.assert_allclose(found.phases, fine.phases, atol=1e-3)
     with pytest.warns(UserWarning, match=r"step_size=0.1 is too coarse.*Set step_size to"):
-        network.simulate(initial_state=START, n_steps=1)
+        network.simulate(initial_state=start, solver="rk4", **run)
+    # Near to rest steps tell nothing about what is stiff.
+    rest = network.simulate(initial_state=np.zeros(N), n_steps=300)
+    assert np.abs(np.diff(rest.phases[-1])).max() < 1.0
+    noisy = network.replace(noise=0.1).simulate(random_state=0, n_steps=300, save_from=100)
+    assert noisy.order_parameter().min() > 0.9
+    delayed = network.replace(delay=0.05, coupling_scale=20.0)
+    assert delayed.simulate(random_state=0, n_steps=50).phases.shape == (51, N)
 
 
 @pytest.mark.parametrize(

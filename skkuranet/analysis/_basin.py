@@ -108,7 +108,7 @@ def basin_stability(
     n_kept : int, default=100
         Last steps that are looked at.
     step_size : float, default=0.1
-        Step in units of time.
+        Time from one state to the next; see :meth:`skkuranet.OscillatorNetwork.simulate`.
     random_state : int, RandomState instance or None, default=None
         Source of initial states and noise.
     solver : str or Solver, default=None

@@ -160,7 +160,7 @@ def critical_coupling(
     save_every : int, default=10
         Steps from one state that is measured to the next.
     step_size : float, default=0.1
-        Step in units of time.
+        Time from one state to the next; see :meth:`skkuranet.OscillatorNetwork.simulate`.
     random_state : int, RandomState instance or None, default=None
         Source of networks, initial states and noise.
     solver : str or Solver, default=None

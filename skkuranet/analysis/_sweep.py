@@ -118,7 +118,7 @@ def sweep(
     save_every : int, default=10
         Steps from one state that is measured to the next.
     step_size : float, default=0.1
-        Step in units of time.
+        Time from one state to the next; see :meth:`skkuranet.OscillatorNetwork.simulate`.
     n_repeats : int, default=1
         Simulations of each value, which differ in initial state and noise.
     initial_state : array-like of shape (..., state_shape, n), default=None

@@ -222,17 +222,7 @@ def warn_if_coarse(
     tolerance: float = 0.3,
 ) -> None:
     """Warn where a step and two halves of it end apart, on average over a network's units."""
-    solver = SOLVERS[solver] if isinstance(solver, str) and solver in SOLVERS else solver
-    if not isinstance(solver, RungeKutta):
-        return
-    problem = Problem(coupling, dynamics)
-    with torch.no_grad():
-        ends = [
-            solver.solve(problem, state, step_size=step_size / n, n_steps=n, save_from=n)[-1]
-            for n in (1, 2)
-        ]
-    inner = tuple(range(-1 - len(dynamics.state_shape), 0))
-    error = float((ends[0] - ends[1]).square().mean(inner).sqrt().max())
+    error = step_error(coupling, state, dynamics, step_size=step_size, solver=solver)
     if error > tolerance:
         finer = step_size * max(0.01, math.sqrt(tolerance / error) / 2)
         warn_caller(
@@ -240,6 +230,32 @@ def warn_if_coarse(
             f"step. Set step_size to {finer:.1g} or less.",
             UserWarning,
         )
+
+
+def step_error(
+    coupling: CouplingOperator,
+    state: Tensor,
+    dynamics: Dynamics,
+    *,
+    step_size: float,
+    solver: str | Solver,
+) -> float:
+    """Return how far a step and two halves of it end apart, on average over a network's units.
+
+    Of a batch, that of the worst network; 0 for solvers that choose their steps.
+    """
+    solver = SOLVERS[solver] if isinstance(solver, str) and solver in SOLVERS else solver
+    if not isinstance(solver, RungeKutta):
+        return 0.0
+    problem = Problem(coupling, dynamics)
+    with torch.no_grad():
+        ends = [
+            solver.solve(problem, state, step_size=step_size / n, n_steps=n, save_from=n)[-1]
+            for n in (1, 2)
+        ]
+    inner = tuple(range(-1 - len(dynamics.state_shape), 0))
+    error = (ends[0] - ends[1]).square().mean(inner).sqrt().max()
+    return float(error) if bool(torch.isfinite(error)) else math.inf
 
 
 def delay_in_steps(delay: Tensor, step_size: float) -> Tensor:
