@@ -51,6 +51,11 @@ def test_couplings_frequencies_and_noise_are_found(fitted):
     assert len(fitted.loss_curve_) == fitted.n_iter_ > 0
 
 
+def test_an_identity_matrix_of_features_tells_nothing(fitted):
+    named = KuraNetIdentifier().fit(np.eye(N), PHASES % TURN, TIMES)
+    np.testing.assert_array_equal(named.coupling_matrix(np.eye(N)), fitted.coupling_matrix())
+
+
 def test_standard_errors_are_those_of_the_couplings(fitted):
     off = (fitted.couplings_ - K)[APART] / fitted.coupling_errors_[APART]
     assert 0.7 < np.sqrt((off**2).mean()) < 1.4

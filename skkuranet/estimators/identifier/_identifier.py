@@ -64,7 +64,7 @@ class KuraNetIdentifier(BaseEstimator):
     couplings : {"auto", "matrix", "pairwise"}, default="auto"
         ``"matrix"``: one coupling for each pair of nodes, which are the same in all recordings.
         ``"pairwise"``: a perceptron on the features of both. ``"auto"``: a matrix where there are
-        no features.
+        no features, or those that are the identity matrix and tell nothing but which node it is.
     columns : dict, default=None
         Columns of X that hold known parameters of the nodes, such as ``{"frequency": 0}``.
     fit_parameters : sequence of str, default=None
@@ -248,7 +248,7 @@ class KuraNetIdentifier(BaseEstimator):
         tables = self._tables(X, len(recordings), reset=True)
         kind = self.couplings
         if kind == "auto":
-            kind = "matrix" if X is None else "pairwise"
+            kind = "matrix" if all(map(_only_names, tables)) else "pairwise"
         equation, columns = self._equation()
         groups = LEARNERS[kind].group(recordings, tables)
         groups = [
@@ -491,3 +491,8 @@ class KuraNetIdentifier(BaseEstimator):
             equation.at(torch.as_tensor(values)),
             noise=self.noise_ if self.fit_noise else None,
         )
+
+
+def _only_names(table: np.ndarray | None) -> bool:
+    """Say whether features tell nothing but which node it is."""
+    return table is None or np.array_equal(table, np.eye(len(table)))
