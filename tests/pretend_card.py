@@ -12,6 +12,8 @@ from torch.optim import optimizer
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
+from skkuranet.dynamics import _cuda_graphs
+
 # The one type of device that has autograd and tensors without memory in every build of torch.
 CARD, PROCESSOR = torch.device("meta"), torch.device("cpu")
 
@@ -28,8 +30,10 @@ class OnCard(Tensor):
 
     @staticmethod
     def __new__(cls, held):
-        like = {"dtype": held.dtype, "device": CARD, "storage_offset": held.storage_offset()}
-        return Tensor._make_wrapper_subclass(cls, held.shape, strides=held.stride(), **like)
+        like = {"dtype": held.dtype, "device": CARD}
+        if held.layout is torch.strided:
+            like |= {"strides": held.stride(), "storage_offset": held.storage_offset()}
+        return Tensor._make_wrapper_subclass(cls, held.shape, **like)
 
     def __init__(self, held):
         self.held = held
@@ -89,6 +93,8 @@ def install(monkeypatch):
     monkeypatch.setattr(
         torch, "is_autocast_enabled", lambda kind="cpu": kind != CARD.type and autocast(kind)
     )
+    # There is no stream that would record.
+    monkeypatch.setattr(_cuda_graphs, "records_on", lambda phases: False)
     # Torch would make these on the card without what is in them.
     for name in ("tensor", "as_tensor"):
         monkeypatch.setattr(torch, name, _made_here(getattr(torch, name)))
