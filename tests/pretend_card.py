@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 from torch.optim import optimizer
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
-from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from skkuranet.dynamics import _cuda_graphs
 
@@ -57,18 +56,18 @@ class PretendCard(TorchDispatchMode):
 
 
 def _run(operation, args, kwargs):
-    flat, spec = tree_flatten((args, kwargs))
+    tensors = list(_tensors((*args, *kwargs.values())))
     device = kwargs.get("device")
     to_card = device is not None and torch.device(device) == CARD
-    if not to_card and not any(isinstance(x, OnCard) for x in flat):
+    if not to_card and not any(isinstance(x, OnCard) for x in tensors):
         return operation(*args, **kwargs)
-    checked = tree_flatten(args[:1])[0] if operation in _INDEXED else flat
     if operation not in _MIXED and not to_card:
-        strangers = [x for x in checked if type(x) is not OnCard and isinstance(x, Tensor)]
+        checked = _tensors(args[:1]) if operation in _INDEXED else tensors
         # Single numbers may be anywhere.
-        if any(x.ndim for x in strangers):
+        if any(x.ndim for x in checked if type(x) is not OnCard):
             raise RuntimeError(f"{operation} of tensors of the card and of the processor.")
-    args_held, kwargs_held = tree_unflatten([_held(x) for x in flat], spec)
+    args_held = _each(_held, args)
+    kwargs_held = {name: _each(_held, value) for name, value in kwargs.items()}
     if device is not None:
         kwargs_held["device"] = PROCESSOR
     result = operation(*args_held, **kwargs_held)
@@ -76,8 +75,23 @@ def _run(operation, args, kwargs):
         return args[0]
     if device is not None and not to_card:
         return result
-    result = tree_map(lambda x: OnCard(x) if isinstance(x, Tensor) else x, result)
+    result = _each(lambda x: OnCard(x) if isinstance(x, Tensor) else x, result)
     return return_and_correct_aliasing(operation, args, kwargs, result)
+
+
+def _tensors(values):
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, (list, tuple)):
+            yield from _tensors(value)
+
+
+def _each(change, value):
+    """Change a value, or all those that lists and tuples hold."""
+    if isinstance(value, (list, tuple)):
+        return type(value)(_each(change, one) for one in value)
+    return change(value)
 
 
 def _held(value):

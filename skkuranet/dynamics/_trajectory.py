@@ -112,7 +112,7 @@ class Trajectory(Generic[Array]):
                 f"labels must have shape {tuple(phases.shape[-1:])}, one for each oscillator, got "
                 f"{labels.shape}."
             )
-        groups = [np.flatnonzero(labels == label).tolist() for label in np.unique(labels)]
+        groups = [np.flatnonzero(labels == label) for label in np.unique(labels)]
         orders = [mean_field(phases[..., group]).abs() for group in groups]
         return self._like(torch.stack(orders, -1))
 
