@@ -20,12 +20,14 @@ aten = torch.ops.aten
 # These take tensors of either; of the last, indices may be the processor's.
 _MIXED = {aten._to_copy.default, aten.copy_.default}
 _INDEXED = {aten.index.Tensor, aten.index_put_.default, aten._index_put_impl_.default}
+_JOINED = {aten.cat.default, aten.stack.default}
 
 
 class OnCard(Tensor):
     """A tensor of the card."""
 
     is_cuda = True
+    layout = property(lambda self: self.held.layout)
 
     @staticmethod
     def __new__(cls, held):
@@ -48,6 +50,19 @@ class OnCard(Tensor):
         return _run(operation, args, kwargs or {})
 
 
+def _of_held(name):
+    def method(self):
+        found = getattr(self.held, name)()
+        return OnCard(found) if isinstance(found, Tensor) else found
+
+    return method
+
+
+# Of sparse tensors, which torch would take for others.
+for _name in ("coalesce", "indices", "sparse_dim", "to_sparse", "to_sparse_coo", "values"):
+    setattr(OnCard, _name, _of_held(_name))
+
+
 class PretendCard(TorchDispatchMode):
     """Makes and takes tensors of the card while it lasts."""
 
@@ -63,8 +78,8 @@ def _run(operation, args, kwargs):
         return operation(*args, **kwargs)
     if operation not in _MIXED and not to_card:
         checked = _tensors(args[:1]) if operation in _INDEXED else tensors
-        # Single numbers may be anywhere.
-        if any(x.ndim for x in checked if type(x) is not OnCard):
+        # Single numbers may be anywhere but beside others in one tensor.
+        if any(x.ndim or operation in _JOINED for x in checked if type(x) is not OnCard):
             raise RuntimeError(f"{operation} of tensors of the card and of the processor.")
     args_held = _each(_held, args)
     kwargs_held = {name: _each(_held, value) for name, value in kwargs.items()}

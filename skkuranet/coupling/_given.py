@@ -173,9 +173,9 @@ def _along(K: Any, connectivity: Any, dtype: torch.dtype | None) -> GivenCouplin
     if not isinstance(pattern, SparseCoupling):
         if len(pattern.shape) != 2:
             raise ValueError(f"connectivity must have two axes, got {tuple(pattern.shape)}.")
-        with silenced(message=NOTES_OF_TORCH):
-            edges = pattern.dense().to_sparse_coo()
-        pattern = _sparse(edges, None)
+        matrix = pattern.dense()
+        rows, columns = matrix.nonzero().unbind(-1)
+        pattern = SparseCoupling(rows, columns, matrix[rows, columns], matrix.shape)
     keep = pattern.values != 0
     ends = pattern.targets[keep], pattern.sources[keep]
     if isinstance(K, (int, float)) or (isinstance(K, Tensor) and not K.ndim):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -54,6 +55,10 @@ class SparseCoupling(CouplingOperator):
         self.targets, self.sources, self.values = targets, sources, values
         self._forward: Tensor | None = None
         self._backward: Tensor | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What products need is made anew.
+        return {**vars(self), "_forward": None, "_backward": None}
 
     @property
     def shape(self) -> torch.Size:
