@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skkuranet._utils.given import check_finite, read_numbers
+from skkuranet._utils.given import as_array, check_finite, read_numbers
 from skkuranet._utils.messages import plain, warn_caller
 from skkuranet.coupling import CouplingOperator, DenseCoupling, SharedCoupling, product
 from skkuranet.coupling._build import budget_on
@@ -213,7 +213,7 @@ class OscillatorNetwork:
         ndarray or Tensor of shape (..., n, n)
         """
         matrix = self.coupled().dense()
-        return matrix.detach().cpu().numpy() if self.as_arrays else matrix
+        return as_array(matrix) if self.as_arrays else matrix
 
     def initial_state(self, random_state: Any = None) -> Any:
         """Draw states at random, as :meth:`simulate` does.
@@ -228,7 +228,7 @@ class OscillatorNetwork:
         ndarray or Tensor of shape (..., state_shape, n)
         """
         state = self._drawn(_generator(random_state))
-        return state.cpu().numpy() if self.as_arrays else state
+        return as_array(state) if self.as_arrays else state
 
     def velocity(self, state: Any) -> Any:
         """Return how fast states change, without delays and noise.
@@ -246,7 +246,7 @@ class OscillatorNetwork:
         found = rate_of(
             self.dynamics, x, product(self.coupled(self._batch_of(x)), signal_of(self.dynamics, x))
         )
-        return found.detach().cpu().numpy() if self.as_arrays else found
+        return as_array(found) if self.as_arrays else found
 
     def read_state(self, state: Any, name: str = "state") -> Tensor:
         """Return states, or phases, of yours as a tensor, for every network of the batch.
@@ -382,7 +382,8 @@ class OscillatorNetwork:
         times, states = self._walk(
             coupling, state, motion, n_steps, save_from, save_every, parts, progress
         )
-        path = trajectory_of(self.dynamics, times.double() * step_size, states, self.names)
+        times = (times.double() * step_size).to(states.device)
+        path = trajectory_of(self.dynamics, times, states, self.names)
         return path.numpy() if self.as_arrays else path
 
     def _parts(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import butter, hilbert, sosfiltfilt
 
+from skkuranet._utils.given import as_array
 from skkuranet._utils.messages import plain
 
 # Order of the filter in each direction, and periods of its lower edge that ends take to settle.
@@ -57,7 +58,7 @@ def phases_from_signal(
     True
     """
     try:
-        given = np.array(signal, dtype=float)
+        given = np.array(as_array(signal), dtype=float)
     except (TypeError, ValueError) as error:
         raise TypeError(
             f"signal must hold real numbers, (n_times, n), got {type(signal).__name__}."

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 from torch.optim import optimizer
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
-from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from skkuranet.dynamics import _cuda_graphs
 
@@ -21,17 +20,21 @@ aten = torch.ops.aten
 # These take tensors of either; of the last, indices may be the processor's.
 _MIXED = {aten._to_copy.default, aten.copy_.default}
 _INDEXED = {aten.index.Tensor, aten.index_put_.default, aten._index_put_impl_.default}
+_JOINED = {aten.cat.default, aten.stack.default}
 
 
 class OnCard(Tensor):
     """A tensor of the card."""
 
     is_cuda = True
+    layout = property(lambda self: self.held.layout)
 
     @staticmethod
     def __new__(cls, held):
-        like = {"dtype": held.dtype, "device": CARD, "storage_offset": held.storage_offset()}
-        return Tensor._make_wrapper_subclass(cls, held.shape, strides=held.stride(), **like)
+        like = {"dtype": held.dtype, "device": CARD}
+        if held.layout is torch.strided:
+            like |= {"strides": held.stride(), "storage_offset": held.storage_offset()}
+        return Tensor._make_wrapper_subclass(cls, held.shape, **like)
 
     def __init__(self, held):
         self.held = held
@@ -47,6 +50,19 @@ class OnCard(Tensor):
         return _run(operation, args, kwargs or {})
 
 
+def _of_held(name):
+    def method(self):
+        found = getattr(self.held, name)()
+        return OnCard(found) if isinstance(found, Tensor) else found
+
+    return method
+
+
+# Of sparse tensors, which torch would take for others.
+for _name in ("coalesce", "indices", "sparse_dim", "to_sparse", "to_sparse_coo", "values"):
+    setattr(OnCard, _name, _of_held(_name))
+
+
 class PretendCard(TorchDispatchMode):
     """Makes and takes tensors of the card while it lasts."""
 
@@ -55,18 +71,18 @@ class PretendCard(TorchDispatchMode):
 
 
 def _run(operation, args, kwargs):
-    flat, spec = tree_flatten((args, kwargs))
+    tensors = list(_tensors((*args, *kwargs.values())))
     device = kwargs.get("device")
     to_card = device is not None and torch.device(device) == CARD
-    if not to_card and not any(isinstance(x, OnCard) for x in flat):
+    if not to_card and not any(isinstance(x, OnCard) for x in tensors):
         return operation(*args, **kwargs)
-    checked = tree_flatten(args[:1])[0] if operation in _INDEXED else flat
     if operation not in _MIXED and not to_card:
-        strangers = [x for x in checked if type(x) is not OnCard and isinstance(x, Tensor)]
-        # Single numbers may be anywhere.
-        if any(x.ndim for x in strangers):
+        checked = _tensors(args[:1]) if operation in _INDEXED else tensors
+        # Single numbers may be anywhere but beside others in one tensor.
+        if any(x.ndim or operation in _JOINED for x in checked if type(x) is not OnCard):
             raise RuntimeError(f"{operation} of tensors of the card and of the processor.")
-    args_held, kwargs_held = tree_unflatten([_held(x) for x in flat], spec)
+    args_held = _each(_held, args)
+    kwargs_held = {name: _each(_held, value) for name, value in kwargs.items()}
     if device is not None:
         kwargs_held["device"] = PROCESSOR
     result = operation(*args_held, **kwargs_held)
@@ -74,8 +90,23 @@ def _run(operation, args, kwargs):
         return args[0]
     if device is not None and not to_card:
         return result
-    result = tree_map(lambda x: OnCard(x) if isinstance(x, Tensor) else x, result)
+    result = _each(lambda x: OnCard(x) if isinstance(x, Tensor) else x, result)
     return return_and_correct_aliasing(operation, args, kwargs, result)
+
+
+def _tensors(values):
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, (list, tuple)):
+            yield from _tensors(value)
+
+
+def _each(change, value):
+    """Change a value, or all those that lists and tuples hold."""
+    if isinstance(value, (list, tuple)):
+        return type(value)(_each(change, one) for one in value)
+    return change(value)
 
 
 def _held(value):

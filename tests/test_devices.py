@@ -1,4 +1,4 @@
-"""Networks, their analysis and their files on a device: as on the processor, and still there."""
+"""Networks, their training and their files on a device: as on the processor, and still there."""
 
 import numpy as np
 import pytest
@@ -11,15 +11,6 @@ from skkuranet import (
     OscillatorNetwork,
     load,
     save,
-)
-from skkuranet.analysis import (
-    basin_stability,
-    fixed_points,
-    jacobian,
-    lyapunov_spectrum,
-    master_stability,
-    sweep,
-    transverse_exponents,
 )
 from skkuranet.coupling import PairwiseNetwork, TiledCoupling, couple
 from skkuranet.datasets import make_gaussian_ring
@@ -78,54 +69,6 @@ def test_numbers_on_the_processor_follow_the_couplings(device):
     assert path.phases.device.type == device
     assert path.order_parameter().shape == (121,)
     assert path.numpy().to_dataframe().shape[0] > 0
-
-
-@pytest.mark.parametrize("dynamics", ["kuramoto", "second_order", "stuart_landau"])
-def test_sweeps(dynamics, device):
-    values, settings = [0.5, 1.0], {"n_steps": 60, "n_transient": 40, "random_state": 0}
-    means = [
-        sweep(
-            network(place, dynamics, **PARAMETERS.get(dynamics, {})),
-            "coupling_scale", values, continuation="both", step_size=0.05, **settings,
-        ).up.mean()
-        for place in ("cpu", device)
-    ]  # fmt: skip
-    assert_allclose(np.asarray(means[1]), np.asarray(means[0]), rtol=1e-5)
-
-
-def test_stability(device):
-    here, there = both(device)
-    assert basin_stability(there, n_samples=20, random_state=0, **RUN).share == pytest.approx(
-        basin_stability(here, n_samples=20, random_state=0, **RUN).share
-    )
-    points = [fixed_points(n, n_starts=4, random_state=0)[0] for n in (here, there)]
-    assert points[1].stable
-    eigenvalues = [np.sort_complex(np.asarray(p.eigenvalues)) for p in points]
-    assert_allclose(eigenvalues[1], eigenvalues[0], atol=1e-8)
-    states = [torch.zeros(N, dtype=torch.float64, device=d) for d in ("cpu", device)]
-    dense = [
-        torch.as_tensor(jacobian(n, state).dense()).cpu()
-        for n, state in zip((here, there), states, strict=True)
-    ]
-    torch.testing.assert_close(dense[1], dense[0])
-    spectra = [lyapunov_spectrum(n, random_state=0, **RUN).exponents for n in (here, there)]
-    assert_allclose(spectra[1], spectra[0], atol=1e-6)
-
-
-def test_exponents_across_synchrony(device):
-    ring = torch.roll(torch.eye(N, dtype=torch.float64), 1, 0)
-    ring = ring + ring.T
-    found = []
-    for place in ("cpu", device):
-        identical = OscillatorNetwork(ring.to(place), frequency=0.2)
-        found.append(
-            (
-                transverse_exponents(identical, random_state=0, **RUN).exponents,
-                master_stability(identical, [0.5, 1.0], random_state=0, **RUN),
-            )
-        )
-    for here, there in zip(*found, strict=True):
-        assert_allclose(np.asarray(there), np.asarray(here), atol=1e-6)
 
 
 def test_files_are_read_anywhere(device, tmp_path):

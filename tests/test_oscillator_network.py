@@ -31,6 +31,9 @@ def digraph():
     return graph
 
 
+# Of torch, at the first sparse tensor that a test makes by itself.
+pytestmark = pytest.mark.filterwarnings("ignore:Sparse ")
+
 KINDS = {
     "array": lambda: K,
     "list": lambda: K.tolist(),

@@ -8,6 +8,7 @@ import inspect
 import numpy as np
 import pytest
 import sklearn
+import test_device_analysis
 import test_devices
 import torch
 from numpy.testing import assert_allclose
@@ -43,6 +44,8 @@ from skkuranet.metrics import order_parameter
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings("ignore:.*SCIPY_ARRAY_API"),
+    # Of torch, at the first sparse tensor that a test makes by itself.
+    pytest.mark.filterwarnings("ignore:Sparse "),
 ]
 
 QUICK = {"max_iter": 2, "hidden_layer_sizes": (8,), "batch_size": 2, "n_steps": 10}
@@ -67,6 +70,7 @@ def test_it_refuses_to_mix_and_to_hand_over():
         lambda: there.add_(here),
         lambda: torch.add(here, here, out=there),
         lambda: torch.stack((here, there)),
+        lambda: torch.stack((here[0], there[0])),
         lambda: integrate(DenseCoupling(torch.eye(3).to(CARD)), here, n_steps=1),
     ):
         with pytest.raises(RuntimeError, match="of the card and of the processor"):
@@ -175,9 +179,17 @@ def test_features_on_the_card_stay_there():
     assert_allclose(found[0].cpu().numpy(), expected.predict_proba(arrays[0]), atol=1e-4)
 
 
-@pytest.mark.parametrize("name", [name for name in vars(test_devices) if name.startswith("test_")])
-def test_what_moves_to_a_device_moves_to_the_card(name, tmp_path, request):
-    test = getattr(test_devices, name)
+ON_DEVICES = {
+    name: test
+    for module in (test_devices, test_device_analysis)
+    for name, test in vars(module).items()
+    if name.startswith("test_")
+}
+
+
+@pytest.mark.parametrize("name", ON_DEVICES)
+def test_what_moves_to_a_device_moves_to_the_card(name, tmp_path):
+    test = ON_DEVICES[name]
     (mark,) = [m for m in getattr(test, "pytestmark", []) if m.name == "parametrize"] or [None]
     names = set(inspect.signature(test).parameters)
     given = {"device": CARD.type} | ({"tmp_path": tmp_path} if "tmp_path" in names else {})

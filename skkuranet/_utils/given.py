@@ -1,4 +1,4 @@
-"""Numbers as users bring them, as tensors."""
+"""Numbers as users bring them, as tensors, and tensors as arrays."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from skkuranet._utils.messages import plain
@@ -24,6 +25,15 @@ def as_numbers(value: Any, name: str) -> Tensor:
             raise TypeError(f"{name} must hold real numbers, got {value.dtype}.")
         return value if value.is_floating_point() else value.double()
     return check_finite(torch.tensor(_array(value, name)), name)
+
+
+def as_array(value: Any) -> NDArray[Any]:
+    """Return a tensor of any device, or what NumPy takes, as an array."""
+    if not isinstance(value, Tensor):
+        return np.asarray(value)
+    value = value.detach().cpu().resolve_conj().resolve_neg()
+    # NumPy has no such type.
+    return (value.float() if value.dtype is torch.bfloat16 else value).numpy()
 
 
 def check_finite(tensor: Tensor, name: str) -> Tensor:

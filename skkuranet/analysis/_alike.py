@@ -50,7 +50,7 @@ def _beyond_phases(field: Field, state: Tensor) -> Tensor:
 def _rotation(first: Tensor, second: Tensor) -> Tensor:
     """Return the rotation of vectors (d, n) that brings the second closest to the first."""
     left, _, right = torch.linalg.svd(first @ second.mT)
-    sign = torch.ones(len(left), dtype=left.dtype)
+    sign = left.new_ones(len(left))
     sign[-1] = torch.det(left @ right).sign()
     return (left * sign) @ right
 

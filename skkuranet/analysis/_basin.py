@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
+from skkuranet._utils.given import as_array
 from skkuranet._utils.messages import plain, warn_caller
-from skkuranet.analysis._blocks import as_array, in_parallel, networks_at_once, seeds, split
+from skkuranet.analysis._blocks import in_parallel, networks_at_once, seeds, split
 from skkuranet.analysis._checks import check_counts
 from skkuranet.analysis._progress import told
 from skkuranet.dynamics import Trajectory
@@ -26,11 +27,11 @@ _SYNCHRONOUS = 0.95
 
 
 def _all_locked(path: Trajectory[Any]) -> Any:
-    return np.asarray(path.locked()).all(-1)
+    return as_array(path.locked()).all(-1)
 
 
 def _in_step(path: Trajectory[Any]) -> Any:
-    return np.asarray(path.order_parameter()).min(0) >= _SYNCHRONOUS
+    return as_array(path.order_parameter()).min(0) >= _SYNCHRONOUS
 
 
 #: Ends by name. Each takes a trajectory of the last times, and returns one truth for each network.
@@ -217,7 +218,7 @@ def _end(
 ) -> tuple[Array, Array]:
     """Return which of some states end where they should, and their last states."""
     path = network.simulate(initial_state=states, random_state=seed, **motion)
-    reached = np.asarray(wanted(path))
+    reached = as_array(wanted(path))
     if reached.shape != (len(states),):
         raise ValueError(
             f"is_wanted must return shape ({len(states)},), one truth for each network of the "

@@ -7,10 +7,8 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from joblib import Parallel, delayed
-from numpy.typing import NDArray
 from torch import Tensor
 
 from skkuranet._utils.messages import warn_caller
@@ -53,7 +51,7 @@ def states_of(
     """
     if initial_state is None:
         drawn = [network.initial_state(seed) for seed in seeds(generator, n_repeats)]
-        return torch.stack([torch.as_tensor(state) for state in drawn])
+        return torch.stack([network.read_state(state, "initial_state") for state in drawn])
     state = network.read_state(initial_state, "initial_state").detach()
     wanted = (n_repeats, *network.batch, *network.dynamics.state_shape, network.n_nodes)
     if state.shape not in (wanted, wanted[1:]):
@@ -85,8 +83,3 @@ def _on_one_thread(run: Callable[..., Any], task: tuple[Any, ...]) -> tuple[Any,
         warnings.simplefilter("always", UserWarning)
         result = run(*task)
     return result, [str(one.message) for one in caught if one.category is UserWarning]
-
-
-def as_array(value: Any) -> NDArray[Any]:
-    """Return a tensor or array as an array."""
-    return value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from skkuranet._utils.given import as_array
 from skkuranet._utils.messages import plain, warn_caller
 from skkuranet.analysis._blocks import in_parallel, seeds
 from skkuranet.analysis._checks import check_counts
@@ -226,7 +227,7 @@ def critical_coupling(
     if values is None:
         pilot = partial(_sample, make, int(counts[0]), parameter, seed=pilot_seed, motion=motion)
         values = _AROUND * _middle(pilot, parameter)
-    points = np.asarray(values, dtype=np.float64)
+    points = np.asarray(as_array(values), dtype=np.float64)
     if points.ndim != 1 or len(points) < 5 or (np.diff(points) <= 0).any() or points[0] <= 0:
         raise ValueError(
             f"values must be five rising positive numbers at least, got {plain(points)}."

@@ -100,7 +100,8 @@ class Field:
     def turning(self, speed: float) -> Field | None:
         """Return the same field as seen from a frame that turns; None if that is not known."""
         # In double precision, which a number would lose where there are no frequencies.
-        seen = self.dynamics.rotating(cast(float, torch.tensor(speed, dtype=torch.float64)))
+        number = torch.tensor(speed, dtype=torch.float64, device=self.coupling.device)
+        seen = self.dynamics.rotating(cast(float, number))
         return None if seen is None else replace(self, dynamics=seen)
 
     def retraction(self, state: Tensor) -> Tensor | None:

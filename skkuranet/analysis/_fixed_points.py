@@ -13,11 +13,12 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
+from skkuranet._utils.given import as_array
 from skkuranet._utils.messages import plain, warn_caller
 from skkuranet._utils.tools import random_source
 from skkuranet.analysis._alike import are_alike, with_wrapped_phases
 from skkuranet.analysis._field import Field, field_of
-from skkuranet.analysis._jacobian import MOST_DENSE, Jacobian
+from skkuranet.analysis._jacobian import MOST_DENSE, Jacobian, read_one
 from skkuranet.analysis._newton import Rest, find_rest, linearized
 from skkuranet.coupling import SparseCoupling
 from skkuranet.dynamics import integrate
@@ -174,11 +175,11 @@ def _advice(field: Field) -> str:
     """Say what may help where there is no rest."""
     coupling, n_parts = field.coupling, 1
     if isinstance(coupling, SparseCoupling):
-        edges = coupling.targets.numpy(), coupling.sources.numpy()
+        edges = as_array(coupling.targets), as_array(coupling.sources)
         graph = coo_array((np.ones(len(edges[0])), edges), shape=(field.n, field.n))
         n_parts = connected_components(graph)[0]
     elif field.n < MOST_DENSE:
-        n_parts = connected_components(coupling.dense().numpy() != 0)[0]
+        n_parts = connected_components(as_array(coupling.dense()) != 0)[0]
     if n_parts > 1:
         return (
             f"K falls into {n_parts} parts that do not act on one another, and which may turn at "
@@ -203,7 +204,7 @@ def _starts(
     own = isinstance(random_state, np.random.Generator)
     source = random_state if own else random_source(random_state)
     for _ in range(n_starts):
-        state = torch.as_tensor(network.initial_state(source)).detach().double()
+        state = read_one(network, network.initial_state(source), "initial_states")
         yield state
         yield _settled(field, state)
 
@@ -211,7 +212,7 @@ def _starts(
 def _settled(field: Field, state: Tensor) -> Tensor:
     """Return where a state gets to in a few hundred steps that its fastest rates allow."""
     _, blocks = field.linearize(state)
-    rows = torch.ones((1, *blocks.own.shape[-2:]), dtype=torch.float64)
+    rows = blocks.own.new_ones((1, *blocks.own.shape[-2:]))
     rows[..., ::2] = -1.0
     speed = 1.0
     with torch.no_grad():
@@ -255,8 +256,8 @@ def _described(
     state = with_wrapped_phases(field, field.dynamics.from_frame(rest.state, rest.speed))
     phases = field.dynamics.phases(state)
     return FixedPoint(
-        state.cpu().numpy(),
-        None if phases is None else phases.cpu().numpy(),
+        as_array(state),
+        None if phases is None else as_array(phases),
         rest.speed,
         rest.residual,
         values[:n_eigenvalues],

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from skkuranet._utils.given import as_numbers
+from skkuranet._utils.given import as_array, as_numbers
 from skkuranet._utils.messages import plain, warn_caller
 from skkuranet.analysis._field import Blocks, check_memory, field_of
 from skkuranet.coupling import CouplingOperator, DenseCoupling, SparseCoupling
@@ -159,7 +159,7 @@ class Jacobian:
             "Use its products or sparse(), or raise memory_budget.",
         )
         with torch.no_grad():
-            return self.blocks.dense(_matrix(self.coupling)).cpu().numpy()
+            return as_array(self.blocks.dense(_matrix(self.coupling)))
 
     def sparse(self) -> scipy.sparse.csr_array:
         """Return J as a sparse matrix, where the couplings are sparse.
@@ -181,7 +181,8 @@ class Jacobian:
                 "as_linear_operator(), or hand over K as a sparse matrix."
             )
         d, _, n = blocks.own.shape
-        targets, sources, unit = coupling.targets, coupling.sources, torch.arange(n)
+        targets, sources = coupling.targets, coupling.sources
+        unit = torch.arange(n, device=coupling.device)
         rows, columns, values = [], [], []
         for a in range(d):
             for c in range(d):
@@ -189,9 +190,8 @@ class Jacobian:
                 rows += [a * n + targets, a * n + unit]
                 columns += [c * n + sources, c * n + unit]
                 values += [weight * coupling.values.detach(), blocks.own[a, c]]
-        ends = torch.cat(rows).numpy(), torch.cat(columns).numpy()
-        found = scipy.sparse.coo_array((torch.cat(values).numpy(), ends), shape=self.shape)
-        return found.tocsr()
+        entries, *ends = (as_array(torch.cat(parts)) for parts in (values, rows, columns))
+        return scipy.sparse.coo_array((entries, tuple(ends)), shape=self.shape).tocsr()
 
     def as_linear_operator(self) -> scipy.sparse.linalg.LinearOperator:
         """Return J for the iterative methods of scipy.
@@ -295,7 +295,7 @@ class Jacobian:
         with torch.no_grad():
             rows = given.to(self.blocks.own).mT.reshape(-1, d, n)
             found = multiply(self.coupling, rows).reshape(len(rows), -1).mT
-        return found if isinstance(V, Tensor) else found.cpu().numpy()
+        return found.to(V.device) if isinstance(V, Tensor) else as_array(found)
 
 
 _ARPACK: dict[bool, tuple[Any, str]] = {

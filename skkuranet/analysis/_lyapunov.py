@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from skkuranet._utils.given import as_array
 from skkuranet._utils.messages import plain, warn_caller
 from skkuranet._utils.tools import random_source
 from skkuranet.analysis._field import check_memory, field_of
@@ -165,7 +166,7 @@ def lyapunov_spectrum(
     if not step_size > 0:
         raise ValueError(f"step_size must be positive, got {plain(step_size)}.")
     _check_memory(network, state.numel(), k)
-    rows = torch.as_tensor(source.normal(size=(k, state.numel())))
+    rows = torch.as_tensor(source.normal(size=(k, state.numel()))).to(state)
     along = min(transient, n_steps // 10)
     orbit = Orbit(field, state, step_size)
     orbit.skip(transient - along)
@@ -212,4 +213,4 @@ def _spectrum(
         size = len(sums) // _N_PARTS
         parts = sums[: size * _N_PARTS, order].reshape(_N_PARTS, size, -1).sum(1)
         errors = parts.std(0, ddof=1) / (size * interval * math.sqrt(_N_PARTS))
-    return LyapunovSpectrum(history[-1], errors, times, history, state.cpu().numpy())
+    return LyapunovSpectrum(history[-1], errors, times, history, as_array(state))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skkuranet._utils.given import as_array
 from skkuranet._utils.messages import plain
 from skkuranet.dynamics import Trajectory
 
@@ -20,11 +21,11 @@ def _order(path: Trajectory[Any]) -> Any:
 
 
 def _locked_share(path: Trajectory[Any]) -> Any:
-    return np.asarray(path.locked()).mean(-1)
+    return as_array(path.locked()).mean(-1)
 
 
 def _frequency_spread(path: Trajectory[Any]) -> Any:
-    return np.asarray(path.effective_frequency()).std(-1)
+    return as_array(path.effective_frequency()).std(-1)
 
 
 #: Measures by name. Each takes a trajectory and returns numbers (T, ...), or (...) for all times.
@@ -74,7 +75,7 @@ def averaged(
     ValueError
         If the measure returns another shape.
     """
-    found = np.asarray(measure(path), dtype=np.float64)
+    found = np.asarray(as_array(measure(path)), dtype=np.float64)
     if found.shape == (len(path.times), *batch):
         return found.mean(0), found.std(0)
     if found.shape == batch:

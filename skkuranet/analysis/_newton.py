@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from skkuranet._utils.given import as_array
 from skkuranet.analysis._field import Blocks, Field
 from skkuranet.analysis._jacobian import MOST_DENSE
 
@@ -122,7 +123,7 @@ class _Problem:
         """All derivatives, where they are few."""
         if self._matrix is None:
             coupling = self.field.coupling
-            found = self._blocks().dense(coupling.dense()).numpy()
+            found = as_array(self._blocks().dense(coupling.dense()))
             if self.by_speed is not None:
                 found = np.column_stack((found, -self._flat(self.by_speed)))
             self._matrix = found
@@ -139,15 +140,16 @@ class _Problem:
         shape = blocks.own.shape[-2:]
 
         def forward(v: NDArray[np.float64]) -> NDArray[np.float64]:
-            rows = torch.as_tensor(v[:free]).view(1, *shape)
+            rows = torch.as_tensor(v[:free]).view(1, *shape).to(blocks.own)
             with torch.no_grad():
-                found = blocks.apply(coupling, rows).reshape(-1).numpy()
+                found = as_array(blocks.apply(coupling, rows).reshape(-1))
             return found if last is None else found + v[-1] * last
 
         def back(v: NDArray[np.float64]) -> NDArray[np.float64]:
+            rows = torch.as_tensor(v).view(1, *shape).to(blocks.own)
             with torch.no_grad():
-                found = blocks.pull(coupling, torch.as_tensor(v).view(1, *shape)).reshape(-1)
-            return found.numpy() if last is None else np.append(found.numpy(), last @ v)
+                found = as_array(blocks.pull(coupling, rows).reshape(-1))
+            return found if last is None else np.append(found, last @ v)
 
         columns = size + (last is not None)
         return scipy.sparse.linalg.LinearOperator(
@@ -163,7 +165,7 @@ class _Problem:
         rate = rate.reshape(-1, self.field.n)
         if self.basis is not None:
             rate = (self.basis * rate.unsqueeze(1)).sum(0)
-        return rate.reshape(-1).cpu().numpy()
+        return as_array(rate.reshape(-1))
 
 
 def linearized(field: Field, state: Tensor, speed: float, basis: Tensor | None) -> Blocks:

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from skkuranet._utils.given import as_array
 from skkuranet._utils.messages import plain
 from skkuranet.analysis._field import Field, check_memory
 from skkuranet.coupling import DenseCoupling
@@ -31,7 +32,8 @@ class Partition:
     def transverse(self, matrix: Tensor, a: int, b: int) -> Tensor:
         """Return how differences within cluster b act on those within a, (n_a - 1, n_b - 1)."""
         block = matrix[self.members[a]][:, self.members[b]]
-        return _differences(len(self.members[a])) @ block @ _differences(len(self.members[b])).mT
+        within = [_differences(len(self.members[c])).to(block) for c in (a, b)]
+        return within[0] @ block @ within[1].mT
 
 
 def read_partition(network: OscillatorNetwork, field: Field, labels: Any) -> Partition:
@@ -43,7 +45,7 @@ def read_partition(network: OscillatorNetwork, field: Field, labels: Any) -> Par
         If there is not one label for each node, or nodes of a cluster differ in a parameter or in
         what they receive from a cluster.
     """
-    given = np.zeros(field.n, int) if labels is None else np.asarray(labels)
+    given = np.zeros(field.n, int) if labels is None else as_array(labels)
     if given.shape != (field.n,):
         raise ValueError(
             f"labels must have shape ({field.n},), one for each node, got {given.shape}."
@@ -55,16 +57,18 @@ def read_partition(network: OscillatorNetwork, field: Field, labels: Any) -> Par
         "Raise memory_budget.",
     )
     names, code = np.unique(given, return_inverse=True)
-    members = [torch.as_tensor(np.flatnonzero(code == a)) for a in range(len(names))]
+    device = field.coupling.device
+    members = [torch.tensor(np.flatnonzero(code == a), device=device) for a in range(len(names))]
     for name, value in field.dynamics.parameters.items():
         if value.ndim and value.shape[-1] == field.n:
             for label, index in zip(names, members):
                 _check_alike(value[..., index], name, label)
-    indicator = torch.as_tensor((code == np.arange(len(names))[:, None]).astype(float))
+    inside = (code == np.arange(len(names))[:, None]).astype(float)
+    indicator = torch.tensor(inside, device=device)
     with torch.no_grad():
         # Sums over cluster b of what acts on node i.
         sums = field.coupling.matvec(indicator)
-    quotient = torch.empty((len(names), len(names)), dtype=torch.float64)
+    quotient = sums.new_empty((len(names), len(names)))
     for a, index in enumerate(members):
         for b in range(len(names)):
             received = sums[b, index]

@@ -10,16 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skkuranet._utils.given import as_numbers
+from skkuranet._utils.given import as_array, as_numbers
 from skkuranet._utils.messages import plain, warn_caller
-from skkuranet.analysis._blocks import (
-    as_array,
-    in_parallel,
-    networks_at_once,
-    seeds,
-    split,
-    states_of,
-)
+from skkuranet.analysis._blocks import in_parallel, networks_at_once, seeds, split, states_of
 from skkuranet.analysis._checks import check_counts
 from skkuranet.analysis._measures import Measure, averaged, measures_of
 from skkuranet.analysis._progress import told

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from skkuranet._utils.given import as_array
 from skkuranet.analysis._field import Blocks, Field, times
 from skkuranet.coupling import CouplingOperator, DenseCoupling
 from skkuranet.dynamics import integrate
@@ -130,7 +131,7 @@ class Tangents:
         """Return the matrices of whole steps, (steps, d n, d n)."""
         assert self.matrix is not None
         size = self.rows[0].numel()
-        unit = torch.eye(size, dtype=self.rows.dtype)
+        unit = torch.eye(size, dtype=self.rows.dtype, device=self.rows.device)
         point, total = unit, unit
         for stage, (blocks, weight) in enumerate(zip(stages, WEIGHTS)):
             rate = blocks.dense(self.matrix) @ point
@@ -153,7 +154,7 @@ class Tangents:
         """Make the differences orthonormal; return the logarithms of what they had grown by."""
         q, r = torch.linalg.qr(self.rows.flatten(1).mT)
         self.rows = q.mT.reshape(self.rows.shape).contiguous()
-        return r.diagonal().abs().clamp_min(1e-300).log().numpy()
+        return as_array(r.diagonal().abs().clamp_min(1e-300).log())
 
 
 def picked_units(blocks: Tensor, index: Tensor | None) -> Tensor:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
-from skkuranet._utils.given import check_finite
+from skkuranet._utils.given import as_array, check_finite
 from skkuranet._utils.messages import plain
 from skkuranet._utils.tools import random_source
 from skkuranet.analysis._field import Blocks, Field, compose, field_of, times
@@ -167,7 +167,7 @@ def transverse_exponents(
             exponents[inside] = _together(run, clusters, blocks, inside, source)
         elif len(clusters.members[inside[0]]) > 1:
             a = int(inside[0])
-            values[a] = np.linalg.eigvals(blocks[a, a].numpy())
+            values[a] = np.linalg.eigvals(as_array(blocks[a, a]))
             growth[a] = _along_eigenvalues(run, values[a], a, source)
             exponents[a] = growth[a].max()
     return ClusterStability(
@@ -234,7 +234,7 @@ def master_stability(
     array([-1. , -0.5,  0. ])
     """
     field = field_of(network, "master_stability")
-    wanted = np.asarray(eigenvalues)
+    wanted = as_array(eigenvalues)
     if wanted.dtype.kind not in "biufc":
         raise TypeError(f"eigenvalues must be numbers, got {plain(eigenvalues)}.")
     check_finite(torch.as_tensor(wanted), "eigenvalues")
@@ -280,7 +280,7 @@ class _Run:
         """Return where the clusters end."""
         orbit = self.orbit()
         orbit.skip(self.n_turning + self.n_steps)
-        return orbit.state.cpu().numpy()
+        return as_array(orbit.state)
 
 
 def _acting(clusters: Partition, matrix: Tensor) -> dict[tuple[int, int], Tensor]:
@@ -298,10 +298,10 @@ def _together(
 ) -> float:
     """Return the largest exponent of differences within clusters that act on one another."""
     matrix = torch.cat([torch.cat([blocks[a, b] for b in inside], 1) for a in inside])
-    unit = torch.cat([torch.full((len(clusters.members[a]) - 1,), int(a)) for a in inside])
+    unit = torch.cat([torch.full_like(clusters.members[a][1:], int(a)) for a in inside])
     orbit = run.orbit()
     d = orbit.state.numel() // run.field.n
-    rows = torch.as_tensor(source.normal(size=(1, d, len(unit))))
+    rows = torch.as_tensor(source.normal(size=(1, d, len(unit)))).to(matrix)
     tangents = Tangents(orbit, rows, _EVERY, DenseCoupling(matrix), unit)
     for _ in tangents.walk(run.n_turning):
         pass
@@ -313,13 +313,15 @@ def _along_eigenvalues(
     run: _Run, values: NDArray[Any], cluster: int, source: Any
 ) -> NDArray[np.float64]:
     """Return the exponent of differences within a cluster for each eigenvalue of couplings."""
-    orbit, factor = run.orbit(), torch.as_tensor(values).to(torch.complex128)
+    orbit = run.orbit()
+    device = orbit.state.device
+    factor = torch.tensor(values, dtype=torch.complex128, device=device)
     d = orbit.state.numel() // run.field.n
     draw = source.normal(size=(2, d, 1))
-    v = torch.as_tensor(draw[0] + 1j * draw[1]).expand(d, len(values))
+    v = torch.tensor(draw[0] + 1j * draw[1], device=device).expand(d, len(values))
     v = v / v.norm(dim=0)
-    unit = torch.full((1,), cluster)
-    total = torch.zeros(len(values), dtype=torch.float64)
+    unit = torch.tensor([cluster], device=device)
+    total = torch.zeros(len(values), dtype=torch.float64, device=device)
     ahead = _EVERY * max(1, min(10, _NUMBERS_AHEAD // (_EVERY * d * d * len(values))))
     for n_steps, counts in ((run.n_turning, False), (run.n_steps, True)):
         for begin in range(0, n_steps, ahead):
@@ -333,7 +335,7 @@ def _along_eigenvalues(
                 v = v / size
                 if counts:
                     total += size.log()
-    return (total / (run.n_steps * run.step_size)).numpy()
+    return as_array(total / (run.n_steps * run.step_size))
 
 
 def _step_matrices(
@@ -341,7 +343,7 @@ def _step_matrices(
 ) -> Tensor:
     """Return what steps multiply differences by, where couplings are a factor, (steps, d, d, k)."""
     d = stages[0].own.shape[-2]
-    unit = torch.eye(d, dtype=factor.dtype).unsqueeze(-1)
+    unit = torch.eye(d, dtype=factor.dtype, device=factor.device).unsqueeze(-1)
     point, total = unit, unit
     for stage, (blocks, weight) in enumerate(zip(stages, WEIGHTS)):
         rate = compose(blocks.own + factor * compose(blocks.by_drive, blocks.sent), point)

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from skkuranet._utils.given import as_numbers, check_finite, labels_of
 from skkuranet._utils.messages import plain
+from skkuranet._utils.surroundings import silenced
 from skkuranet.coupling._base import CouplingOperator
 from skkuranet.coupling._dense import DenseCoupling
-from skkuranet.coupling._sparse import SparseCoupling
+from skkuranet.coupling._sparse import NOTES_OF_TORCH, SparseCoupling
 
 _KINDS = (
     "a square array, tensor, scipy.sparse matrix, pandas frame or networkx graph, or a "
@@ -53,7 +54,7 @@ def as_coupling(
     Returns
     -------
     CouplingOperator of shape (..., n, n)
-        Sparse where K or ``connectivity`` is, else dense.
+        Sparse where K or ``connectivity`` is, else dense; on the device of K.
 
     Raises
     ------
@@ -77,7 +78,7 @@ def read_couplings(
 ) -> GivenCouplings:
     """Return couplings as an operator, the labels of their nodes, and the kind they came in.
 
-    What is not a tensor yet takes the type of ``like``, if that is one.
+    What is not a tensor yet takes the type and the device of ``like``, if that is one.
     """
     if connectivity is not None:
         return _along(K, connectivity, dtype)
@@ -87,12 +88,15 @@ def read_couplings(
         if dtype is not None and K.dtype != dtype:
             raise ValueError(f"The couplings are {K.dtype}, where {dtype} is wanted.")
         return GivenCouplings(K, None, as_arrays=False)
-    if isinstance(like, Tensor) and like.is_floating_point() and not isinstance(K, Tensor):
-        dtype = like.dtype
+    device = None
+    if isinstance(like, Tensor) and not isinstance(K, Tensor):
+        device = like.device
+        dtype = like.dtype if like.is_floating_point() else dtype
     if _is_sparse(K):
-        return GivenCouplings(_sparse(K, dtype), None, as_arrays=not isinstance(K, Tensor))
+        return GivenCouplings(_sparse(K, dtype, device), None, as_arrays=not isinstance(K, Tensor))
     if hasattr(K, "adj") and hasattr(K, "nodes"):
-        return GivenCouplings(_sparse(_matrix_of(K), dtype), list(K.nodes), as_arrays=True, graph=K)
+        made = _sparse(_matrix_of(K), dtype, device)
+        return GivenCouplings(made, list(K.nodes), as_arrays=True, graph=K)
     names = labels_of(K)
     if names is not None:
         K = _frame(K, names)
@@ -108,7 +112,7 @@ def read_couplings(
             "K must be square, (..., n, n), with targets in its rows and sources in its columns, "
             f"got shape {tuple(matrix.shape)}."
         )
-    matrix = matrix if dtype is None else matrix.to(dtype)
+    matrix = matrix.to(device=device, dtype=dtype)
     return GivenCouplings(DenseCoupling(matrix), names, as_arrays=not isinstance(K, Tensor))
 
 
@@ -119,16 +123,20 @@ def _is_sparse(K: Any) -> bool:
     return hasattr(K, "tocoo") and hasattr(K, "nnz")
 
 
-def _sparse(K: Any, dtype: torch.dtype | None) -> SparseCoupling:
+def _sparse(
+    K: Any, dtype: torch.dtype | None, device: torch.device | None = None
+) -> SparseCoupling:
     if isinstance(K, Tensor):
-        found = K.to_sparse_coo().coalesce()
+        with silenced(message=NOTES_OF_TORCH):
+            found = K.to_sparse_coo().coalesce()
         if found.sparse_dim() != 2:
             raise ValueError(f"A sparse K must have two axes, got shape {tuple(K.shape)}.")
         (rows, columns), values = found.indices(), found.values()
     else:
         found = K.tocoo(copy=True)
         found.sum_duplicates()
-        rows, columns = (torch.as_tensor(index).long() for index in (found.row, found.col))
+        ends = (torch.as_tensor(index) for index in (found.row, found.col))
+        rows, columns = (index.to(device, torch.int64) for index in ends)
         values = found.data
     n, p = K.shape
     if n != p:
@@ -137,7 +145,7 @@ def _sparse(K: Any, dtype: torch.dtype | None) -> SparseCoupling:
             f"shape {(n, p)}."
         )
     values = check_finite(as_numbers(values, "K"), "K")
-    return SparseCoupling(rows, columns, values if dtype is None else values.to(dtype), (n, p))
+    return SparseCoupling(rows, columns, values.to(device=device, dtype=dtype), (n, p))
 
 
 def _matrix_of(graph: Any) -> Any:
@@ -165,12 +173,16 @@ def _along(K: Any, connectivity: Any, dtype: torch.dtype | None) -> GivenCouplin
     if not isinstance(pattern, SparseCoupling):
         if len(pattern.shape) != 2:
             raise ValueError(f"connectivity must have two axes, got {tuple(pattern.shape)}.")
-        pattern = _sparse(pattern.dense().to_sparse_coo(), None)
+        matrix = pattern.dense()
+        rows, columns = matrix.nonzero().unbind(-1)
+        pattern = SparseCoupling(rows, columns, matrix[rows, columns], matrix.shape)
     keep = pattern.values != 0
-    targets, sources = pattern.targets[keep], pattern.sources[keep]
+    ends = pattern.targets[keep], pattern.sources[keep]
     if isinstance(K, (int, float)) or (isinstance(K, Tensor) and not K.ndim):
         strength = check_finite(as_numbers(K, "K"), "K")
-        values = strength.expand(len(targets)).to(strength.dtype if dtype is None else dtype)
+        device = strength.device if isinstance(K, Tensor) else pattern.device
+        targets, sources = (index.to(device) for index in ends)
+        values = strength.expand(len(targets)).to(device=device, dtype=dtype)
         made = SparseCoupling(targets, sources, values, pattern.shape)
         return GivenCouplings(made, graph.names, not isinstance(K, Tensor), graph.graph)
     given = read_couplings(K, dtype=dtype)
@@ -180,6 +192,7 @@ def _along(K: Any, connectivity: Any, dtype: torch.dtype | None) -> GivenCouplin
         )
     if given.names and graph.names and given.names != graph.names:
         raise ValueError("connectivity must name its nodes as K does, in the same order.")
+    targets, sources = (index.to(given.coupling.device) for index in ends)
     if isinstance(given.coupling, SparseCoupling):
         # Strengths of edges by the number of their pair.
         n = pattern.shape[-1]

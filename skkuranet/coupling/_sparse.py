@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,6 +16,8 @@ from skkuranet.coupling._products import exp_below
 # Edges whose two end points are gathered at once in the pullback, to bound its memory.
 # Numbers of each end of the edges that are pulled back at once.
 _BLOCK_NUMBERS = 1 << 22
+# What torch has to say once, at the first sparse tensor of a process.
+NOTES_OF_TORCH = "Sparse CSR tensor support is in beta|Sparse invariant checks are implicitly"
 
 
 class SparseCoupling(CouplingOperator):
@@ -52,6 +55,10 @@ class SparseCoupling(CouplingOperator):
         self.targets, self.sources, self.values = targets, sources, values
         self._forward: Tensor | None = None
         self._backward: Tensor | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What products need is made anew.
+        return {**vars(self), "_forward": None, "_backward": None}
 
     @property
     def shape(self) -> torch.Size:
@@ -174,7 +181,7 @@ def _csr(row: Tensor, column: Tensor, values: Tensor, n: int, p: int) -> Tensor:
     order = torch.argsort(row, stable=True)
     starts = torch.zeros(n + 1, dtype=torch.int64, device=row.device)
     starts[1:] = torch.bincount(row, minlength=n).cumsum(0)
-    with silenced(message="Sparse CSR tensor support is in beta"):
+    with silenced(message=NOTES_OF_TORCH):
         return torch.sparse_csr_tensor(
             starts, column[order], values.detach()[order], (n, p), check_invariants=False
         )

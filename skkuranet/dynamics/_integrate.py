@@ -188,8 +188,8 @@ def integrate(
             f"phases are {state.dtype} but the couplings are {coupling.dtype}; convert one of them."
         )
     # In another type they would make that of the state change on the way.
-    dynamics = dynamics.to(state.dtype)
-    lag = None if delay is None else delay_in_steps(delay, step_size)
+    dynamics = dynamics.to(state.dtype, state.device)
+    lag = None if delay is None else delay_in_steps(delay, step_size).to(state.device)
     increments = None
     if noise is not None:
         increments = increments_of(
@@ -207,7 +207,7 @@ def integrate(
     differentiated = states.requires_grad and torch.is_grad_enabled()
     if check_step and n_steps >= _MANY and noise is None and not differentiated:
         warn_if_coarse(coupling, states[-1], dynamics, step_size=step_size, solver=solver)
-    steps = torch.arange(save_from, n_steps + 1, dtype=torch.float64)
+    steps = torch.arange(save_from, n_steps + 1, dtype=torch.float64, device=state.device)
     path = trajectory_of(dynamics, steps * step_size, states, names)
     return path.numpy() if as_arrays else path
 

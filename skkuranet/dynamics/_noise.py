@@ -114,7 +114,8 @@ def increments_of(
     if generator is None:
         raise ValueError("noise is random: pass generator=torch.Generator().manual_seed(...).")
     if dynamics.noisy is not None:
-        strength = strength * strength.new_tensor(dynamics.noisy).unsqueeze(-1)
+        share = torch.tensor(dynamics.noisy, dtype=strength.dtype, device=strength.device)
+        strength = strength * share.unsqueeze(-1)
     seed = int(torch.randint(1 << 62, (1,), generator=generator, device=generator.device))
     draws = Draws(math.sqrt(step_size) * strength, axis, seed, n_steps)
     wanted = torch.is_grad_enabled() and noise.requires_grad

@@ -12,7 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from skkuranet.coupling import as_coupling, product
+from skkuranet._utils.given import as_array
+from skkuranet.coupling import product
+from skkuranet.coupling._given import read_couplings
 from skkuranet.dynamics import _trajectory_files as _files
 from skkuranet.dynamics._dynamics import Dynamics
 from skkuranet.dynamics._locking import wrap
@@ -104,13 +106,13 @@ class Trajectory(Generic[Array]):
         ValueError
             If there is not one label for each oscillator.
         """
-        phases, labels = self._tensor("order of groups"), np.asarray(labels)
+        phases, labels = self._tensor("order of groups"), as_array(labels)
         if labels.shape != phases.shape[-1:]:
             raise ValueError(
                 f"labels must have shape {tuple(phases.shape[-1:])}, one for each oscillator, got "
                 f"{labels.shape}."
             )
-        groups = [np.flatnonzero(labels == label).tolist() for label in np.unique(labels)]
+        groups = [np.flatnonzero(labels == label) for label in np.unique(labels)]
         orders = [mean_field(phases[..., group]).abs() for group in groups]
         return self._like(torch.stack(orders, -1))
 
@@ -137,14 +139,15 @@ class Trajectory(Generic[Array]):
             If K does not fit.
         """
         phases = self._tensor("local order")
-        strengths = as_coupling(K, dtype=phases.dtype)
+        strengths = read_couplings(K, dtype=phases.dtype, like=phases).coupling
         if strengths.shape != (phases.shape[-1],) * 2:
             raise ValueError(
                 f"K must have shape {(phases.shape[-1],) * 2}, got {tuple(strengths.shape)}."
             )
-        signals = torch.stack((phases.cos(), phases.sin()), -2)
+        signals = torch.stack((phases.cos(), phases.sin()), -2).to(strengths.device)
         real, imaginary = product(strengths, signals.flatten(0, -2)).view_as(signals).unbind(-2)
-        return self._like(torch.hypot(real, imaginary) / strengths.degree(1))
+        order = torch.hypot(real, imaginary) / strengths.degree(1)
+        return self._like(order.to(phases.device))
 
     def phase_locking(self) -> Array:
         r"""Return phase-locking values, :math:`|\langle e^{i(\theta_i - \theta_j)} \rangle_t|`.
@@ -306,7 +309,7 @@ class Trajectory(Generic[Array]):
         return torch.from_numpy(np.require(self.phases, requirements=["C", "W"]))
 
     def _like(self, found: Tensor) -> Any:
-        return found if isinstance(self.phases, Tensor) else found.numpy()
+        return found if isinstance(self.phases, Tensor) else as_array(found)
 
     def to(self, device: torch.device) -> Trajectory[Tensor]:
         """Return the same trajectory with tensors on a device.
@@ -340,7 +343,7 @@ class Trajectory(Generic[Array]):
         def array(a: Any) -> Any:
             if not isinstance(a, Tensor):
                 return a
-            return (a.detach().clone() if a.requires_grad else a).cpu().numpy()
+            return as_array(a.detach().clone() if a.requires_grad else a)
 
         phases = array(self.phases)
         states = phases if self.states is self.phases else array(self.states)

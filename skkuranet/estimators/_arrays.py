@@ -14,6 +14,7 @@ from sklearn.utils._array_api import (
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
+from skkuranet._utils.given import as_array
 from skkuranet._utils.tools import resolve_device
 
 #: Features of nodes, inside the estimators: tensors where they were given as such, which stay on
@@ -49,9 +50,7 @@ def as_table(X: object) -> Table:
 def on_host(array: object) -> object:
     """Return an array of any library as one of NumPy; leave anything else alone."""
     if isinstance(array, Tensor):
-        array = array.detach().cpu().resolve_neg()
-        # NumPy has no such type.
-        return (array.float() if array.dtype is torch.bfloat16 else array).numpy()
+        return as_array(array)
     xp, dispatched = get_namespace(array)
     foreign = dispatched and not _is_numpy_namespace(xp)
     return move_to(array, xp=np, device="cpu") if foreign else array

@@ -1,5 +1,7 @@
 """Every kind of couplings that is built in, and some of the user's own."""
 
+import warnings
+
 import pytest
 import torch
 from contracts.couplings import OwnCoupling
@@ -182,3 +184,21 @@ def test_kinds_agree_where_they_are_one_matrix(seed):
         torch.testing.assert_close(operator.dense(), matrix, msg=name)
         torch.testing.assert_close(product(operator, forth), forth @ matrix.mT, msg=name)
         torch.testing.assert_close(operator.rmatvec(back), back @ matrix, msg=name)
+
+
+@pytest.mark.parametrize(
+    "note", ["Sparse CSR tensor support is in beta", "Sparse invariant checks are implicitly"]
+)
+def test_what_torch_notes_of_sparse_tensors_is_not_for_users(note, monkeypatch):
+    make = torch.sparse_csr_tensor
+
+    def noted(*args, **kwargs):
+        warnings.warn(f"{note} ...", UserWarning, stacklevel=2)
+        return make(*args, **kwargs)
+
+    monkeypatch.setattr(torch, "sparse_csr_tensor", noted)
+    ends = torch.tensor([0, 1]), torch.tensor([1, 0])
+    coupling = SparseCoupling(*ends, torch.ones(2), (2, 2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        torch.testing.assert_close(coupling.dense(), torch.tensor([[0.0, 1.0], [1.0, 0.0]]))

@@ -142,7 +142,8 @@ def test_frequencies_of_another_type_are_converted(device, solver):
     path = integrate(DenseCoupling(K.requires_grad_()), phases, **motion, solver=solver).phases
     assert path.dtype == torch.float32
     path.sum().backward()
-    torch.testing.assert_close(frequency.grad.sum(), torch.tensor(6.0).double().to(device))
+    # As sums of single precision are.
+    assert float(frequency.grad.sum()) == pytest.approx(6.0, rel=1e-5)
 
 
 def test_no_nodes_are_no_error(device):

@@ -20,7 +20,11 @@ from skkuranet.datasets import make_disorder, make_gaussian_ring
 from skkuranet.inspection import CouplingMatrixDisplay, PhaseDisplay, PhaseLandscapeDisplay
 from skkuranet.metrics import cluster_synchrony_loss, feature_correlation, order_parameter
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    # Of torch, at the first sparse tensor that a test makes by itself.
+    pytest.mark.filterwarnings("ignore:Sparse "),
+]
 
 QUICK = {"max_iter": 100, "hidden_layer_sizes": (16,), "n_reference": 50, "random_state": 0}
 

@@ -4,8 +4,6 @@ import warnings
 
 import numpy as np
 import pandas as pd
-import polars as pl
-import pyarrow as pa
 import pytest
 from sklearn.datasets import make_blobs
 from sklearn.exceptions import ConvergenceWarning
@@ -29,28 +27,40 @@ def marked(labels, mark):
     return [mark if gone else label for label, gone in zip(labels.tolist(), UNKNOWN, strict=True)]
 
 
-# Labels, and the classes that are expected of them.
+def polars():
+    return pytest.importorskip("polars")
+
+
+def pyarrow():
+    return pytest.importorskip("pyarrow")
+
+
+# What makes labels, and the classes that are expected of them.
 WITH_GAPS = {
-    "pandas str": (pd.Series(marked(NAMES, None)), "abc"),
-    "pandas string": (pd.Series(marked(NAMES, pd.NA), dtype="string"), "abc"),
-    "pandas Int64": (pd.Series(marked(CODES, pd.NA), dtype="Int64"), [0, 1, 2]),
-    "pandas category": (pd.Series(marked(NAMES, None), dtype="category"), "abc"),
-    "pandas frame": (pd.DataFrame({"y": pd.array(marked(CODES, pd.NA), "Int64")}), [0, 1, 2]),
-    "polars String": (pl.Series(marked(NAMES, None)), "abc"),
-    "polars Int64": (pl.Series(marked(CODES, None)), [0, 1, 2]),
-    "polars frame": (pl.DataFrame({"y": marked(NAMES, None)}), "abc"),
-    "pyarrow": (pa.array(marked(CODES, None)), [0, 1, 2]),
-    "list of None": (marked(NAMES, None), "abc"),
-    "list of NaN": (marked(NAMES, np.nan), "abc"),
-    "floats": (np.array(marked(CODES, np.nan)), [0.0, 1.0, 2.0]),
-    "objects": (np.array(marked(NAMES, pd.NA), dtype=object), "abc"),
-    "masked array": (np.ma.masked_array(CODES, UNKNOWN), [0, 1, 2]),
+    "pandas str": (lambda: pd.Series(marked(NAMES, None)), "abc"),
+    "pandas string": (lambda: pd.Series(marked(NAMES, pd.NA), dtype="string"), "abc"),
+    "pandas Int64": (lambda: pd.Series(marked(CODES, pd.NA), dtype="Int64"), [0, 1, 2]),
+    "pandas category": (lambda: pd.Series(marked(NAMES, None), dtype="category"), "abc"),
+    "pandas frame": (
+        lambda: pd.DataFrame({"y": pd.array(marked(CODES, pd.NA), "Int64")}),
+        [0, 1, 2],
+    ),
+    "polars String": (lambda: polars().Series(marked(NAMES, None)), "abc"),
+    "polars Int64": (lambda: polars().Series(marked(CODES, None)), [0, 1, 2]),
+    "polars frame": (lambda: polars().DataFrame({"y": marked(NAMES, None)}), "abc"),
+    "pyarrow": (lambda: pyarrow().array(marked(CODES, None)), [0, 1, 2]),
+    "list of None": (lambda: marked(NAMES, None), "abc"),
+    "list of NaN": (lambda: marked(NAMES, np.nan), "abc"),
+    "floats": (lambda: np.array(marked(CODES, np.nan)), [0.0, 1.0, 2.0]),
+    "objects": (lambda: np.array(marked(NAMES, pd.NA), dtype=object), "abc"),
+    "masked array": (lambda: np.ma.masked_array(CODES, UNKNOWN), [0, 1, 2]),
 }
 
 
 @pytest.mark.parametrize("case", WITH_GAPS)
 def test_none_and_na_are_unlabelled_as_nan_is(case):
-    y, classes = WITH_GAPS[case]
+    make, classes = WITH_GAPS[case]
+    y = make()
     model = fit(y, np.nan)
     assert list(model.classes_) == list(classes)
     assert model.classes_.dtype.kind == np.array(list(classes)).dtype.kind
@@ -62,12 +72,14 @@ def test_none_and_na_are_unlabelled_as_nan_is(case):
 @pytest.mark.parametrize("case", WITH_GAPS)
 @pytest.mark.parametrize("unlabeled", [None, -1])
 def test_labels_that_are_missing_have_to_be_declared(case, unlabeled):
+    y = WITH_GAPS[case][0]()
     with pytest.raises(ValueError, match=r"y holds 15 missing values .* Set unlabeled=np\.nan"):
-        fit(WITH_GAPS[case][0], unlabeled)
+        fit(y, unlabeled)
 
 
-@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
-def test_a_data_frame_of_one_column_is_that_column(frame):
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+def test_a_data_frame_of_one_column_is_that_column(kind):
+    frame = pytest.importorskip(kind).DataFrame
     for labels, unlabeled in [(marked(CODES, -1), -1), (marked(NAMES, ""), ""), (NAMES, None)]:
         expected, found = fit(labels, unlabeled), fit(frame({"y": labels}), unlabeled)
         np.testing.assert_array_equal(found.classes_, expected.classes_)
