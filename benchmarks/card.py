@@ -27,7 +27,6 @@ from skkuranet.coupling import (
     FactorizedNetwork,
     Identity,
     InDegree,
-    MeanDegree,
     PairwiseNetwork,
     couple,
 )
@@ -157,7 +156,6 @@ def pairwise(card):
         (few, None, plain),
         (few, torch.bfloat16, plain),
         (few, torch.bfloat16, InDegree()),
-        (whole, torch.bfloat16, MeanDegree()),
         (whole, torch.bfloat16, plain),
     ]
     for n, storage, normalization in cases:
