@@ -7,6 +7,7 @@ import json
 import statistics
 from pathlib import Path
 
+import card_tables
 import dynamics_tables
 import identify_tables
 import peer_tables
@@ -319,6 +320,8 @@ WHOLE = {
     "synchrony_relation": ("global_synchrony", synchrony_relation),
     "synchrony_limits": ("synchrony_limits", synchrony_limits),
     "scaling": ("distributed_scaling", scale_tables.scaling),
+    "card_networks": ("card", card_tables.card_networks),
+    "card_learning": ("card", card_tables.card_learning),
     "tables_brier": ("tables", peer_tables.brier),
     "tuning": ("tuning", peer_tables.tuning),
     "tables_about": ("tables", peer_tables.about),

@@ -10,7 +10,7 @@ from skkuranet.coupling._dense import DenseCoupling
 from skkuranet.coupling._factorized import FactorizedCoupling
 from skkuranet.coupling._half import HALF_TYPES, HalfCoupling
 from skkuranet.coupling._low_rank import LowRankNetwork
-from skkuranet.coupling._networks import CouplingNetwork
+from skkuranet.coupling._networks import CouplingNetwork, wants_gradients
 from skkuranet.coupling._normalization import Driven, Identity, Normalization, prepared_at
 from skkuranet.coupling._sparse import NonnegativeSparseCoupling, SparseCoupling
 from skkuranet.coupling._tiled import TiledCoupling, tile_side
@@ -220,7 +220,7 @@ def _half(
             f"memory_budget={memory_budget}. Raise it, or use single precision, in which they are "
             "tiled."
         )
-    if torch.is_grad_enabled() and any(p.requires_grad for p in (x, *network.parameters())):
+    if wants_gradients(network, x):
         raise ValueError("storage: these couplings have no gradients. Use torch.no_grad().")
     with torch.autocast(x.device.type, storage):
         return HalfCoupling(_matrix(network, x, x).to(storage))
@@ -312,7 +312,7 @@ def _number_size(network: nn.Module, x: Tensor) -> int:
 def _along(network: nn.Module, x: Tensor, y: Tensor, edges: Tensor) -> SparseCoupling:
     x_nodes, y_nodes = x.flatten(0, -2), y.flatten(0, -2)
     # Without gradients, so many edges at a time that their hidden activations stay small.
-    at_once = edges.shape[1] if torch.is_grad_enabled() else _EDGES_AT_ONCE
+    at_once = edges.shape[1] if wants_gradients(network, x, y) else _EDGES_AT_ONCE
     values = [
         network(x_nodes[i].unsqueeze(-2), y_nodes[j].unsqueeze(-2)).flatten()
         for i, j in (part.unbind() for part in edges.split(max(1, at_once), 1))

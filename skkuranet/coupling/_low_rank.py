@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from skkuranet.coupling._base import CouplingOperator
 from skkuranet.coupling._encoding import FourierFeatures
 from skkuranet.coupling._factorized import FactorizedCoupling
-from skkuranet.coupling._networks import CouplingNetwork
+from skkuranet.coupling._networks import CouplingNetwork, wants_gradients
 from skkuranet.coupling._perceptron import perceptron
 
 # Nodes that are looked at together, where no gradients are wanted.
@@ -61,7 +61,7 @@ class LowRankNetwork(CouplingNetwork, ABC):
         right : Tensor of the same shape
             Factor of the sources: K(x, y) is ``left(x) @ right(y).mT``.
         """
-        if torch.is_grad_enabled() or x.shape[-2] <= _NODES_AT_ONCE:
+        if x.shape[-2] <= _NODES_AT_ONCE or wants_gradients(self, x):
             return self.embed(x)
         # The hidden activations of millions of nodes are larger than their factors.
         whole: tuple[Tensor, Tensor] | None = None

@@ -161,7 +161,7 @@ class PairwiseNetwork(CouplingNetwork):
         return (forward + back.mT).mul_(0.5)
 
     def _blocks(self, target: Tensor, source: Tensor) -> Tensor:
-        if not torch.is_grad_enabled():
+        if not wants_gradients(self, target, source):
             return self._tiles(target, source)
         pair = self._widest * target.element_size() * math.prod(target.shape[:-2])
         most = _SLICE_BYTES_GRAD * (_SLICES_OF_A_CARD if target.is_cuda else 1)
@@ -222,3 +222,10 @@ class PairwiseNetwork(CouplingNetwork):
         hidden = self._first(target, source)
         # As rows, since overwriting a view would copy it.
         return self.layers(hidden.flatten(0, -2)).view(hidden.shape[:-1])
+
+
+def wants_gradients(network: nn.Module, *features: Tensor) -> bool:
+    """Say whether anything is to be differentiated with respect to weights or features."""
+    if not torch.is_grad_enabled():
+        return False
+    return any(t.requires_grad for t in (*features, *network.parameters()))

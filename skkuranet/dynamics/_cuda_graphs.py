@@ -13,8 +13,6 @@ from torch import Tensor
 # Steps of a recording, if their phases take no more than so many bytes, and how many recordings a
 # trajectory must be long: the first is done step by step, and the second costs more than it takes.
 _STEPS, _BYTES, _RECORDINGS = 10, 1 << 24, 4
-# Kinds of actions that a thread remembers to have done.
-_MANY_KINDS = 1000
 
 _asked_for = True
 _refused: set[torch.device] = set()
@@ -76,38 +74,24 @@ def records_on(phases: Tensor) -> bool:
 class Replay:
     """An action that is done as it is at first, then recorded, and replayed from then on.
 
-    It launches the same kernels every time, on memory that stays where it is. Where an action of
-    the same ``kind`` has been done before by this thread, it is recorded at once.
+    It launches the same kernels every time, on memory that stays where it is.
     """
 
-    def __init__(
-        self, action: Callable[[], None], device: torch.device, kind: object = None
-    ) -> None:
-        self._action, self._device, self._kind = action, device, kind
-        self._again: Callable[[], None] | None = None
+    def __init__(self, action: Callable[[], None], device: torch.device) -> None:
+        self._action, self._device = action, device
         self._warm = False
+        self._again: Callable[[], None] | None = None
 
     def __call__(self) -> None:
         """Do it."""
         if not self._warm:
+            # Libraries set themselves up at the first call, which must not be recorded.
+            on_side_stream(self._action, self._device)
             self._warm = True
-            if self._is_first():
-                # Libraries set themselves up at the first call, which must not be recorded.
-                on_side_stream(self._action, self._device)
-                return
+            return
         if self._again is None:
             self._again = self._recorded()
         self._again()
-
-    def _is_first(self) -> bool:
-        done = vars(_thread).setdefault("done", set())
-        kind = self._device, self._kind
-        if self._kind is not None and kind in done:
-            return False
-        if len(done) > _MANY_KINDS:
-            done.clear()
-        done.add(kind)
-        return True
 
     def _recorded(self) -> Callable[[], None]:
         if self._device in _refused:
@@ -141,14 +125,10 @@ def on_side_stream(action: Callable[[], None], device: torch.device) -> None:
 def record(action: Callable[[], None], device: torch.device) -> Callable[[], None]:
     """Return a function that launches at once all kernels of an action that was done before."""
     graph = torch.cuda.CUDAGraph()
-    # What actions make on the way is gone at their end, so that all recordings of a thread share
-    # its memory. The first of them is kept, as the memory goes with the last.
-    pools = vars(_thread).setdefault("pools", {})
-    pool, _ = pools.get(device) or (torch.cuda.graph_pool_handle(), None)
 
     def capture() -> None:
         # Not torch.cuda.graph, which waits for the card.
-        graph.capture_begin(pool=pool, capture_error_mode="thread_local")
+        graph.capture_begin(capture_error_mode="thread_local")
         failure: RuntimeError | None = None
         try:
             action()
@@ -164,5 +144,4 @@ def record(action: Callable[[], None], device: torch.device) -> Callable[[], Non
 
     with _recording:
         on_side_stream(capture, device)
-    pools.setdefault(device, (pool, graph))
     return graph.replay

@@ -117,8 +117,7 @@ class _Solve:
             # Going back must not depend on what has been set since.
             tape.kernel, tape.n_replayed = kernel, length
         if length:
-            kind = self._kind(problem, plan, state, keeps)
-            self._replay(motion, state, saved, tape, length, kind)
+            self._replay(motion, state, saved, tape, length)
         else:
             self._run(motion, state, saved, tape, finish)
         return saved
@@ -152,13 +151,7 @@ class _Solve:
         self._walk(motion, track, finish)
 
     def _replay(
-        self,
-        motion: Motion,
-        state: Tensor,
-        saved: Tensor,
-        tape: Tape | None,
-        length: int,
-        kind: object,
+        self, motion: Motion, state: Tensor, saved: Tensor, tape: Tape | None, length: int
     ) -> None:
         """Take steps in memory that stays where it is, so that a card can replay them."""
         n_stages, views = len(self.method.weights), motion.ops.views
@@ -167,7 +160,7 @@ class _Solve:
         points = views(track, 0)
         if tape is not None:
             tape.reserve(motion, self.n_steps * n_stages)
-        replay = Replay(lambda: self._walk(motion, points), state.device, kind)
+        replay = Replay(lambda: self._walk(motion, points), state.device)
         track[0] = state
         for first in range(0, self.n_steps, length):
             n_steps = min(length, self.n_steps - first)
@@ -241,8 +234,7 @@ class _Solve:
                 part = Part(problem, plan, costate, tape, n_steps, n_stages, past)
                 pull = functools.partial(self._pull_back, part, self._turns(part, costate))
                 if replays and n_steps == length:
-                    kind = self._kind(problem, plan, costate, "back")
-                    pull = Replay(pull, costate.device, kind)
+                    pull = Replay(pull, costate.device)
             part.load(first * n_stages)
             part.receive(grad, first - self.save_from, in_place=replays)
             if finish is not None:
@@ -263,13 +255,6 @@ class _Solve:
             by_couplings = [None] * len(problem.coupling.tensors)
         assert len(by_values) == n_values
         return costate, [*by_noise, *by_values, *by_couplings]
-
-    def _kind(self, problem: Problem, plan: Plan, state: Tensor, way: object) -> object:
-        """Return what decides which kernels steps launch."""
-        tensors = (state, *problem.coupling.tensors)
-        shapes = tuple((t.shape, t.stride(), t.dtype) for t in tensors)
-        given = tuple((name, v.shape) for name, v in problem.dynamics.parameters.items())
-        return self.method, way, type(plan), type(problem.dynamics), given, shapes
 
     def _past(self, problem: Problem, state: Tensor) -> Past | None:
         if problem.lag is None:
