@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from skkuranet import OscillatorNetwork
+from skkuranet.analysis import sweep
 from skkuranet.coupling import FactorizedCoupling
 from skkuranet.inspection import SweepDisplay, TrajectoryDisplay
 
@@ -19,18 +20,17 @@ from skkuranet.inspection import SweepDisplay, TrajectoryDisplay
 # At once: values make a batch, whose networks are integrated together. A thousand oscillators that
 # all couple alike have a matrix of rank 1, so that products take next to no time. Of frequencies
 # that are Lorentzian with width γ, theory says :math:`R = \sqrt{1 - 2 \gamma / K}` above
-# :math:`K_c = 2 \gamma`, for infinitely many. The band is the fluctuation through time.
+# :math:`K_c = 2 \gamma`, for infinitely many.
 n, width = 1000, 0.5
 frequency = width * np.tan(np.pi * ((np.arange(n) + 0.5) / n - 0.5))
 ones = torch.ones(n, 1, dtype=torch.float64)
-network = OscillatorNetwork(FactorizedCoupling(ones / n, ones), frequency=frequency, as_arrays=True)
-values = np.linspace(0.2, 3.0, 15)
-many = network.replace(coupling_scale=values)
-path = many.simulate(n_steps=1200, random_state=0, save_from=600, save_every=5, solver="heun")
-order = path.order_parameter()
-display = SweepDisplay(values, order.mean(0), spread=order.std(0), parameter="coupling K")
-display.plot(label="1,000 oscillators")
-above = np.linspace(2 * width, values[-1], 200)
+network = OscillatorNetwork(FactorizedCoupling(ones / n, ones), frequency=frequency)
+curve = sweep(
+    network, "coupling_scale", np.linspace(0.2, 3.0, 15), n_steps=600, n_transient=600,
+    solver="heun", random_state=0,
+)  # fmt: skip
+display = SweepDisplay.from_sweep(curve, label="1,000 oscillators")
+above = np.linspace(2 * width, 3.0, 200)
 display.ax_.plot(above, np.sqrt(1 - 2 * width / above), "k--", label="theory", zorder=3)
 display.ax_.legend()
 plt.show()
@@ -41,27 +41,11 @@ plt.show()
 graph = nx.barabasi_albert_graph(300, 3, seed=1)
 degree = np.array([d for _, d in graph.degree()], dtype=float)
 network = OscillatorNetwork(graph, frequency=degree)
-values = np.linspace(1.1, 1.6, 21)
-settings = {"n_steps": 1000, "step_size": 0.02, "save_from": 500, "save_every": 5}
-
-
-def walk(values):
-    """Mean order parameters and their fluctuations, as the strength goes through the values."""
-    state, found = None, []
-    for value in values:
-        path = network.replace(coupling_scale=value).simulate(
-            initial_state=state, random_state=0, **settings
-        )
-        state, order = path.states[-1], path.order_parameter()
-        found.append((order.mean(), order.std()))
-    return np.transpose(found)
-
-
-up, up_spread = walk(values)
-down, down_spread = walk(values[::-1])[:, ::-1]
-SweepDisplay(
-    values, up, down, spread=[up_spread, down_spread], parameter="coupling strength"
-).plot()
+loop = sweep(
+    network, "coupling_scale", np.linspace(1.1, 1.6, 21), continuation="both", n_steps=500,
+    n_transient=500, step_size=0.02, random_state=0,
+)  # fmt: skip
+SweepDisplay.from_sweep(loop)
 plt.show()
 
 # %%

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,6 +87,18 @@ class SweepBranch:
         return known[name]
 
 
+def _of_the_only_branch(name: str) -> Callable[..., Array]:
+    """Return the method of branches, for a sweep that has one."""
+    of_branch = getattr(SweepBranch, name)
+
+    @functools.wraps(of_branch)
+    def of_sweep(self: Sweep, measure: str | None = None) -> Array:
+        found: Array = of_branch(self.only, measure)
+        return found
+
+    return of_sweep
+
+
 @dataclass(frozen=True, repr=False)
 class Sweep:
     """A network at many values of one of its parameters.
@@ -131,62 +144,9 @@ class Sweep:
             raise ValueError("This sweep has two directions: ask for its .up or its .down.")
         return next(iter(self.branches.values()))
 
-    def mean(self, measure: str | None = None) -> Array:
-        """Return means of a measure through time and over repeats.
-
-        Parameters
-        ----------
-        measure : str, optional
-            By default the first.
-
-        Returns
-        -------
-        ndarray of shape (V, ...)
-
-        Raises
-        ------
-        ValueError
-            If there is no such measure, or there are two directions.
-        """
-        return self.only.mean(measure)
-
-    def spread(self, measure: str | None = None) -> Array:
-        """Return standard deviations of the means of repeats.
-
-        Parameters
-        ----------
-        measure : str, optional
-            By default the first.
-
-        Returns
-        -------
-        ndarray of shape (V, ...)
-
-        Raises
-        ------
-        ValueError
-            If there is no such measure, or there are two directions.
-        """
-        return self.only.spread(measure)
-
-    def fluctuation(self, measure: str | None = None) -> Array:
-        """Return standard deviations through time, as means over repeats.
-
-        Parameters
-        ----------
-        measure : str, optional
-            By default the first.
-
-        Returns
-        -------
-        ndarray of shape (V, ...)
-
-        Raises
-        ------
-        ValueError
-            If there is no such measure, or there are two directions.
-        """
-        return self.only.fluctuation(measure)
+    mean = _of_the_only_branch("mean")
+    spread = _of_the_only_branch("spread")
+    fluctuation = _of_the_only_branch("fluctuation")
 
     def hysteresis(self, measure: str | None = None) -> Array:
         r"""Return the area between the two directions, :math:`\int (\text{down} - \text{up})`.
