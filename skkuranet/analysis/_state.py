@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from skkuranet._utils.messages import plain
+from skkuranet.analysis._checks import check_positive
 from skkuranet.analysis._state_rules import RULES, SHOWN, Limits
 from skkuranet.dynamics import Trajectory, wrap
+from skkuranet.estimators._arrays import on_host
 from skkuranet.metrics import (
     chimera_index,
     metastability_index,
@@ -66,14 +67,20 @@ class StateDescription:
         Units in each cluster.
     cluster_order : ndarray of shape (n_clusters,)
         Mean order parameter within each cluster.
-    entrained_share : float or None
-        Share of units in the largest set that turns alike; None for a single state.
+    entrained : ndarray of bool of shape (n,) or None
+        Units of the largest set that turns alike; None for a single state.
     group_order : ndarray of shape (n_groups,) or None
         Mean order parameter within each group that ``labels`` name, sorted by label.
+    group_sizes : tuple of int or None
+        Units in each group.
+    group_drift : ndarray of shape (n_groups,) or None
+        Share of units of each group that drift past the group of the highest order.
     chimera_index : float or None
         :func:`skkuranet.metrics.chimera_index` of two groups or more.
     metastability_index : float or None
         :func:`skkuranet.metrics.metastability_index` of groups, at two times or more.
+    ring : ndarray of int of shape (m,) or None
+        Units in the order in which the ring meets them.
     winding_number : int or None
         Turns of the phases around the ring; None without a ring, or where it changes.
     twist_order : float or None
@@ -96,14 +103,22 @@ class StateDescription:
     n_clusters: int
     cluster_sizes: tuple[int, ...]
     cluster_order: Array
-    entrained_share: float | None
+    entrained: Array | None
     group_order: Array | None = None
+    group_sizes: tuple[int, ...] | None = None
+    group_drift: Array | None = None
     chimera_index: float | None = None
     metastability_index: float | None = None
+    ring: Array | None = None
     winding_number: int | None = None
     twist_order: float | None = None
     smoothness: Array | None = None
     coherent_share: float | None = None
+
+    @property
+    def entrained_share(self) -> float | None:
+        """Share of units in the largest set that turns alike; None for a single state."""
+        return None if self.entrained is None else float(self.entrained.mean())
 
     def __repr__(self) -> str:
         return f"{SHOWN[self.name](self)}, R={self.order:.2f}"
@@ -120,7 +135,7 @@ def describe_state(
     splay: float = 0.85,
     uneven: float = 0.35,
     incoherent: float = 1.5,
-    gap: float = 0.5,
+    gap: float = 0.7,
     slip: float = math.pi,
     bend: float = 0.3,
 ) -> StateDescription:
@@ -132,8 +147,9 @@ def describe_state(
        ``splay``), or phases are spread far more evenly than chance would (``uneven``).
     3. "clusters": there are several clusters, each of two units or more and in step.
     4. "synchrony": all are in step, at all times.
-    5. "chimera": one group of ``labels`` is in step and one is below ``out_of_step``; or one tenth
-       of the ring goes on smoothly and another does not.
+    5. "chimera": one group of ``labels`` is in step, and most units of another, which is below
+       ``out_of_step``, drift past it; or one tenth of the ring goes on smoothly, and another
+       drifts and does not.
     6. "incoherence": R is at most ``incoherent``/√n, and so is the mean of the first moments.
     7. "locked": all units turn alike, in another pattern.
     8. "partial": none of these.
@@ -163,7 +179,7 @@ def describe_state(
         Largest unevenness of a splay state; phases at random have 1.
     incoherent : float, default=1.5
         How many times larger than 1/√n an order may be by chance.
-    gap : float, default=0.5
+    gap : float, default=0.7
         Angle in radians between the phases of clusters, and the most between those of neighbours
         within one.
     slip : float, default=π
@@ -203,6 +219,7 @@ def describe_state(
     cluster state, sizes 3 and 2, R=0.21
     """
     limits = Limits(in_step, out_of_step, splay, uneven, incoherent)
+    check_positive(gap=gap, slip=slip, bend=bend)
     late = _late(_read(path), window)
     phases = np.asarray(late.phases)
     order = np.asarray(late.order_parameter())
@@ -211,10 +228,10 @@ def describe_state(
         order=float(order.mean()),
         order_deviation=float(order.std()),
         lowest_order=float(order.min()),
-        entrained_share=_entrained(late, slip) if len(phases) > 1 else None,
+        entrained=_entrained(phases, slip) if len(phases) > 1 else None,
         **_spread(phases, splay),
         **_clusters(late, gap),
-        **({} if labels is None else _groups(late, labels)),
+        **({} if labels is None else _groups(late, labels, slip)),
         **({} if ring is False else _along(phases, ring, bend)),
     )
     return replace(state, name=next(name for name, rule in RULES.items() if rule(state, limits)))
@@ -230,7 +247,7 @@ def _read(path: Any) -> Trajectory[Array]:
     else:
         if np.ma.is_masked(path):
             raise ValueError("path must not be masked; leave these units out: phases[:, known].")
-        phases = np.atleast_2d(np.asarray(path, dtype=np.float64))
+        phases = np.atleast_2d(np.asarray(on_host(path), dtype=np.float64))
         turned = wrap(torch.from_numpy(np.diff(phases, axis=0))).numpy().cumsum(0)
         phases = np.concatenate((phases[:1], phases[:1] + turned))
         times = np.arange(len(phases), dtype=np.float64)
@@ -246,21 +263,21 @@ def _read(path: Any) -> Trajectory[Array]:
 
 def _late(path: Trajectory[Array], window: float | None) -> Trajectory[Array]:
     """Return the times in the window, and not too many of them."""
-    if window is not None and not window > 0.0:
-        raise ValueError(f"window must be above 0, got {plain(window)}.")
+    if window is not None:
+        check_positive(window=window)
     first = 0 if window is None else np.searchsorted(path.times, path.times[-1] - window - 1e-9)
     n_times = len(path.times) - int(first)
     at = np.linspace(first, len(path.times) - 1, min(n_times, _MOST_TIMES)).round().astype(int)
     return Trajectory(path.times[at], path.phases[at])
 
 
-def _entrained(path: Trajectory[Array], slip: float) -> float:
-    """Share of units in the largest set that has not moved apart by more than an angle."""
-    if not slip > 0.0:
-        raise ValueError(f"slip must be above 0, got {plain(slip)}.")
-    turned = np.sort(path.phases[-1] - path.phases[0])
-    n_alike = np.searchsorted(turned, turned + slip, side="right") - np.arange(len(turned))
-    return float(n_alike.max() / len(turned))
+def _entrained(phases: Array, slip: float) -> Array:
+    """Find the largest set of units that have not moved apart by more than an angle."""
+    turned = phases[-1] - phases[0]
+    ascending = np.sort(turned)
+    n_alike = np.searchsorted(ascending, ascending + slip, side="right") - np.arange(len(turned))
+    first = ascending[n_alike.argmax()]
+    return (turned >= first) & (turned <= first + slip)
 
 
 def _spread(phases: Array, splay: float) -> dict[str, Any]:
@@ -290,12 +307,19 @@ def _clusters(path: Trajectory[Array], gap: float) -> dict[str, Any]:
     }
 
 
-def _groups(path: Trajectory[Array], labels: Any) -> dict[str, Any]:
-    """Compare the order of groups."""
+def _groups(path: Trajectory[Array], labels: Any, slip: float) -> dict[str, Any]:
+    """Compare the order of groups, and how far they turn."""
     orders = np.asarray(path.group_order(labels))
     n_times, n_groups = orders.shape
+    _, group, sizes = np.unique(np.asarray(labels), return_inverse=True, return_counts=True)
+    # One unit alone is always in step.
+    highest = np.where(sizes > 1, orders.mean(0), 0.0).argmax()
+    turned = path.phases[-1] - path.phases[0]
+    drifts = np.abs(turned - np.median(turned[group == highest])) > slip
     return {
         "group_order": orders.mean(0),
+        "group_sizes": tuple(sizes.tolist()),
+        "group_drift": np.bincount(group, drifts) / sizes if n_times > 1 else None,
         "chimera_index": chimera_index(path.phases, labels) if n_groups > 1 else None,
         "metastability_index": metastability_index(path.phases, labels) if n_times > 1 else None,
     }
@@ -303,15 +327,15 @@ def _groups(path: Trajectory[Array], labels: Any) -> dict[str, Any]:
 
 def _along(phases: Array, ring: Any, bend: float) -> dict[str, Any]:
     """Measure phases along a ring."""
-    if not bend > 0.0:
-        raise ValueError(f"bend must be above 0, got {plain(bend)}.")
     n = phases.shape[1]
-    phases = phases[:, ring_order(np.arange(n) if ring is True else ring, n, "ring")]
+    order = ring_order(np.arange(n) if ring is True else ring, n, "ring")
+    phases = phases[:, order]
     turns = np.atleast_1d(winding_number(phases))
     places = np.arange(phases.shape[1]) / phases.shape[1]
     straight = Trajectory(turns, phases - 2.0 * np.pi * turns[:, None] * places)
     smooth = (bends(phases) <= bend).mean(0)
     return {
+        "ring": order,
         "winding_number": int(turns[0]) if (turns == turns[0]).all() else None,
         "twist_order": float(np.asarray(straight.order_parameter()).mean()),
         "smoothness": smooth,

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.ndimage import uniform_filter1d
 
 from skkuranet._utils.messages import plain
+from skkuranet.analysis._checks import check_positive
 
 if TYPE_CHECKING:
     from skkuranet.analysis._state import StateDescription
@@ -31,9 +32,7 @@ class Limits:
     incoherent: float
 
     def __post_init__(self) -> None:
-        for name, limit in vars(self).items():
-            if not limit > 0.0:
-                raise ValueError(f"{name} must be above 0, got {plain(limit)}.")
+        check_positive(**vars(self))
 
 
 Rule = Callable[["StateDescription", Limits], bool]
@@ -64,19 +63,28 @@ def _chimera(state: StateDescription, limits: Limits) -> bool:
 
 
 def _groups_differ(state: StateDescription, limits: Limits) -> bool:
-    orders = state.group_order
-    if orders is None:
+    if state.group_order is None or state.group_sizes is None:
         return False
-    return float(orders.max()) >= limits.in_step and float(orders.min()) < limits.out_of_step
+    # One unit alone is always in step.
+    several = np.array(state.group_sizes) > 1
+    below = several & (state.group_order < limits.out_of_step)
+    if state.group_drift is not None:
+        below &= state.group_drift > 0.5
+    return bool((several & (state.group_order >= limits.in_step)).any() and below.any())
 
 
 def _domains_differ(state: StateDescription) -> bool:
     if state.smoothness is None:
         return False
     size = max(_FEWEST, round(_DOMAIN * len(state.smoothness)))
-    means = uniform_filter1d(state.smoothness, size, mode="wrap")
+    # Units that are locked in a pattern that is not smooth make no rough domain.
+    held = state.smoothness if state.entrained is None else state.entrained[state.ring]
+    smooth, still = (
+        uniform_filter1d(one, size, mode="wrap")
+        for one in (state.smoothness, np.maximum(state.smoothness, held))
+    )
     # Sums that run around the ring gather rounding.
-    return bool(means.max() >= _SMOOTH - 1e-9 and means.min() <= _ROUGH + 1e-9)
+    return bool(smooth.max() >= _SMOOTH - 1e-9 and still.min() <= _ROUGH + 1e-9)
 
 
 def _incoherence(state: StateDescription, limits: Limits) -> bool:

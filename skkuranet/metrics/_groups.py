@@ -81,7 +81,7 @@ def splay_orders(moduli):
     return moduli * (1.0 - below).clip(min=0.0)
 
 
-def phase_clusters(phases, tolerance=0.5):
+def phase_clusters(phases, tolerance=0.7):
     """Group units whose phases lie together on the circle.
 
     The circle is cut wherever neighbouring phases are further apart than ``tolerance``.
@@ -90,7 +90,7 @@ def phase_clusters(phases, tolerance=0.5):
     ----------
     phases : array-like of shape (..., n)
         Phases in radians.
-    tolerance : float, default=0.5
+    tolerance : float, default=0.7
         Largest gap within a cluster, in radians.
 
     Returns
