@@ -7,30 +7,21 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from skkuranet.analysis._checks import check_positive
-from skkuranet.analysis._state_rules import RULES, SHOWN, Limits
-from skkuranet.dynamics import Trajectory, wrap
-from skkuranet.estimators._arrays import on_host
-from skkuranet.metrics import (
-    chimera_index,
-    metastability_index,
-    phase_clusters,
-    winding_number,
+from skkuranet.analysis._state_measures import (
+    clusters_of,
+    entrained_units,
+    groups_of,
+    last_times,
+    read_path,
+    ring_of,
+    spread_of,
 )
-from skkuranet.metrics._groups import first_met, moments, splay_orders
-from skkuranet.metrics._ring import bends, ring_order
+from skkuranet.analysis._state_rules import RULES, SHOWN, Limits
 
 Array = NDArray[Any]
-
-# Most groups that a splay state is looked for in.
-_MOST_GROUPS = 20
-# Moments by which phases are told to be spread as by chance.
-_N_MOMENTS = 5
-# Times that are looked at.
-_MOST_TIMES = 1000
 
 
 @dataclass(frozen=True, repr=False)
@@ -156,7 +147,8 @@ def describe_state(
 
     Transients count as any time does: give the trajectory of the end alone, or ``window``. Units
     that drift are told from others once they slip, so that the trajectory has to be long enough.
-    Phases do not tell whether units are identical, as those of a chimera state are said to be.
+    Phases do not tell whether units are identical, as those of a chimera state are said to be. Few
+    units at random may look like clusters; look at more than one state.
 
     Parameters
     ----------
@@ -220,7 +212,7 @@ def describe_state(
     """
     limits = Limits(in_step, out_of_step, splay, uneven, incoherent)
     check_positive(gap=gap, slip=slip, bend=bend)
-    late = _late(_read(path), window)
+    late = last_times(read_path(path), window)
     phases = np.asarray(late.phases)
     order = np.asarray(late.order_parameter())
     state = StateDescription(
@@ -228,116 +220,10 @@ def describe_state(
         order=float(order.mean()),
         order_deviation=float(order.std()),
         lowest_order=float(order.min()),
-        entrained=_entrained(phases, slip) if len(phases) > 1 else None,
-        **_spread(phases, splay),
-        **_clusters(late, gap),
-        **({} if labels is None else _groups(late, labels, slip)),
-        **({} if ring is False else _along(phases, ring, bend)),
+        entrained=entrained_units(phases, slip) if len(phases) > 1 else None,
+        **spread_of(phases, splay),
+        **clusters_of(late, gap),
+        **({} if labels is None else groups_of(late, labels, slip)),
+        **({} if ring is False else ring_of(phases, ring, bend)),
     )
     return replace(state, name=next(name for name, rule in RULES.items() if rule(state, limits)))
-
-
-def _read(path: Any) -> Trajectory[Array]:
-    """Return a trajectory of one network in double precision."""
-    if isinstance(path, Trajectory):
-        if path.phases is None:
-            raise TypeError("These units have no phases, and so no state that has a name.")
-        path = path.numpy()
-        times, phases = path.times, np.asarray(path.phases, dtype=np.float64)
-    else:
-        if np.ma.is_masked(path):
-            raise ValueError("path must not be masked; leave these units out: phases[:, known].")
-        phases = np.atleast_2d(np.asarray(on_host(path), dtype=np.float64))
-        turned = wrap(torch.from_numpy(np.diff(phases, axis=0))).numpy().cumsum(0)
-        phases = np.concatenate((phases[:1], phases[:1] + turned))
-        times = np.arange(len(phases), dtype=np.float64)
-    if phases.ndim != 2 or phases.shape[0] < 1 or phases.shape[1] < 2:
-        raise ValueError(
-            "path must be that of one network of two units or more, of shape (T, n), got shape "
-            f"{phases.shape}. Of a batch, describe each: phases[:, i]."
-        )
-    if not np.isfinite(phases).all():
-        raise ValueError("path has phases that are not finite.")
-    return Trajectory(times, phases)
-
-
-def _late(path: Trajectory[Array], window: float | None) -> Trajectory[Array]:
-    """Return the times in the window, and not too many of them."""
-    if window is not None:
-        check_positive(window=window)
-    first = 0 if window is None else np.searchsorted(path.times, path.times[-1] - window - 1e-9)
-    n_times = len(path.times) - int(first)
-    at = np.linspace(first, len(path.times) - 1, min(n_times, _MOST_TIMES)).round().astype(int)
-    return Trajectory(path.times[at], path.phases[at])
-
-
-def _entrained(phases: Array, slip: float) -> Array:
-    """Find the largest set of units that have not moved apart by more than an angle."""
-    turned = phases[-1] - phases[0]
-    ascending = np.sort(turned)
-    n_alike = np.searchsorted(ascending, ascending + slip, side="right") - np.arange(len(turned))
-    first = ascending[n_alike.argmax()]
-    return (turned >= first) & (turned <= first + slip)
-
-
-def _spread(phases: Array, splay: float) -> dict[str, Any]:
-    """Measure how phases are spread, by their moments."""
-    n = phases.shape[1]
-    moduli = moments(phases, max(min(n, _MOST_GROUPS), 2))
-    splays = splay_orders(moduli).mean(0)[1:]
-    best = int(splays.argmax())
-    first = moduli[:, : max(1, min(_N_MOMENTS, n // 2))]
-    return {
-        "moments": moduli.mean(0),
-        "splay_order": float(splays[best]),
-        "n_splay_groups": best + 2 if splays[best] >= splay else None,
-        "unevenness": float(np.sqrt(n * np.square(first).mean())),
-    }
-
-
-def _clusters(path: Trajectory[Array], gap: float) -> dict[str, Any]:
-    """Find units whose phases lie together at all times."""
-    at_times = phase_clusters(path.phases, gap)
-    together = first_met(np.unique(at_times, axis=1, return_inverse=True)[1].ravel())
-    return {
-        "clusters": together,
-        "n_clusters": int(together.max()) + 1,
-        "cluster_sizes": tuple(np.bincount(together).tolist()),
-        "cluster_order": np.asarray(path.group_order(together)).mean(0),
-    }
-
-
-def _groups(path: Trajectory[Array], labels: Any, slip: float) -> dict[str, Any]:
-    """Compare the order of groups, and how far they turn."""
-    orders = np.asarray(path.group_order(labels))
-    n_times, n_groups = orders.shape
-    _, group, sizes = np.unique(np.asarray(labels), return_inverse=True, return_counts=True)
-    # One unit alone is always in step.
-    highest = np.where(sizes > 1, orders.mean(0), 0.0).argmax()
-    turned = path.phases[-1] - path.phases[0]
-    drifts = np.abs(turned - np.median(turned[group == highest])) > slip
-    return {
-        "group_order": orders.mean(0),
-        "group_sizes": tuple(sizes.tolist()),
-        "group_drift": np.bincount(group, drifts) / sizes if n_times > 1 else None,
-        "chimera_index": chimera_index(path.phases, labels) if n_groups > 1 else None,
-        "metastability_index": metastability_index(path.phases, labels) if n_times > 1 else None,
-    }
-
-
-def _along(phases: Array, ring: Any, bend: float) -> dict[str, Any]:
-    """Measure phases along a ring."""
-    n = phases.shape[1]
-    order = ring_order(np.arange(n) if ring is True else ring, n, "ring")
-    phases = phases[:, order]
-    turns = np.atleast_1d(winding_number(phases))
-    places = np.arange(phases.shape[1]) / phases.shape[1]
-    straight = Trajectory(turns, phases - 2.0 * np.pi * turns[:, None] * places)
-    smooth = (bends(phases) <= bend).mean(0)
-    return {
-        "ring": order,
-        "winding_number": int(turns[0]) if (turns == turns[0]).all() else None,
-        "twist_order": float(np.asarray(straight.order_parameter()).mean()),
-        "smoothness": smooth,
-        "coherent_share": float(smooth.mean()),
-    }
