@@ -5,6 +5,7 @@ from skkuranet.analysis._critical import CriticalCoupling, critical_coupling
 from skkuranet.analysis._fixed_points import FixedPoint, fixed_points
 from skkuranet.analysis._jacobian import Jacobian, jacobian
 from skkuranet.analysis._lyapunov import LyapunovSpectrum, lyapunov_spectrum
+from skkuranet.analysis._state import StateDescription, describe_state
 from skkuranet.analysis._sweep import sweep
 from skkuranet.analysis._sweep_result import Sweep, SweepBranch
 from skkuranet.analysis._transverse import (
@@ -20,10 +21,12 @@ __all__ = [
     "FixedPoint",
     "Jacobian",
     "LyapunovSpectrum",
+    "StateDescription",
     "Sweep",
     "SweepBranch",
     "basin_stability",
     "critical_coupling",
+    "describe_state",
     "fixed_points",
     "jacobian",
     "lyapunov_spectrum",

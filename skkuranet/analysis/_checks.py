@@ -16,3 +16,16 @@ def check_counts(**counts: int) -> None:
     for name, count in counts.items():
         if count < 1:
             raise ValueError(f"{name} must be at least 1, got {plain(count)}.")
+
+
+def check_positive(**numbers: float) -> None:
+    """Make sure that numbers are above 0.
+
+    Raises
+    ------
+    ValueError
+        If one is not.
+    """
+    for name, number in numbers.items():
+        if not number > 0.0:
+            raise ValueError(f"{name} must be above 0, got {plain(number)}.")

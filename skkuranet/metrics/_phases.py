@@ -4,30 +4,42 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils import check_array
 
 from skkuranet import losses
+from skkuranet._utils.messages import plain
 from skkuranet.coupling import DenseCoupling
 from skkuranet.estimators._arrays import on_host
+from skkuranet.metrics._each_state import each_state, is_masked
 
 
-def order_parameter(phases):
-    r"""Measure Kuramoto's order parameter :math:`R = |\frac1n \sum_j e^{i\theta_j}|` (eq. 2).
+def order_parameter(phases, harmonic=1):
+    r"""Measure the order parameter :math:`R_k = |\frac1n \sum_j e^{i k \theta_j}|`.
+
+    For k = 1 it is Kuramoto's (eq. 2), for others Daido's (1992), which also see k groups that
+    balance one another.
 
     Parameters
     ----------
     phases : array-like of shape (..., n)
         Phases in radians; masked ones do not count.
+    harmonic : int, default=1
+        The k by which phases are multiplied.
 
     Returns
     -------
     float or ndarray of shape (...)
-        1 for global synchrony, 0 for phases that balance.
+        1 for phases that are equal modulo 2π/k, 0 for phases that balance after multiplication.
 
     Raises
     ------
     ValueError
-        If there are no phases, or if some are not finite.
+        If there are no phases, if some are not finite, or if ``harmonic`` is below 1.
+
+    References
+    ----------
+    H. Daido, "Order function and macroscopic mutual entrainment in uniformly coupled limit-cycle
+    oscillators", Progress of Theoretical Physics 88, 1992.
 
     Examples
     --------
@@ -35,8 +47,16 @@ def order_parameter(phases):
     >>> from skkuranet.metrics import order_parameter
     >>> order_parameter([0.0, 0.0, np.pi, 0.0])
     0.5
+    >>> order_parameter([0.0, 0.0, np.pi, 0.0], harmonic=2)
+    1.0
     """
-    return 1.0 - circular_variance(phases)
+    if harmonic != int(harmonic) or harmonic < 1:
+        raise ValueError(f"harmonic must be a whole number from 1 on, got {plain(harmonic)}.")
+
+    def multiplied(theta):
+        return losses.circular_variance(int(harmonic) * theta)
+
+    return 1.0 - _score(multiplied, phases)
 
 
 def circular_variance(phases):
@@ -161,7 +181,7 @@ def feature_correlation(couplings, X):
     -1.0
     """
     couplings, X = on_host(couplings), on_host(X)
-    absent = _masked(X)
+    absent = is_masked(X)
     couplings = check_array(_filled(couplings), dtype=np.float64, input_name="couplings")
     X = check_array(_filled(X), dtype=np.float64, input_name="X")
     if couplings.shape != (len(X), len(X)):
@@ -173,41 +193,14 @@ def feature_correlation(couplings, X):
     return float(losses.feature_correlation(coupling, torch.tensor(X[known])))
 
 
-def _score(loss, phases, labels=None):
-    """Loss of each state, of the oscillators that are not masked in it."""
-    phases = np.atleast_1d(on_host(phases))
-    known, given = ~_masked(phases), ()
-    if labels is not None:
-        given = (column_or_1d(labels),)
-        check_consistent_length(np.moveaxis(phases, -1, 0), *given)
-        known = known & ~_masked(labels).ravel()
-    phases = np.asarray(phases)
-    if known.all():
-        return _value(loss(_phases(phases), *given))
-    scores = [
-        _value(loss(_phases(phases[at][known[at]]), *(one[known[at]] for one in given)))
-        for at in np.ndindex(phases.shape[:-1])
-    ]
-    return scores[0] if phases.ndim == 1 else np.reshape(scores, phases.shape[:-1])
+def _score(loss, phases, *labels):
+    """Loss of each state; rounding may leave a perfect one just below 0."""
 
+    def measure(theta, *given):
+        return loss(torch.tensor(theta), *given).clamp_min(0.0).numpy()
 
-def _masked(array):
-    masks = isinstance(array, np.ma.MaskedArray)
-    return np.ma.getmaskarray(array) if masks else np.zeros(np.shape(array), dtype=bool)
+    return each_state(measure, phases, *labels)
 
 
 def _filled(array):
     return array.filled(0) if isinstance(array, np.ma.MaskedArray) else array
-
-
-def _phases(phases):
-    checked = check_array(
-        phases, dtype=np.float64, ensure_2d=False, allow_nd=True, input_name="phases"
-    )
-    return torch.tensor(checked)
-
-
-def _value(score):
-    # Rounding may leave a perfect state just below 0.
-    score = score.clamp_min(0.0)
-    return float(score) if score.ndim == 0 else score.numpy()
