@@ -30,14 +30,15 @@ def collapse(
 
     Near the transition, the mean of R² times n^(2 β/ν) is a function of (K/Kc - 1) n^(1/ν). It is
     taken as the exponential of a polynomial. The error is that of a bootstrap over samples, and
-    what leaving out the smallest size or narrowing the window changes. ``squares`` are means of R²
-    through time, (n_sizes, n_samples, V).
+    what leaving out the smallest or the largest size or narrowing the window changes. ``squares``
+    are means of R² through time, (n_sizes, n_samples, V).
     """
     wide, narrow = _WINDOWS
     value, misfit = _fit(squares, values, sizes, exponents, *wide)
     others = [_fit(squares, values, sizes, exponents, *narrow)[0]]
     if len(sizes) > 2:
-        others.append(_fit(squares[1:], values, sizes[1:], exponents, *wide)[0])
+        for kept in (slice(1, None), slice(None, -1)):
+            others.append(_fit(squares[kept], values, sizes[kept], exponents, *wide)[0])
     again = [_fit(one, values, sizes, exponents, *wide)[0] for one in _resampled(squares, rng)]
     error = np.hypot(np.std(again), np.abs(np.subtract(others, value)).max())
     return value, float(error), misfit

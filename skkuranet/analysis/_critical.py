@@ -131,8 +131,8 @@ def critical_coupling(
 
     .. math:: \langle R^2 \rangle\, n^{2\beta/\bar\nu} = f\bigl((K/K_c - 1)\, n^{1/\bar\nu}\bigr).
 
-    The error is that of a bootstrap over samples, and what leaving out the smallest size or a
-    narrower window of K changes.
+    The error is that of a bootstrap over samples, and what leaving out the smallest or the largest
+    size or a narrower window of K changes.
 
     One network gives the place where its order parameter fluctuates most through time. A network
     of n oscillators rounds the transition off over a relative width :math:`n^{-1/\bar\nu}`, which
