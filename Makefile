@@ -36,7 +36,7 @@ docs: $(EXTRAS)
 	@echo "Open docs/_build/html/index.html"
 
 benchmark: $(EXTRAS)
-	for name in mixtures controls unseen prediction latency global_synchrony synchrony_limits synchrony_scale segmentation segmentation_scale unseen_images tables tuning sizes speed equal_budget other_dynamics design identify bench_stability distributed_scaling; do $(BIN)/python benchmarks/$$name.py || exit; done
+	for name in mixtures controls unseen prediction latency global_synchrony synchrony_limits synchrony_scale segmentation segmentation_scale unseen_images tables tuning sizes speed equal_budget other_dynamics design identify bench bench_stability distributed_scaling; do $(BIN)/python benchmarks/$$name.py || exit; done
 
 clean:
 	rm -rf .venv demo_output docs/_build docs/generated docs/auto_examples

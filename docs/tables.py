@@ -11,6 +11,7 @@ import card_tables
 import dynamics_tables
 import identify_tables
 import peer_tables
+import physics_tables
 import scale_tables
 from scale_tables import csv_table
 
@@ -313,6 +314,10 @@ TABLES = {
     "core_speed": ("speed", scale_tables.core_speed),
     "sizes": ("sizes", scale_tables.sizes),
     "equal_budget": ("equal_budget", scale_tables.equal_budget),
+    "bench_simulations": ("bench", physics_tables.simulations),
+    "bench_transitions": ("bench", physics_tables.transitions),
+    "bench_explosion": ("bench", physics_tables.explosion),
+    "stability": ("stability", physics_tables.stability),
 }
 # The same, of the whole content of a JSON file.
 WHOLE = {

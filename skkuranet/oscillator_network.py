@@ -6,27 +6,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from skkuranet._utils.given import as_array, check_finite, read_numbers
-from skkuranet._utils.messages import plain, warn_caller
+from skkuranet._utils.given import as_array, check_finite, read_numbers, torch_generator
+from skkuranet._utils.messages import plain
 from skkuranet.coupling import CouplingOperator, DenseCoupling, SharedCoupling, product
 from skkuranet.coupling._build import budget_on
 from skkuranet.coupling._given import read_couplings
-from skkuranet.dynamics import Dynamics, Solver, Trajectory, integrate
+from skkuranet.dynamics import Dynamics, Solver, Trajectory
 from skkuranet.dynamics._catalogue import kind_of, needed_by
 from skkuranet.dynamics._dynamics import rate_of, signal_of
-from skkuranet.dynamics._integrate import step_error, warn_if_coarse
 from skkuranet.dynamics._trajectory import trajectory_of
+from skkuranet.dynamics._walk import Walk
 from skkuranet.files import save
-
-# Steps, and bytes of their states, between two looks at the keyboard. They follow from the network
-# alone, as noise is drawn for so many steps at a time.
-_STEPS_AT_ONCE, _BYTES_AT_ONCE = 500, 1 << 26
-# By how much a step may be wrong, in radians on average, and into how many it may be divided.
-_LARGEST_ERROR, _MOST_PARTS = 0.05, 1 << 10
 
 
 class OscillatorNetwork:
@@ -227,7 +220,7 @@ class OscillatorNetwork:
         -------
         ndarray or Tensor of shape (..., state_shape, n)
         """
-        state = self._drawn(_generator(random_state))
+        state = self._drawn(torch_generator(random_state))
         return as_array(state) if self.as_arrays else state
 
     def velocity(self, state: Any) -> Any:
@@ -350,7 +343,7 @@ class OscillatorNetwork:
                 f"n_steps, got n_steps={plain(n_steps)}, save_from={plain(save_from)} and "
                 f"save_every={plain(save_every)}."
             )
-        generator = _generator(random_state)
+        generator = torch_generator(random_state)
         if initial_state is None:
             state = self._drawn(generator)
         else:
@@ -366,96 +359,23 @@ class OscillatorNetwork:
                 f"memory_budget={self.memory_budget}. Raise save_from or save_every to keep fewer, "
                 "or memory_budget."
             )
-        coupling, parts = self.coupled(self._batch_of(state)), 1
-        if divides:
-            parts = self._parts(coupling, state, step_size, solver)
-        warn_if_coarse(
-            coupling,
-            state,
+        walk = Walk(
+            self.coupled(self._batch_of(state)),
             self.dynamics,
-            step_size=step_size / parts,
-            solver=solver,
-            tolerance=_LARGEST_ERROR,
+            solver,
+            step_size,
+            noise=self.noise,
+            delay=self.delay,
+            history=self.history,
+            generator=generator,
         )
-        motion: dict[str, Any] = {"noise": self.noise, "generator": generator}
-        motion |= {"solver": solver, "step_size": step_size / parts}
-        times, states = self._walk(
-            coupling, state, motion, n_steps, save_from, save_every, parts, progress
-        )
+        if divides:
+            walk = walk.divided(state)
+        walk.check(state)
+        times, states = walk.states(state, n_steps, save_from, save_every, progress)
         times = (times.double() * step_size).to(states.device)
         path = trajectory_of(self.dynamics, times, states, self.names)
         return path.numpy() if self.as_arrays else path
-
-    def _parts(
-        self, coupling: CouplingOperator, state: Tensor, step_size: float, solver: str | Solver
-    ) -> int:
-        """Return into how many a step has to be divided, a power of two."""
-        # Where units are close to rest a step tells nothing; elsewhere they are not.
-        drawn = self.dynamics.draw(
-            self._batch_of(state), self.n_nodes, torch.Generator().manual_seed(0)
-        )
-        parts, states = 1, [state.detach(), drawn.to(state)]
-        while parts < _MOST_PARTS and any(
-            step_error(coupling, s, self.dynamics, step_size=step_size / parts, solver=solver)
-            > _LARGEST_ERROR
-            for s in states
-        ):
-            parts *= 2
-        return parts
-
-    def _walk(
-        self,
-        coupling: CouplingOperator,
-        state: Tensor,
-        motion: dict[str, Any],
-        n_steps: int,
-        save_from: int,
-        save_every: int,
-        parts: int,
-        progress: Callable[[int], object] | None,
-    ) -> tuple[Tensor, Tensor]:
-        """Integrate some steps at a time; return numbers and states of those that are kept."""
-        if self.delay is not None:
-            # The past cannot be handed on.
-            path = integrate(
-                coupling, state, self.dynamics, delay=self.delay, history=self.history,
-                n_steps=n_steps * parts, save_from=save_from * parts, **motion,
-            )  # fmt: skip
-            kept = path.states[:: save_every * parts]
-            return torch.arange(save_from, n_steps + 1)[::save_every], kept
-        at_once = min(_STEPS_AT_ONCE, _BYTES_AT_ONCE // (8 * state.numel()))
-        at_once = max(1, at_once // parts)
-        done, steps, kept = 0, [], []
-        if save_from == 0:
-            steps, kept = [torch.zeros(1)], [state.unsqueeze(0)]
-        try:
-            while done < n_steps:
-                n = min(at_once, n_steps - done)
-                number = torch.arange(done + 1, done + n + 1)
-                wanted = (number >= save_from) & ((number - save_from) % save_every == 0)
-                first = 1 if bool(wanted.any()) else n
-                found = integrate(
-                    coupling,
-                    state,
-                    self.dynamics,
-                    n_steps=n * parts,
-                    save_from=first * parts,
-                    **motion,
-                ).states[::parts]
-                state, done = found[-1], done + n
-                if first == 1:
-                    steps.append(number[wanted])
-                    kept.append(found[wanted])
-                if progress is not None:
-                    progress(done)
-        except KeyboardInterrupt:
-            if not kept:
-                raise
-            warn_caller(
-                f"simulate was interrupted at step {done} of {n_steps}; the trajectory ends there.",
-                UserWarning,
-            )
-        return torch.cat(steps), torch.cat(kept)
 
     def _batch_of(self, state: Tensor) -> torch.Size:
         return state.shape[: state.ndim - 1 - len(self.dynamics.state_shape)]
@@ -525,24 +445,3 @@ class OscillatorNetwork:
             raise ValueError(
                 f"The leading axes do not make one batch of networks: {told}."
             ) from error
-
-
-def _generator(random_state: Any) -> torch.Generator:
-    """Return torch's source of randomness for NumPy's."""
-    generator = torch.Generator()
-    if isinstance(random_state, torch.Generator):
-        return random_state
-    if random_state is None:
-        generator.seed()
-    elif isinstance(random_state, np.random.RandomState):
-        generator.manual_seed(int(random_state.randint(2**31 - 1)))
-    elif isinstance(random_state, np.random.Generator):
-        generator.manual_seed(int(random_state.integers(2**31 - 1)))
-    elif isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool):
-        generator.manual_seed(int(random_state))
-    else:
-        raise ValueError(
-            f"random_state must be a whole number, a RandomState, a Generator or None, got "
-            f"{plain(random_state)}."
-        )
-    return generator

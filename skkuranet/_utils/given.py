@@ -95,3 +95,24 @@ def in_order_of(value: Any, names: Sequence[Any] | None, name: str) -> Any:
     if isinstance(value, Mapping):
         return [value[label] for label in names]
     return value.loc[list(names)]
+
+
+def torch_generator(random_state: Any) -> torch.Generator:
+    """Return torch's source of randomness for NumPy's."""
+    generator = torch.Generator()
+    if isinstance(random_state, torch.Generator):
+        return random_state
+    if random_state is None:
+        generator.seed()
+    elif isinstance(random_state, np.random.RandomState):
+        generator.manual_seed(int(random_state.randint(2**31 - 1)))
+    elif isinstance(random_state, np.random.Generator):
+        generator.manual_seed(int(random_state.integers(2**31 - 1)))
+    elif isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool):
+        generator.manual_seed(int(random_state))
+    else:
+        raise ValueError(
+            f"random_state must be a whole number, a RandomState, a Generator or None, got "
+            f"{plain(random_state)}."
+        )
+    return generator

@@ -11,13 +11,13 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from skkuranet._utils.given import as_array
+from skkuranet._utils.given import as_array, torch_generator
 from skkuranet._utils.messages import plain, warn_caller
 from skkuranet.analysis._blocks import in_parallel, networks_at_once, seeds, split
 from skkuranet.analysis._checks import check_counts
 from skkuranet.analysis._progress import told
 from skkuranet.dynamics import Trajectory
-from skkuranet.oscillator_network import OscillatorNetwork, _generator
+from skkuranet.oscillator_network import OscillatorNetwork
 
 Array = NDArray[Any]
 Wanted = Callable[[Trajectory[Any]], Any]
@@ -159,7 +159,7 @@ def basin_stability(
             f"is_wanted must be one of {sorted(ENDS)} or a function, got {plain(is_wanted)}."
         )
     wanted = is_wanted if callable(is_wanted) else ENDS[is_wanted]
-    generator = _generator(random_state)
+    generator = torch_generator(random_state)
     states = _starts(network, n_samples, initial_states, generator)
     parts = split(n_samples, networks_at_once(network, n_kept + 1))
     motion = {

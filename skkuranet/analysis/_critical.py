@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from skkuranet._utils.given import as_array
+from skkuranet._utils.given import as_array, torch_generator
 from skkuranet._utils.messages import plain, warn_caller
 from skkuranet.analysis._blocks import in_parallel, seeds
 from skkuranet.analysis._checks import check_counts
@@ -19,7 +19,7 @@ from skkuranet.analysis._collapse import collapse
 from skkuranet.analysis._progress import told
 from skkuranet.analysis._sweep import sweep
 from skkuranet.dynamics import Trajectory
-from skkuranet.oscillator_network import OscillatorNetwork, _generator
+from skkuranet.oscillator_network import OscillatorNetwork
 
 Array = NDArray[Any]
 
@@ -218,7 +218,7 @@ def critical_coupling(
         )
     make: Any = network if single is None else _AlwaysThis(single)
     counts = np.array(list(sizes) if single is None else [single.n_nodes])
-    generator = _generator(random_state)
+    generator = torch_generator(random_state)
     pilot_seed, fit_seed, *sample_seeds = seeds(generator, 2 + n_samples * len(counts))
     motion = {
         "n_steps": n_steps, "n_transient": n_transient, "save_every": save_every,

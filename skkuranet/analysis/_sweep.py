@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skkuranet._utils.given import as_array, as_numbers
+from skkuranet._utils.given import as_array, as_numbers, torch_generator
 from skkuranet._utils.messages import plain, warn_caller
 from skkuranet.analysis._blocks import in_parallel, networks_at_once, seeds, split, states_of
 from skkuranet.analysis._checks import check_counts
 from skkuranet.analysis._measures import Measure, averaged, measures_of
 from skkuranet.analysis._progress import told
 from skkuranet.analysis._sweep_result import Array, Sweep, SweepBranch
-from skkuranet.oscillator_network import OscillatorNetwork, _generator
+from skkuranet.oscillator_network import OscillatorNetwork
 
 _INDEPENDENT = "independent"
 # Directions in which each kind of continuation walks.
@@ -163,7 +163,7 @@ def sweep(
     points = _values(network, parameter, values, continuation is not None)
     motion = {"step_size": step_size, "solver": solver, "save_every": save_every}
     job = _Job(network, parameter, measures_of(measure), motion, n_steps, n_transient)
-    generator = _generator(random_state)
+    generator = torch_generator(random_state)
     starts = states_of(network, n_repeats, initial_state, generator)
     ways = CONTINUATIONS[continuation]
     made = {way: _empty(job, len(points), starts) for way in ways}

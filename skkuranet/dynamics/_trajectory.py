@@ -193,27 +193,21 @@ class Trajectory(Generic[Array]):
         phases = self._tensor("effective frequency")
         if len(self.times) < 2:
             raise ValueError("An effective frequency needs two times; lower save_from.")
-        first = 0
-        if window is not None:
-            begin = float(self.times[-1]) - float(window)
-            # Rounding may put the first time of the window just before it.
-            first = int((torch.as_tensor(self.times) < begin * (1.0 - 1e-12) - 1e-12).sum())
-            if not window > 0 or first > len(self.times) - 2:
-                raise ValueError(
-                    f"window={window:g} must hold two times at least; they are "
-                    f"{float(self.times[-1] - self.times[-2]):g} units of time apart."
-                )
+        first = self._beginning(window)
         span = float(self.times[-1] - self.times[first])
         return self._like((phases[-1] - phases[first]) / span)
 
-    def locked(self, tolerance: float = 0.1) -> Array:
+    def locked(self, tolerance: float = 0.1, window: float | None = None) -> Array:
         r"""Tell the oscillators that turn with the mean field from those that drift.
 
         Parameters
         ----------
         tolerance : float, default=0.1
             Angle in radians by which a locked oscillator may have moved against the mean
-            field over all the times that were kept. One that drifts slips by whole turns.
+            field. One that drifts slips by whole turns.
+        window : float, optional
+            Units of time at the end that are looked at; by default all that were kept. Oscillators
+            have moved on their way from random phases, however well they lock in the end.
 
         Returns
         -------
@@ -224,10 +218,27 @@ class Trajectory(Generic[Array]):
         ------
         TypeError
             If units have no phases.
+        ValueError
+            If fewer than two times lie in the window.
         """
         phases = self._tensor("locking")
         against = phases - _mean_phase(phases).unsqueeze(-1)
-        return self._like((against[-1] - against[0]).abs() <= tolerance)
+        first = self._beginning(window)
+        return self._like((against[-1] - against[first]).abs() <= tolerance)
+
+    def _beginning(self, window: float | None) -> int:
+        """Return the index of the first time in a window at the end; None takes all."""
+        if window is None:
+            return 0
+        begin = float(self.times[-1]) - float(window)
+        # Rounding may put the first time of the window just before it.
+        first = int((torch.as_tensor(self.times) < begin * (1.0 - 1e-12) - 1e-12).sum())
+        if not window > 0 or first > len(self.times) - 2:
+            raise ValueError(
+                f"window={window:g} must hold two times at least; they are "
+                f"{float(self.times[-1] - self.times[-2]):g} units of time apart."
+            )
+        return first
 
     def mean_phase(self) -> Array:
         """Return the phase of the mean field through time, not wrapped.

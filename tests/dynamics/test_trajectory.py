@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from skkuranet import OscillatorNetwork
 from skkuranet.dynamics import Trajectory
 
 HALVES = [[[0.0, 0.0], [0.0, np.pi / 2]]]
@@ -51,3 +52,12 @@ def test_showing_a_trajectory_looks_at_its_last_state_alone():
     phases = np.broadcast_to(np.zeros(1000), (10**12, 1000))
     times = np.broadcast_to(np.zeros(1), 10**12)
     assert "R=1.000" in repr(Trajectory(times, phases))
+
+
+def test_transients_are_left_out_of_locking_by_a_window():
+    network = OscillatorNetwork(np.full((6, 6), 0.5), frequency=np.linspace(-0.5, 0.5, 6))
+    path = network.simulate(n_steps=600, initial_state=np.linspace(0.0, 3.0, 6))
+    assert not path.locked().all()
+    assert path.locked(window=20.0).all()
+    with pytest.raises(ValueError, match=r"window=0.01 must hold two times"):
+        path.locked(window=0.01)
