@@ -17,6 +17,7 @@ import traceback
 from pathlib import Path
 
 import torch
+from _card_kernels import kernels
 from _card_learning import compiled, fits, predictions, training
 from _common import RESULTS, versions
 from torchdiffeq import odeint
@@ -224,6 +225,7 @@ def gradients(card):
 
 PARTS = {
     "limits": limits,
+    "kernels": kernels,
     "training": training,
     "factorised": factorised,
     "pairwise": pairwise,

@@ -89,11 +89,13 @@ def test_equal_degrees_and_nodes_by_name(device):
         {"node_identity": True, "connectivity": graph},
         {"normalization": "equal_degree"},
         {"dynamics": "sakaguchi", "columns": {"frequency": 0, "phase_lag": 1}},
-        {"dynamics": "second_order"},
-        {"noise": 0.1},
+        {"dynamics": "second_order", "step_size": 0.5},
+        {"noise": 0.1, "step_size": 0.5},
     ):
         matrices = [
-            KuraNetSynchronizer(device=place, **QUICK | settings).fit(X).coupling_matrix(X)
+            KuraNetSynchronizer(device=place, **QUICK | {"n_steps": 10} | settings)
+            .fit(X)
+            .coupling_matrix(X)
             for place in ("cpu", device)
         ]
         assert_allclose(matrices[1], matrices[0], atol=2e-4)
