@@ -37,6 +37,10 @@ sphinx_gallery_conf = {
 html_theme = "pydata_sphinx_theme"
 html_title = "skkuranet"
 html_show_sourcelink = False
+# Pages without any below them have nothing to navigate.
+html_sidebars = {
+    page: [] for page in ("install", "model", "tuning", "results", "physics", "scale", "trust")
+}
 html_theme_options = {"show_prev_next": False, "navigation_with_keys": False}
 
 

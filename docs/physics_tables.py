@@ -5,6 +5,11 @@ import statistics
 from scale_tables import csv_table, milliseconds
 
 
+def power(number):
+    """A number with its power of ten, which no line may break."""
+    return f"{number:.0e}".replace("e-0", "e-").replace("-", "\u2011")
+
+
 def simulations(rows):
     """Seconds and errors of the same simulations, one library beside the other."""
     rows = [row for row in rows if "ways" in row]
@@ -14,7 +19,9 @@ def simulations(rows):
         cells = []
         for name in names:
             way = row["ways"].get(name)
-            cells.append(f"{milliseconds(way['seconds'])} ({way['wrong_by']:.0e})" if way else "–")
+            cells.append(
+                f"{milliseconds(way['seconds'])} ({power(way['wrong_by'])})" if way else "–"
+            )
         body.append([f"{row['what']}, n = {row['n']}", *cells])
     versions = {n: w["version"] for row in rows for n, w in row["ways"].items() if "version" in w}
     header = ["", *(f"{name} {versions.get(name, '')}".strip() for name in names)]
@@ -43,7 +50,7 @@ def transitions(rows):
         "theory",
         "mean of seeds",
         "stated error",
-        "intervals of 95 % hold it",
+        "95 % hold it",
         "CPU time",
     ]
     return csv_table("Critical couplings of 100 to 800 oscillators", header, body)
@@ -71,7 +78,11 @@ def stability(rows):
     """Lyapunov spectra, fixed points and eigenvalues."""
     body = []
     for row in rows:
-        cells = [row["what"], f"{row['n']:,}", milliseconds(row["seconds"])]
+        cells = [
+            row["what"].replace("lyapunov", "Lyapunov exponents"),
+            f"{row['n']:,}",
+            milliseconds(row["seconds"]),
+        ]
         cells.append(f"{row['megabytes']:.0f}")
         told = ""
         if "mean_trace" in row:
@@ -79,7 +90,7 @@ def stability(rows):
         elif "seconds_compiling" in row:
             told = f"{milliseconds(row['seconds_compiling'])} of it compiling"
         elif "residual" in row:
-            told = f"residual {row['residual']:.0e}"
+            told = f"residual {power(row['residual'])}"
         body.append([*cells, told])
     header = ["", "oscillators", "CPU time", "MB", ""]
     return csv_table("Stability, one thread", header, body)
