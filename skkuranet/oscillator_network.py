@@ -335,7 +335,7 @@ class OscillatorNetwork:
         Warns
         -----
         UserWarning
-            If steps are too coarse, or it was interrupted.
+            If steps are too coarse, or have to be divided into very many, or it was interrupted.
         """
         if not 0 <= save_from <= n_steps or n_steps < 1 or save_every < 1:
             raise ValueError(

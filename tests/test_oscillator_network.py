@@ -220,6 +220,8 @@ def test_steps_are_divided_as_strong_couplings_need():
     np.testing.assert_allclose(found.phases, fine.phases, atol=1e-3)
     with pytest.warns(UserWarning, match=r"step_size=0.1 is too coarse.*Set step_size to"):
         network.simulate(initial_state=start, solver="rk4", **run)
+    with pytest.warns(UserWarning, match="is divided into 256, which takes 256 times as long"):
+        network.replace(coupling_scale=5000.0).simulate(initial_state=start, n_steps=1)
     # Near to rest steps tell nothing about what is stiff.
     rest = network.simulate(initial_state=np.zeros(N), n_steps=300)
     assert np.abs(np.diff(rest.phases[-1])).max() < 1.0

@@ -20,6 +20,8 @@ from skkuranet.dynamics._solver import Solver
 _STEPS_AT_ONCE, _BYTES_AT_ONCE = 500, 1 << 26
 # By how much a step may be wrong, in radians on average, and into how many it may be divided.
 _LARGEST_ERROR, _MOST_PARTS = 0.05, 1 << 10
+# Parts from which on somebody who waits is told why.
+_MANY_PARTS = 64
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,13 @@ class Walk:
         parts, states = 1, (state.detach(), drawn.to(state))
         while parts < _MOST_PARTS and any(self._error(s, parts) > _LARGEST_ERROR for s in states):
             parts *= 2
+        if parts > _MANY_PARTS:
+            warn_caller(
+                f"Couplings are so strong that each step of {self.step_size:g} is divided into "
+                f"{parts}, which takes {parts} times as long. Set step_size to "
+                f"{self.step_size / parts:.1g} to see what they do, or lower coupling_scale.",
+                UserWarning,
+            )
         return replace(self, parts=parts)
 
     def check(self, state: Tensor) -> None:
