@@ -17,6 +17,7 @@ from skkuranet._utils.messages import plain, warn_caller
 from skkuranet._utils.tools import random_source
 from skkuranet.analysis._field import check_memory, field_of
 from skkuranet.analysis._jacobian import read_one
+from skkuranet.analysis._stiffness import parts_of
 from skkuranet.analysis._tangents import Orbit, Tangents
 from skkuranet.oscillator_network import OscillatorNetwork
 
@@ -107,11 +108,11 @@ def lyapunov_spectrum(
     n_steps : int, default=1000
         Steps that are counted.
     step_size : float, default=0.1
-        Step in units of time.
+        Step in units of time; divided into as many as strong couplings need.
     transient : int, default=1000
         Steps before; differences are carried along in the last of them, a tenth of ``n_steps``.
     qr_every : int, default=10
-        Steps from one orthogonalisation to the next.
+        Steps, or parts of steps, from one orthogonalisation to the next.
     initial_state : array-like of shape (state_shape, n), or (n,) of phases, default=None
         Where to start; None draws it at random.
     random_state : int, RandomState instance or None, default=None
@@ -135,7 +136,7 @@ def lyapunov_spectrum(
     Warns
     -----
     UserWarning
-        If it was interrupted.
+        If steps have to be divided into very many, or it was interrupted.
 
     Examples
     --------
@@ -167,6 +168,9 @@ def lyapunov_spectrum(
         raise ValueError(f"step_size must be positive, got {plain(step_size)}.")
     _check_memory(network, state.numel(), k)
     rows = torch.as_tensor(source.normal(size=(k, state.numel()))).to(state)
+    parts = parts_of(field, state, step_size)
+    step_size = step_size / parts
+    n_steps, transient = n_steps * parts, transient * parts
     along = min(transient, n_steps // 10)
     orbit = Orbit(field, state, step_size)
     orbit.skip(transient - along)
@@ -179,12 +183,13 @@ def lyapunov_spectrum(
             done += taken
             sums.append(growth)
             if progress is not None:
-                progress(done)
+                progress(done // parts)
     except KeyboardInterrupt:
         if not sums:
             raise
         warn_caller(
-            f"lyapunov_spectrum was interrupted at step {done} of {n_steps}; the exponents are "
+            f"lyapunov_spectrum was interrupted at step {done // parts} of {n_steps // parts}; the "
+            "exponents are "
             "those until then.",
             UserWarning,
         )

@@ -17,6 +17,7 @@ from skkuranet._utils.tools import random_source
 from skkuranet.analysis._field import Blocks, Field, compose, field_of, times
 from skkuranet.analysis._jacobian import read_one
 from skkuranet.analysis._partition import Partition, read_partition
+from skkuranet.analysis._stiffness import norm_of, parts_of
 from skkuranet.analysis._tangents import PLACES, WEIGHTS, Orbit, Tangents
 from skkuranet.coupling import DenseCoupling
 from skkuranet.oscillator_network import OscillatorNetwork
@@ -113,7 +114,7 @@ def transverse_exponents(
     n_steps : int, default=1000
         Steps that are counted.
     step_size : float, default=0.1
-        Step in units of time.
+        Step in units of time; divided into as many as strong couplings need.
     transient : int, default=1000
         Steps before.
     initial_state : array-like of shape (state_shape, q), or (q,) of phases, default=None
@@ -148,9 +149,10 @@ def transverse_exponents(
     field = field_of(network, "transverse_exponents")
     clusters = read_partition(network, field, labels)
     source = random_source(random_state)
-    run = _Run(clusters.quotient, initial_state, source, n_steps, step_size, transient)
     matrix = field.coupling.dense().double()
     blocks = _acting(clusters, matrix)
+    strength = norm_of(field.coupling)
+    run = _Run(clusters.quotient, initial_state, source, n_steps, step_size, transient, strength)
     q, strong = len(clusters.labels), float(matrix.abs().max()) or 1.0
     acts = np.zeros((q, q), bool)
     for pair, block in blocks.items():
@@ -202,7 +204,7 @@ def master_stability(
     n_steps : int, default=1000
         Steps that are counted.
     step_size : float, default=0.1
-        Step in units of time.
+        Step in units of time; divided into as many as strong couplings need.
     transient : int, default=1000
         Steps before.
     initial_state : array-like of shape (state_shape, 1), default=None
@@ -240,7 +242,11 @@ def master_stability(
     check_finite(torch.as_tensor(wanted), "eigenvalues")
     clusters = read_partition(network, field, None)
     source = random_source(random_state)
-    run = _Run(clusters.quotient, initial_state, source, n_steps, step_size, transient)
+    strength = max(
+        float(np.abs(wanted).max(initial=0.0)),
+        norm_of(field.coupling),
+    )
+    run = _Run(clusters.quotient, initial_state, source, n_steps, step_size, transient, strength)
     return _along_eigenvalues(run, wanted.ravel(), 0, source).reshape(wanted.shape)
 
 
@@ -255,6 +261,7 @@ class _Run:
         n_steps: int,
         step_size: float,
         transient: int,
+        strength: float,
     ) -> None:
         for name, value, least in (("n_steps", n_steps, 1), ("transient", transient, 0)):
             if value < least:
@@ -265,10 +272,12 @@ class _Run:
             initial_state = quotient.initial_state(source)
         state = read_one(quotient, initial_state, "initial_state")
         self.field: Field = field_of(quotient, "transverse_exponents")
-        self.n_steps, self.step_size = n_steps, step_size
+        parts = parts_of(self.field, state, step_size, strength)
+        self.n_steps, self.step_size = n_steps * parts, step_size / parts
+        transient *= parts
         # Differences turn to where they grow most, before their growth is counted.
-        self.n_turning = min(transient, max(1, n_steps // 10))
-        start = Orbit(self.field, state, step_size)
+        self.n_turning = min(transient, max(1, self.n_steps // 10))
+        start = Orbit(self.field, state, self.step_size)
         start.skip(transient - self.n_turning)
         self.start = start.state
 

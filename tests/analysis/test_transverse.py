@@ -140,3 +140,19 @@ def test_units_that_differ_are_named():
         transverse_exponents(network.replace(memory_budget=100), labels)
     with pytest.raises(TypeError, match="eigenvalues must be numbers"):
         master_stability(OscillatorNetwork([[0.5]]), ["one"])
+
+
+def test_steps_are_divided_as_strong_couplings_need():
+    first = 25.0 * np.array([0.0, 1.0, 0.0, 0.0, 0.0, 1.0])
+    network = OscillatorNetwork(circulant(first), frequency=0.3)
+    run = {"n_steps": 50, "transient": 20, "random_state": 0}
+    slowest = 50.0 * (np.cos(np.pi / 3) - 1.0)
+    np.testing.assert_allclose(transverse_exponents(network, **run).exponents, slowest, rtol=0.01)
+    np.testing.assert_allclose(
+        master_stability(network, [50.0, 25.0, -50.0], **run), [0.0, -25.0, -100.0], atol=1.0
+    )
+    spectrum = lyapunov_spectrum(network, initial_state=np.zeros(6), **run).exponents
+    exact = np.sort(50.0 * (np.cos(np.arange(6) * np.pi / 3) - 1.0))[::-1]
+    np.testing.assert_allclose(spectrum, exact, atol=1.0)
+    with pytest.warns(UserWarning, match="each step of 0.1 is divided into"):
+        master_stability(network.replace(coupling_scale=100.0), [0.0], **run | {"n_steps": 1})
