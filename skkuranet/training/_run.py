@@ -255,18 +255,18 @@ class _Run:
 
     def fingerprint(self) -> str:
         """Return what identifies this run before its first iteration."""
-        others, tensors = identity((self.objective.settings(), self.settings))
+        others, tensors = identity(
+            (self.objective.settings(), self.settings, self.sampler.normalization, self.network)
+        )
         if self.validation.edges is not None:
             tensors.append(self.validation.edges)
         settings = (
             self.curriculum,
-            self.sampler.normalization,
             self.generator.initial_seed(),
-            self.network,
             type(self.objective).__name__,
             others,
         )
-        return fingerprint_of(settings, (self.features, *tensors, *self.parameters))
+        return fingerprint_of(settings, (self.features, *tensors))
 
     def state(self, n_iterations: int) -> dict[str, Any]:
         """Return all that the rest of the run depends on, after so many iterations."""
