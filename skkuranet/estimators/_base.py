@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skkuranet._utils.messages import plain, warn_caller
-from skkuranet._utils.surroundings import all_or_nothing, undisturbed
+from skkuranet._utils.surroundings import all_or_nothing, is_one_of_many, undisturbed
 from skkuranet._utils.tools import random_source
 from skkuranet.coupling import CouplingOperator, NodeIdentity
 from skkuranet.coupling._build import budget_on
@@ -256,6 +256,12 @@ class KuraNetBase(Versioned, CallbackSupportMixin, BaseEstimator):
         ranks = working_ranks()
         if self.checkpoint is None or (ranks is not None and ranks.rank > 0):
             return None
+        if self.random_state is None:
+            warn_caller(
+                f"checkpoint={plain(self.checkpoint)} with random_state=None: no other fit is like "
+                "this one, so that none can go on from its file. Set random_state to a number.",
+                UserWarning,
+            )
         return os.fspath(self.checkpoint)
 
     def _learn(self, task: FitTask) -> TrainingResult:
@@ -290,6 +296,9 @@ class KuraNetBase(Versioned, CallbackSupportMixin, BaseEstimator):
             task, seeds, int(last_seed), device, contexts, estimator=self, n_jobs=self.n_jobs
         )
         finite = [run for run in runs if not isinstance(run, FloatingPointError)]
+        interrupted = len(runs) < self.n_init or any(result.interrupted for _, result in finite)
+        if interrupted and is_one_of_many():
+            raise KeyboardInterrupt
         if not finite:
             raise runs[0]
         network, best = min(finite, key=lambda run: (not run[1].converged, run[1].limit_loss))
@@ -307,7 +316,6 @@ class KuraNetBase(Versioned, CallbackSupportMixin, BaseEstimator):
             vars(self).pop(name, None)
         vars(self).update(learned, _learned=tuple(learned))
         root.call_on_fit_task_end(estimator=self, X=task.X, y=task.y, reconstruction_attributes={})
-        interrupted = len(runs) < self.n_init or any(result.interrupted for _, result in finite)
         kept = [task.checkpoint(restart) for restart in range(self.n_init)]
         for checkpoint in kept:
             if checkpoint is not None and not interrupted:
