@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -16,6 +17,8 @@ _CPU = torch.device("cpu")
 # Random numbers of modules that are not ours, and filters of warnings, belong to the process:
 # one thread at a time may change them.
 _GENERATOR, _FILTERS, _COUNT = threading.RLock(), threading.RLock(), threading.Lock()
+# What of scikit-learn calls one fit and hands it on.
+_OF_ONE = {"base", "callback", "compose", "pipeline", "utils"}
 _FACTORIES = {torch.empty, torch.eye, torch.ones, torch.rand, torch.randn, torch.zeros}
 
 
@@ -55,6 +58,19 @@ def all_or_nothing(fit: Callable[..., Any]) -> Callable[..., Any]:
             raise
 
     return safe
+
+
+def is_one_of_many() -> bool:
+    """Return whether a search, a validation or an ensemble of scikit-learn has called.
+
+    An interruption is meant for the whole of it, and what is half learned would be scored as whole.
+    """
+    frame = sys._getframe()
+    while frame := frame.f_back:  # type: ignore[assignment]
+        package, _, name = frame.f_globals.get("__name__", "").partition(".")
+        if package == "sklearn" and name.partition(".")[0] not in _OF_ONE:
+            return True
+    return False
 
 
 def _disturbed() -> bool:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -13,6 +17,7 @@ from skkuranet.coupling._base import CouplingOperator
 from skkuranet.coupling._dense import DenseCoupling
 from skkuranet.coupling._encoding import FourierFeatures
 from skkuranet.coupling._perceptron import ACTIVATIONS, linear, perceptron
+from skkuranet.files._plain import Reader, as_plain
 
 # Bytes of hidden activations: what a core's cache keeps and, where autograd keeps them all anyway,
 # what is still worth computing twice to save memory. A card wants more of both.
@@ -97,6 +102,30 @@ class CouplingNetwork(nn.Module):
         scaled = (x.double() - self.shift) * self.inverse_scale
         scaled = scaled.to(next(self.parameters()).dtype)
         return scaled if self.encoding is None else self.encoding(scaled)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # As arrays and text, which skops can hold as well; unless something foreign is within.
+        hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks")
+        if any(getattr(module, name) for module in self.modules() for name in hooks):
+            return vars(self)
+        try:
+            content, arrays = as_plain(self, type(self).__name__, own=True)
+        except TypeError:
+            return vars(self)
+        return {"content": json.dumps(content), "arrays": arrays}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "content" in state:
+            # An array may be a read-only map of a file.
+            arrays = {name: np.array(array) for name, array in state["arrays"].items()}
+            state = vars(Reader(arrays, ()).thing(json.loads(state["content"])))
+        super().__setstate__(state)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> CouplingNetwork:
+        # On its device, and with its hooks.
+        made = memo[id(self)] = type(self).__new__(type(self))
+        vars(made).update(copy.deepcopy(vars(self), memo))
+        return made
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> CouplingNetwork:
         exact = self.shift, self.inverse_scale

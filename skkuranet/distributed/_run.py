@@ -13,8 +13,8 @@ from skkuranet._utils.messages import plain
 from skkuranet._utils.tools import random_source, to_tensor
 from skkuranet.coupling import CouplingOperator
 from skkuranet.distributed._operators import couple_sharded
-from skkuranet.estimators._arrays import Table, checked
-from skkuranet.estimators._simulation import simulated
+from skkuranet.estimators._arrays import Table, checked, on_host
+from skkuranet.estimators._simulation import LIMIT_TIME, simulated, steps_in
 from skkuranet.training._checkpoint import fingerprint_of
 from skkuranet.training._process_group import Ranks, sharing
 
@@ -117,7 +117,7 @@ def simulate(
 
     motion = step_size or estimator.step_size, n_steps, save_from, estimator.normalization_
     alike = fingerprint_of(motion, estimator.coupling_.state_dict().values())
-    if ranks.from_first(alike) != alike:
+    if len(set(ranks.from_all(alike))) > 1:
         raise ValueError(
             "estimator, step_size, n_steps or save_from: processes differ, but all need the same."
         )
@@ -125,12 +125,19 @@ def simulate(
         seed = estimator.random_state if random_state is None else random_state
         first = sum(ranks.sizes(len(X))[: ranks.rank])
         initial_phases = _phases_after(first, len(X), seed)
+    initial_phases = np.asarray(on_host(initial_phases))
+    step = estimator.step_size if step_size is None else step_size
+    precise = trained.precision_of(
+        initial_phases, X, step, steps_in(LIMIT_TIME, step) if n_steps is None else n_steps
+    )
+    # All move in the finest precision that one of them needs.
+    initial_phases = initial_phases.astype(np.result_type(*ranks.from_all(precise)))
     return simulated(
         trained,
         X,
         n_steps=n_steps,
         save_from=save_from,
-        step_size=estimator.step_size if step_size is None else step_size,
+        step_size=step,
         initial_phases=initial_phases,
         random_state=estimator.random_state if random_state is None else random_state,
         couple=together,

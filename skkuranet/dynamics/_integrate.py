@@ -19,6 +19,7 @@ from skkuranet.dynamics._dynamics import Dynamics
 from skkuranet.dynamics._explicit import EULER, HEUN, RK4, RungeKutta
 from skkuranet.dynamics._noise import increments_of
 from skkuranet.dynamics._problem import Problem
+from skkuranet.dynamics._rounding import warn_if_lost
 from skkuranet.dynamics._solver import Solver
 from skkuranet.dynamics._trajectory import Trajectory, trajectory_of
 from skkuranet.dynamics.kuramoto import Kuramoto
@@ -99,7 +100,7 @@ def integrate(
         torchdiffeq's and choose their steps themselves.
     check_step : bool, default=True
         Whether to try half a step at the end of 100 steps or more, where there are no gradients,
-        and to warn if it leads elsewhere.
+        and to warn if it leads elsewhere, or if phases are too large for their type of numbers.
 
     Returns
     -------
@@ -119,7 +120,8 @@ def integrate(
     Warns
     -----
     UserWarning
-        If delays are not multiples of the step, or steps are too coarse.
+        If delays are not multiples of the step, steps are too coarse, or phases grow beyond what
+        their type of numbers tells apart.
 
     Examples
     --------
@@ -205,8 +207,12 @@ def integrate(
         problem, state, step_size=float(step_size), n_steps=n_steps, save_from=save_from
     )
     differentiated = states.requires_grad and torch.is_grad_enabled()
-    if check_step and n_steps >= _MANY and noise is None and not differentiated:
-        warn_if_coarse(coupling, states[-1], dynamics, step_size=step_size, solver=solver)
+    if check_step and n_steps >= _MANY and not differentiated:
+        coarse = noise is None and warn_if_coarse(
+            coupling, states[-1], dynamics, step_size=step_size, solver=solver
+        )
+        if not coarse:
+            warn_if_lost(dynamics.phases(states[-1]), n_steps)
     steps = torch.arange(save_from, n_steps + 1, dtype=torch.float64, device=state.device)
     path = trajectory_of(dynamics, steps * step_size, states, names)
     return path.numpy() if as_arrays else path
@@ -220,8 +226,11 @@ def warn_if_coarse(
     step_size: float,
     solver: str | Solver,
     tolerance: float = 0.3,
-) -> None:
-    """Warn where a step and two halves of it end apart, on average over a network's units."""
+) -> bool:
+    """Warn where a step and two halves of it end apart, on average over a network's units.
+
+    Return whether they do.
+    """
     error = step_error(coupling, state, dynamics, step_size=step_size, solver=solver)
     if error > tolerance:
         finer = step_size * max(0.01, math.sqrt(tolerance / error) / 2)
@@ -230,6 +239,7 @@ def warn_if_coarse(
             f"step. Set step_size to {finer:.1g} or less.",
             UserWarning,
         )
+    return error > tolerance
 
 
 def step_error(

@@ -10,7 +10,7 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -18,9 +18,9 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skkuranet._utils.messages import plain, warn_caller
-from skkuranet._utils.surroundings import all_or_nothing, undisturbed
+from skkuranet._utils.surroundings import all_or_nothing, is_one_of_many, undisturbed
 from skkuranet._utils.tools import random_source
-from skkuranet.coupling import CouplingOperator
+from skkuranet.coupling import CouplingOperator, NodeIdentity
 from skkuranet.coupling._build import budget_on
 from skkuranet.dynamics import Trajectory, lock
 from skkuranet.estimators._arrays import Table, device_for, on_host
@@ -31,6 +31,7 @@ from skkuranet.estimators._reference_network import ReferenceNetwork
 from skkuranet.estimators._restarts import train_all
 from skkuranet.estimators._simulation import simulated
 from skkuranet.estimators._trained_network import PRECISIONS, TrainedNetwork
+from skkuranet.estimators._versions import Versioned
 from skkuranet.files import save
 from skkuranet.training import TrainingResult
 from skkuranet.training._process_group import working_ranks
@@ -48,7 +49,22 @@ _ANYWHERE = {
 }
 
 
-class KuraNetBase(CallbackSupportMixin, BaseEstimator):
+# What tells of single rows of training.
+_OF_ROWS = {
+    "_acting_states",
+    "_reference_delay",
+    "_reference_members",
+    "_reference_states",
+    "effective_frequencies_",
+    "labels_",
+    "locked_",
+    "reference_features_",
+    "reference_phases_",
+    "reference_states_",
+}
+
+
+class KuraNetBase(Versioned, CallbackSupportMixin, BaseEstimator):
     """Base of the estimators: a coupling network, trained through the dynamics."""
 
     #: Kinds of coupling network by name; every estimator has its own.
@@ -95,15 +111,42 @@ class KuraNetBase(CallbackSupportMixin, BaseEstimator):
     def __sklearn_is_fitted__(self):
         return hasattr(self, "coupling_")
 
-    def save(self, path):
+    def save(self, path, *, training_rows=True):
         """Write the estimator to one file that holds data and no code.
 
         Parameters
         ----------
         path : str or path-like
             The file; :func:`skkuranet.load` reads it.
+        training_rows : bool, default=True
+            Whether the file holds rows of X and what is known of each. Without them, what asks the
+            reference network raises ValueError: ``transform``, and ``predict`` of anything but
+            classes that were learned in closed form.
+
+        Raises
+        ------
+        ValueError
+            If rows are to be left out that the couplings consist of.
         """
-        save(self, path)
+        save(self if training_rows else self._without_rows(), path)
+
+    def _without_rows(self):
+        """Return a copy that knows nothing of single rows of training."""
+        modules = self.coupling_.modules() if hasattr(self, "coupling_") else ()
+        if any(isinstance(module, NodeIdentity) for module in modules):
+            raise ValueError(
+                "training_rows=False: node_identity=True couples the very rows of fit, which have "
+                "to be in the file."
+            )
+        found = clone(self)
+        vars(found).update(vars(self))
+        for name in _OF_ROWS & set(vars(self)):
+            value = getattr(self, name)
+            if value is not None:
+                # Empty, they still tell their type and library.
+                nothing = slice(0) if name == "reference_features_" else (..., slice(0))
+                setattr(found, name, value[nothing])
+        return found
 
     @property
     def trained_network_(self) -> TrainedNetwork:
@@ -213,6 +256,12 @@ class KuraNetBase(CallbackSupportMixin, BaseEstimator):
         ranks = working_ranks()
         if self.checkpoint is None or (ranks is not None and ranks.rank > 0):
             return None
+        if self.random_state is None:
+            warn_caller(
+                f"checkpoint={plain(self.checkpoint)} with random_state=None: no other fit is like "
+                "this one, so that none can go on from its file. Set random_state to a number.",
+                UserWarning,
+            )
         return os.fspath(self.checkpoint)
 
     def _learn(self, task: FitTask) -> TrainingResult:
@@ -247,6 +296,9 @@ class KuraNetBase(CallbackSupportMixin, BaseEstimator):
             task, seeds, int(last_seed), device, contexts, estimator=self, n_jobs=self.n_jobs
         )
         finite = [run for run in runs if not isinstance(run, FloatingPointError)]
+        interrupted = len(runs) < self.n_init or any(result.interrupted for _, result in finite)
+        if interrupted and is_one_of_many():
+            raise KeyboardInterrupt
         if not finite:
             raise runs[0]
         network, best = min(finite, key=lambda run: (not run[1].converged, run[1].limit_loss))
@@ -264,7 +316,6 @@ class KuraNetBase(CallbackSupportMixin, BaseEstimator):
             vars(self).pop(name, None)
         vars(self).update(learned, _learned=tuple(learned))
         root.call_on_fit_task_end(estimator=self, X=task.X, y=task.y, reconstruction_attributes={})
-        interrupted = len(runs) < self.n_init or any(result.interrupted for _, result in finite)
         kept = [task.checkpoint(restart) for restart in range(self.n_init)]
         for checkpoint in kept:
             if checkpoint is not None and not interrupted:

@@ -13,6 +13,7 @@ import torch
 from skkuranet._utils.messages import plain
 from skkuranet.dynamics import Dynamics
 from skkuranet.dynamics._catalogue import kind_of, needed_by
+from skkuranet.dynamics._rounding import is_lost
 from skkuranet.estimators._arrays import on_host
 
 _NOT_NEGATIVE = {
@@ -125,6 +126,30 @@ class NodeMotion:
         if self.is_delayed and self.kind.solver != "euler":
             return "heun"
         return self.kind.solver
+
+    def needs_double(self, X, time: float, n_steps: int) -> bool:
+        """Say whether nodes turn so far in some steps that single precision loses their phases."""
+        dynamics = self.of(X, torch.float64, torch.device("cpu"))["dynamics"]
+        frequency = dynamics.parameters.get("frequency")
+        if frequency is None or not frequency.numel():
+            return False
+        return is_lost(float(frequency.abs().max()) * time, n_steps, torch.float32)
+
+    def in_single(self, X, device: torch.device, time: float, n_steps: int) -> dict[str, Any]:
+        """Return what :meth:`of` does in single precision, for some steps.
+
+        Where these would lose the phases, frequencies are without what they have in common, which
+        synchrony does not depend on. In a field, or with delays, they stay what they are.
+        """
+        motion = self.of(X, torch.float64, device)
+        if "delay" not in motion and self.needs_double(X, time, n_steps):
+            frequency = motion["dynamics"].parameters["frequency"]
+            slow = motion["dynamics"].rotating(float(frequency.mean()))
+            motion["dynamics"] = motion["dynamics"] if slow is None else slow
+        motion["dynamics"] = motion["dynamics"].to(torch.float32, device)
+        if "noise" in motion:
+            motion["noise"] = motion["noise"].float()
+        return motion
 
     def of(self, X, dtype: torch.dtype, device: torch.device) -> dict[str, Any]:
         """Return the arguments of :func:`skkuranet.dynamics.integrate` for the rows of a table.

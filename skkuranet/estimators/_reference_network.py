@@ -45,7 +45,10 @@ class ReferenceNetwork:
         self._device, features = device, as_table(features)
         # A pair takes a few double-precision numbers where couplings are stored.
         pairs = min(_PAIRS_PER_BATCH, memory_budget // 64)
-        self._rows_per_batch = max(1, pairs // len(features))
+        self._rows_per_batch = max(1, pairs // max(1, len(features)))
+        self._couplings = None
+        if not len(features):
+            return
         with torch.no_grad():
             reference = to_tensor(features, self._network, device)
             self._couplings = driven_by(
@@ -65,8 +68,13 @@ class ReferenceNetwork:
         """Return answers (m, ...) about the couplings of rows, a bounded number of rows at once.
 
         ``answer(coupling, rows)`` returns a tensor with an entry for each row, from the couplings
-        of these rows to the reference network, (rows, n).
+        of these rows to the reference network, (rows, n). Raise ValueError if there is none.
         """
+        if self._couplings is None:
+            raise ValueError(
+                "This needs training rows, and the estimator was saved with training_rows=False. "
+                "Save it with them, or ask what needs none, such as simulate."
+            )
         found = []
         with torch.no_grad():
             for first in range(0, len(X), self._rows_per_batch):

@@ -48,8 +48,9 @@ def simulated(
     if initial_phases is None:
         initial_phases = rng.uniform(0.0, 2.0 * np.pi, len(X)).astype(np.float32)
     start = np.asarray(on_host(initial_phases))
-    exact = start.dtype != np.float32 and trained.storage is None
-    start = start.astype(np.float64 if exact else np.float32)
+    n_steps = steps_in(LIMIT_TIME, step_size) if n_steps is None else n_steps
+    check_scalar(n_steps, "n_steps", Integral, min_val=1)
+    start = start.astype(trained.precision_of(start, X, step_size, n_steps))
     wanted = [(len(X),)]
     if trained.node_motion.state_shape:
         wanted.append((*trained.node_motion.state_shape, len(X)))
@@ -60,8 +61,6 @@ def simulated(
         )
     if not np.all(np.isfinite(start)):
         raise ValueError("initial_phases must be finite.")
-    n_steps = steps_in(LIMIT_TIME, step_size) if n_steps is None else n_steps
-    check_scalar(n_steps, "n_steps", Integral, min_val=1)
     check_scalar(save_from, "save_from", Integral, min_val=0, max_val=n_steps)
     n_kept = n_steps - save_from + 1
     needed = n_kept * start.itemsize * len(X) * max(1, *wanted[-1][:-1], 1)

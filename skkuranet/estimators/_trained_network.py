@@ -72,6 +72,22 @@ class TrainedNetwork:
         """Return a copy of the couplings for computing."""
         return copy.deepcopy(self.couplings).to(device=device, dtype=dtype).eval()
 
+    def precision_of(self, start: np.ndarray, X: Table, step_size: float, n_steps: int) -> type:
+        """Return the type of numbers in which rows move from a start: its own, or a finer one.
+
+        Raise ValueError where couplings are stored in a type that allows none that would do.
+        """
+        lost = self.node_motion.needs_double(X, step_size * n_steps, n_steps)
+        if self.storage is not None:
+            if lost:
+                raise ValueError(
+                    f"precision={self.precision!r} keeps phases in single precision, which cannot "
+                    "tell phases apart that turn so far. Set precision='single', or subtract a "
+                    "frequency that all rows have in common."
+                )
+            return np.float32
+        return np.float64 if lost or start.dtype != np.float32 else np.float32
+
     def couple(
         self,
         X: Table,

@@ -372,7 +372,8 @@ class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Osc
         )
         columns = resolve_columns(roles, X.shape[1], names)
         moving = self._node_motion(columns)
-        motion = moving.of(X, torch.float32, CPU)
+        n_steps = steps_in(LIMIT_TIME, self.step_size)
+        motion = moving.in_single(X, CPU, LIMIT_TIME, n_steps)
         has_phases = motion["dynamics"].from_phases(torch.zeros(1)) is not None
         if isinstance(self.objective, str) and not has_phases:
             raise ValueError(

@@ -116,7 +116,8 @@ class Writer:
         elif hasattr(thing, "__dict__"):
             # Without what an object makes anew.
             state = dict(thing.__getstate__() or {})
-            state.pop("_sklearn_version", None)
+            for version in ("_sklearn_version", "_skkuranet_version"):
+                state.pop(version, None)
         else:
             raise TypeError(f"{where} is {plain(thing)[:60]}, which cannot be saved.")
         return {
@@ -137,10 +138,13 @@ class Writer:
         return full
 
 
-def as_plain(thing: Any, where: str) -> tuple[Any, dict[str, np.ndarray]]:
-    """Return a thing as JSON and arrays."""
+def as_plain(thing: Any, where: str, *, own: bool = False) -> tuple[Any, dict[str, np.ndarray]]:
+    """Return a thing as JSON and arrays; raise TypeError if it is not ``own`` where that counts."""
     writer = Writer()
-    return writer.plain(thing, where), writer.arrays
+    content = writer.plain(thing, where)
+    if own and writer.foreign:
+        raise TypeError(f"{where} needs {', '.join(writer.foreign)}, which are not of skkuranet.")
+    return content, writer.arrays
 
 
 class Reader:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 import hashlib
+import inspect
 import json
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import NoneType
+from types import CodeType, NoneType
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from torch import Tensor, nn
 
 from skkuranet._utils.messages import warn_caller
 from skkuranet.files._container import read, write
 from skkuranet.files._plain import Reader, as_plain
+
+# What is identified by its representation.
+_LEAVES = (bool, int, float, complex, str, bytes, NoneType, torch.dtype, torch.device)
 
 
 class Checkpoint:
@@ -123,29 +128,64 @@ def fingerprint_of(settings: object, tensors: Iterable[Tensor]) -> str:
     return digest.hexdigest()
 
 
-def identity(thing: object) -> tuple[object, list[Tensor]]:
+def identity(thing: object, within: tuple[object, ...] = ()) -> tuple[object, list[Tensor]]:
     """Divide what identifies a thing into a part with a ``repr`` and tensors.
 
-    A thing is a number, string, tensor, array, module or dataclass, or a mapping or sequence of
-    these.
+    Of functions, it is their code and what that refers to; of objects, their attributes. ``within``
+    are the things that this one is a part of.
     """
+    if isinstance(thing, _LEAVES):
+        return thing, []
+    if any(thing is each for each in within):
+        return "itself", []
     if isinstance(thing, Tensor):
         return "tensor", [thing]
-    if isinstance(thing, np.ndarray) and thing.dtype.kind in "biuf":
-        return "array", [torch.from_numpy(np.ascontiguousarray(thing))]
     if isinstance(thing, nn.Module):
-        return repr(thing), [*thing.parameters(), *thing.buffers()]
-    if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
-        parts: dict[Any, Any] = {f.name: getattr(thing, f.name) for f in dataclasses.fields(thing)}
-        name = type(thing).__name__
-    elif isinstance(thing, Mapping):
-        parts, name = dict(thing), "mapping"
-    elif isinstance(thing, (list, tuple)):
-        parts, name = dict(enumerate(thing)), "sequence"
-    else:
-        known = isinstance(thing, (bool, int, float, str, NoneType))
-        # Of what is called, the name has to do.
-        return thing if known else getattr(thing, "__qualname__", type(thing).__name__), []
-    found = {key: identity(value) for key, value in parts.items()}
+        # Numbers and names that their representation may leave out.
+        plain = [
+            (name, value)
+            for module in thing.modules()
+            for name, value in vars(module).items()
+            if isinstance(value, _LEAVES) and name != "training"
+        ]
+        return (repr(thing), plain), [*thing.parameters(), *thing.buffers()]
+    if hasattr(thing, "__array__") and not isinstance(thing, type):
+        array = np.asarray(thing)
+        if array.dtype.kind in "biuf":
+            return "array", [torch.from_numpy(np.ascontiguousarray(array))]
+        return repr(array.tolist()), []
+    parts = _parts(thing)
+    found = {key: identity(value, (*within, thing)) for key, value in parts.items()}
     tensors = [t for _, each in found.values() for t in each]
+    name = getattr(thing, "__qualname__", type(thing).__qualname__)
     return (name, [(key, value) for key, (value, _) in found.items()]), tensors
+
+
+def _parts(thing: Any) -> dict[Any, Any]:
+    """Return what a thing consists of."""
+    if sp.issparse(thing):
+        found = sp.csr_array(thing)
+        return {"shape": found.shape, "entries": [found.data, found.indices, found.indptr]}
+    if isinstance(thing, Mapping):
+        return dict(thing)
+    if isinstance(thing, (list, tuple)):
+        return dict(enumerate(thing))
+    if isinstance(thing, (set, frozenset)):
+        return dict(enumerate(sorted(map(repr, thing))))
+    if isinstance(thing, functools.partial):
+        return {"of": thing.func, "args": thing.args, "options": thing.keywords}
+    if inspect.ismethod(thing):
+        return {"of": thing.__func__, "self": thing.__self__}
+    if inspect.isfunction(thing):
+        cells = [cell.cell_contents for cell in thing.__closure__ or ()]
+        return {
+            "code": _code(thing.__code__),
+            "values": [thing.__defaults__, thing.__kwdefaults__, cells],
+        }
+    return {} if isinstance(thing, type) else dict(getattr(thing, "__dict__", {}))
+
+
+def _code(code: CodeType) -> list[object]:
+    """Return what code does, but for where it stands."""
+    constants = [_code(c) if isinstance(c, CodeType) else c for c in code.co_consts]
+    return [code.co_code.hex(), list(code.co_names), constants]

@@ -78,10 +78,7 @@ class Ranks:
         -------
         list of int
         """
-        found: list[Any] = [None] * self.size
-        with self._together():
-            dist.all_gather_object(found, n, group=self.group)
-        return found
+        return self.from_all(n)
 
     def gather(self, x: Tensor, sizes: Sequence[int]) -> Tensor:
         """Return the values of all processes, one after the other along the last axis.
@@ -149,6 +146,24 @@ class Ranks:
         with self._together():
             dist.broadcast_object_list(box, first, group=self.group)
         return box[0]
+
+    def from_all(self, value: Value) -> list[Value]:
+        """Return the values of all processes.
+
+        Parameters
+        ----------
+        value : object
+            Anything that can be pickled.
+
+        Returns
+        -------
+        list of object
+            In the order of the processes.
+        """
+        found: list[Any] = [None] * self.size
+        with self._together():
+            dist.all_gather_object(found, value, group=self.group)
+        return found
 
     @contextmanager
     def _together(self) -> Iterator[None]:

@@ -121,7 +121,7 @@ def train(
             if not math.isfinite(loss):
                 raise _not_finite(f"The loss or its gradient after {iteration} iterations")
             result.loss_curve.append(loss)
-            stop = on_iteration is not None and on_iteration(iteration, loss)
+            stop = run.agreed(on_iteration is not None and on_iteration(iteration, loss))
             iteration += 1
             if stop:
                 run.conclude(iteration)
@@ -227,6 +227,13 @@ class _Run:
         done = iteration - self.began
         return done % self.curriculum.check_every == 0 or done >= self.curriculum.n_iterations
 
+    def agreed(self, stop: bool) -> bool:
+        """Return whether any process is to stop: one that did so alone would leave the others."""
+        if self.ranks is None:
+            return stop
+        wishes = torch.full((1,), float(bool(stop)), device=self.features.device)
+        return bool(self.ranks.all_reduce(wishes) > 0)
+
     def conclude(self, iteration: int) -> None:
         """End learning in closed form; trajectories then train how classes act."""
         if self.committee is None or self.began is not None:
@@ -248,18 +255,18 @@ class _Run:
 
     def fingerprint(self) -> str:
         """Return what identifies this run before its first iteration."""
-        others, tensors = identity((self.objective.settings(), self.settings))
+        others, tensors = identity(
+            (self.objective.settings(), self.settings, self.sampler.normalization, self.network)
+        )
         if self.validation.edges is not None:
             tensors.append(self.validation.edges)
         settings = (
             self.curriculum,
-            self.sampler.normalization,
             self.generator.initial_seed(),
-            self.network,
             type(self.objective).__name__,
             others,
         )
-        return fingerprint_of(settings, (self.features, *tensors, *self.parameters))
+        return fingerprint_of(settings, (self.features, *tensors))
 
     def state(self, n_iterations: int) -> dict[str, Any]:
         """Return all that the rest of the run depends on, after so many iterations."""
@@ -288,7 +295,7 @@ class _Run:
         state = None if checkpoint is None else checkpoint.load(self.started_as)
         if self.ranks is not None:
             state = self.ranks.from_first(state)
-            if self.ranks.from_first(self.started_as) != self.started_as:
+            if len(set(self.ranks.from_all(self.started_as))) > 1:
                 raise ValueError(
                     "Processes train on different data or with different parameters. All need the "
                     "same, random_state included."

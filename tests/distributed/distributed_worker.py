@@ -7,11 +7,12 @@ from pathlib import Path
 
 import joblib
 import numpy as np
+import pytest
 import torch
 import torch.distributed as dist
 from sklearn.base import clone
 
-from skkuranet import distributed
+from skkuranet import KuraNetClusterer, distributed
 from skkuranet.coupling import (
     Balanced,
     EqualDegree,
@@ -20,7 +21,10 @@ from skkuranet.coupling import (
     MeanDegree,
     PairwiseNetwork,
 )
+from skkuranet.datasets import make_gaussian_ring
 from skkuranet.dynamics import integrate
+from skkuranet.objectives import ClusterObjective
+from skkuranet.training import Curriculum, train
 from skkuranet.training._adamw import AdamW
 from skkuranet.training._process_group import Ranks
 
@@ -86,6 +90,41 @@ def simulate(fitted, ranks):
     return found
 
 
+def stop_late(iteration, loss):
+    return iteration == 3
+
+
+def disagree(ranks):
+    """Processes that differ: each is told so, and none waits for another."""
+    X, y = make_gaussian_ring(3, 90, random_state=0)
+    settings = {"max_iter": 9, "hidden_layer_sizes": (8,), "random_state": 0}
+    for other in ({"n_reference": 30 + ranks.rank}, {"random_state": ranks.rank}):
+        with pytest.raises(ValueError, match="different data or with different parameters"):
+            distributed.fit(KuraNetClusterer(**{**settings, **other}), X, y)
+    with pytest.raises(ValueError, match="different data or with different parameters"):
+        distributed.fit(KuraNetClusterer(**settings), X + ranks.rank, y)
+    fitted = distributed.fit(KuraNetClusterer(**settings), X, y)
+    with pytest.raises(ValueError, match="processes differ"):
+        distributed.simulate(fitted, X, n_steps=3 + ranks.rank)
+    # Phases of two precisions.
+    start = np.zeros(len(X), np.float64 if ranks.rank else np.float32)
+    path = distributed.simulate(fitted, X, n_steps=3, initial_phases=start)
+    assert path.phases.dtype == np.float64
+    network, x, _ = tensors("factorised")
+    result = train(
+        network.float(),
+        InDegree(2),
+        x.float(),
+        ClusterObjective(torch.arange(len(x)) % 3, 3),
+        Curriculum(n_iterations=9),
+        torch.Generator().manual_seed(0),
+        on_iteration=stop_late if ranks.rank else None,
+        ranks=ranks,
+    )
+    assert result.n_iterations == 4
+    return {}
+
+
 def main(task, folder, dies_at):
     folder = Path(folder)
     where = {} if "MASTER_ADDR" in os.environ else {"init_method": f"file://{folder / 'meeting'}"}
@@ -95,6 +134,8 @@ def main(task, folder, dies_at):
     ranks = Ranks()
     if task == "simulate":
         found = simulate(joblib.load(folder / "fitted.joblib"), ranks)
+    elif task == "disagree":
+        found = disagree(ranks)
     else:
         estimator, data = joblib.load(folder / "task.joblib")
         if ranks.rank == 1 and dies_at:

@@ -119,6 +119,10 @@ def test_a_shared_fit_learns_what_one_process_learns_even_if_one_dies(tmp_path):
         np.testing.assert_array_equal(resumed, whole[name])
 
 
+def test_processes_that_differ_are_all_told(tmp_path):
+    torchrun(2, "disagree", tmp_path)
+
+
 def test_what_cannot_be_shared_out_says_why(fitted, monkeypatch):
     X, y = make_gaussian_ring(3, 100, random_state=0)
     with pytest.raises(RuntimeError, match="torchrun"):
@@ -168,7 +172,7 @@ def test_an_interrupt_ends_a_shared_fit(alone):
 
 def test_estimators_that_differ_are_named(alone, fitted, monkeypatch):
     estimator, X = fitted["factorised"]
-    monkeypatch.setattr(Ranks, "from_first", lambda self, value: "of another estimator")
+    monkeypatch.setattr(Ranks, "from_all", lambda self, value: [value, "of another estimator"])
     with pytest.raises(ValueError, match="processes differ"):
         distributed.simulate(estimator, X, n_steps=1)
 

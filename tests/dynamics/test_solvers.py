@@ -118,3 +118,14 @@ def test_coarse_steps_are_named():
         integrate(coupling, torch.arange(5.0))
     with pytest.raises(TypeError, match="n_steps and save_from must be whole numbers"):
         integrate(coupling, torch.arange(5.0), n_steps=10.0)
+
+
+@pytest.mark.parametrize(("speed", "n_steps"), [(1e5, 2000), (1.0, 100_000)])
+def test_phases_that_single_precision_loses_are_named(speed, n_steps):
+    alone = DenseCoupling(torch.zeros(1, 1))
+    with pytest.warns(UserWarning, match="Phases reach .* float32 rounds .* Use double precision"):
+        integrate(alone, torch.zeros(1), frequency=torch.tensor([speed]), n_steps=n_steps)
+    double = DenseCoupling(torch.zeros(1, 1, dtype=torch.float64))
+    frequency = torch.tensor([speed], dtype=torch.float64)
+    path = integrate(double, torch.zeros_like(frequency), frequency=frequency, n_steps=2000)
+    assert float(path.phases[-1]) == pytest.approx(speed * 200.0, rel=1e-12)

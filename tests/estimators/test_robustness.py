@@ -1,5 +1,6 @@
 """What goes wrong in use: hard data, interruptions, divergence, and settings that do not fit."""
 
+import functools
 import os
 import signal
 import subprocess
@@ -11,7 +12,9 @@ import pytest
 import torch
 from sklearn.datasets import make_blobs
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import cross_val_score
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skkuranet import KuraNetClusterer
 from skkuranet.inspection import PhaseLandscapeDisplay
@@ -254,3 +257,33 @@ def test_an_interruption_of_other_processes_keeps_what_they_have_learned(tmp_pat
     assert int(n_iter) >= 25
     assert shape.strip() == "(300,)"
     assert not list(aside.glob("*/[01]"))
+
+
+@pytest.mark.parametrize("search", ["grid", "validation", "pipeline"])
+def test_an_interruption_ends_a_search_and_not_what_a_pipeline_has_learned(
+    search, blobs, monkeypatch
+):
+    X, y = blobs
+    step, n_fits = training._Run.step, []
+
+    def interrupted(run, iteration):
+        if iteration == 0:
+            n_fits.append(1)
+        if iteration == 10:
+            raise KeyboardInterrupt
+        return step(run, iteration)
+
+    monkeypatch.setattr(training._Run, "step", interrupted)
+    model = KuraNetClusterer(**QUICK)
+    if search == "pipeline":
+        with pytest.warns(ConvergenceWarning, match="interrupted"):
+            fitted = make_pipeline(StandardScaler(), model).fit(X, y)
+        assert fitted.predict(X).shape == y.shape
+        return
+    run = {
+        "grid": GridSearchCV(model, {"weight_decay": [1.0, 2.0]}, cv=2).fit,
+        "validation": functools.partial(cross_val_score, model, cv=2),
+    }[search]
+    with pytest.raises(KeyboardInterrupt):
+        run(X, y)
+    assert len(n_fits) == 1

@@ -217,6 +217,16 @@ def test_a_common_frequency_changes_nothing_but_the_frequency(fitted):
     np.testing.assert_allclose(shifted.predict(X), fitted.predict(X - 40.0), atol=1e-2)
 
 
+def test_a_frequency_that_single_precision_would_lose_phases_by_changes_nothing(fitted):
+    X = disorder("I")
+    shifted = KuraNetSynchronizer(**QUICK).fit(X + 1e5)
+    assert shifted.limit_loss_ == pytest.approx(fitted.limit_loss_, abs=0.01)
+    assert shifted.score(X + 1e5) == pytest.approx(fitted.score(X), abs=0.01)
+    assert fitted.simulate(X, n_steps=3).phases.dtype == np.float32
+    with pytest.raises(ValueError, match="subtract a frequency that all rows have in common"):
+        shifted.set_params(coupling="pairwise", precision="bfloat16").simulate(X + 1e5)
+
+
 @pytest.mark.parametrize("history", ["rotation", "constant"])
 def test_simulate_is_the_motion_under_the_coupling_matrix(history):
     X = disorder("III", 60)

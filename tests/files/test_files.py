@@ -1,5 +1,6 @@
 """Models in files: bit for bit in a fresh process, without code, refused when they are damaged."""
 
+import copy
 import json
 import pickle
 import subprocess
@@ -244,6 +245,73 @@ def test_the_format_is_that_of_safetensors(tmp_path):
     assert theirs.keys() == ours.keys()
     for name, array in theirs.items():
         np.testing.assert_array_equal(array, ours[name])
+
+
+@pytest.mark.parametrize("name", ["clusterer", "objects", "pairwise", "synchronizer", "segmenter"])
+def test_rows_of_training_may_stay_at_home(name, tmp_path):
+    model = MODELS[name]()
+    rows = IMAGE if name == "segmenter" else X
+    model.save(tmp_path / "whole")
+    model.save(tmp_path / "model", training_rows=False)
+    assert len(model.reference_features_) > 0
+    whole, kept = ((tmp_path / file).read_bytes() for file in ("whole", "model"))
+    assert len(kept) < len(whole)
+    found = load(tmp_path / "model")
+    for array in read(tmp_path / "model")[0].values():
+        assert array.shape != model.reference_features_.shape
+    for method in ("simulate", "coupling_matrix"):
+        options = {"n_steps": 2, "random_state": 0} if method == "simulate" else {}
+        one, other = (getattr(m, method)(rows, **options) for m in (found, model))
+        np.testing.assert_array_equal(getattr(one, "states", one), getattr(other, "states", other))
+    with pytest.raises(ValueError, match="was saved with training_rows=False"):
+        found.transform(rows)
+    if name in ("clusterer", "segmenter"):
+        np.testing.assert_array_equal(found.predict(rows), model.predict(rows))
+    else:
+        with pytest.raises(ValueError, match="needs training rows"):
+            found.predict(rows)
+
+
+def test_couplings_of_the_very_rows_are_not_saved_without_them(tmp_path):
+    model = KuraNetSynchronizer(node_identity=True, **SMALL).fit(X)
+    with pytest.raises(ValueError, match="training_rows=False: node_identity=True"):
+        model.save(tmp_path / "model", training_rows=False)
+
+
+@pytest.mark.parametrize("name", ["clusterer", "synchronizer", "segmenter"])
+def test_pickles_of_another_version_are_named(name, monkeypatch):
+    model = MODELS[name]()
+    content = pickle.dumps(model)
+    assert type(pickle.loads(content)) is type(model)
+    monkeypatch.setattr("skkuranet.estimators._versions.__version__", "99.0")
+    with pytest.warns(UserWarning, match=r"was pickled by skkuranet .* and is read by 99\.0"):
+        pickle.loads(content)
+
+
+def test_pickles_keep_modules_of_the_user_and_hooks():
+    model = KuraNetClusterer(coupling=Couplings(), max_iter=2, random_state=0).fit(X, y)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(X), model.predict(X))
+    network = MODELS["clusterer"]().coupling_
+    network.register_forward_hook(named_hook)
+    assert pickle.loads(pickle.dumps(network))._forward_hooks
+    assert copy.deepcopy(network)._forward_hooks
+
+
+def named_hook(module, args, output):
+    return output
+
+
+@pytest.mark.parametrize("name", ["clusterer", "pairwise", "synchronizer", "segmenter", "groups"])
+def test_skops_asks_for_types_of_this_library_alone(name):
+    sio = pytest.importorskip("skops.io")
+    model = MODELS[name]()
+    content = sio.dumps(model)
+    types = sio.get_untrusted_types(data=content)
+    assert all(each.startswith("skkuranet.") for each in types)
+    found = sio.loads(content, trusted=types)
+    rows = IMAGE if isinstance(model, KuraNetSegmenter) else X
+    np.testing.assert_array_equal(found.predict(rows), model.predict(rows))
+    assert found.get_params() == model.get_params()
 
 
 def test_names_are_public():

@@ -1,17 +1,21 @@
 """Fits that are killed, and go on where they were."""
 
+import functools
 import os
 import tempfile
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 from sklearn.datasets import make_blobs
+from torch import nn
 
 from skkuranet import KuraNetClusterer, KuraNetSegmenter, KuraNetSynchronizer
+from skkuranet.coupling import InDegree, Normalization
 from skkuranet.datasets import make_disorder
 from skkuranet.training import _run as training
-from skkuranet.training._checkpoint import Checkpoint
+from skkuranet.training._checkpoint import Checkpoint, fingerprint_of, identity
 
 X, Y = make_blobs(200, centers=3, cluster_std=2.0, random_state=1)
 QUICK = {"max_iter": 60, "hidden_layer_sizes": (16,), "random_state": 0, "tol": 0.0}
@@ -338,3 +342,93 @@ def test_a_folder_that_cannot_be_written_to_is_named_before_training(tmp_path, m
     monkeypatch.setattr(tempfile, "TemporaryFile", refused)
     with pytest.raises(PermissionError, match="Choose another folder"):
         KuraNetClusterer(checkpoint=tmp_path / "state", **QUICK).fit(X, Y)
+
+
+class Averaging(Normalization):
+    """One of the user's, that says nothing about itself."""
+
+    def __init__(self, order):
+        self.of = InDegree(order)
+
+    def __call__(self, coupling):
+        return self.of(coupling)
+
+    def driven(self, *args, **options):
+        return self.of.driven(*args, **options)
+
+
+class Scaled(nn.Module):
+    """Couplings that differ in a buffer and in a number."""
+
+    def __init__(self, buffer, number):
+        super().__init__()
+        self.layer, self.number = nn.Linear(2, 3), number
+        nn.init.ones_(self.layer.weight)
+        nn.init.zeros_(self.layer.bias)
+        self.register_buffer("buffer", torch.tensor(buffer))
+
+    def forward(self, x, y):
+        return self.number * self.buffer * self.layer(x) @ self.layer(y).mT
+
+
+def power(order):
+    return lambda strength: strength**order
+
+
+SAME_AND_OTHER = {
+    "normalization": (lambda: Averaging(1), lambda: Averaging(2)),
+    "buffer": (lambda: Scaled(1.0, 1.0), lambda: Scaled(2.0, 1.0)),
+    "number": (lambda: Scaled(1.0, 1.0), lambda: Scaled(1.0, 2.0)),
+    "closure": (lambda: power(1), lambda: power(2)),
+    "partial": (lambda: functools.partial(pow, exp=2), lambda: functools.partial(pow, exp=3)),
+    "code": (lambda: lambda a: a + 1, lambda: lambda a: a - 1),
+    "sparse": (lambda: sp.eye_array(3), lambda: 2 * sp.eye_array(3)),
+    "names": (lambda: {"a", "b"}, lambda: {"a", "c"}),
+    "type": (lambda: torch.float32, lambda: torch.float64),
+}
+
+
+@pytest.mark.parametrize("name", SAME_AND_OTHER)
+def test_a_thing_is_identified_by_all_that_it_does(name):
+    def known_as(thing):
+        return fingerprint_of(*identity({"setting": thing}))
+
+    same, other = SAME_AND_OTHER[name]
+    assert known_as(same()) == known_as(same())
+    assert known_as(same()) != known_as(other())
+
+
+def test_a_thing_within_itself_is_identified():
+    ring = [1]
+    ring.append(ring)
+    fingerprint_of(*identity(ring))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_fit_with_a_normalisation_of_ones_own_goes_on(tmp_path, monkeypatch):
+    def model(order):
+        return KuraNetClusterer(
+            "pairwise",
+            normalization=Averaging(order),
+            network_size=20,
+            checkpoint=tmp_path / "state",
+            checkpoint_every=1,
+            **QUICK | {"max_iter": 8},
+        )
+
+    with monkeypatch.context() as patch:
+        killed_after(4, patch)
+        with pytest.raises(Killed):
+            model(1).fit(X, Y)
+    with pytest.raises(ValueError, match="is of another fit"):
+        model(2).fit(X, Y)
+    done = killed_after(100, monkeypatch)
+    model(1).fit(X, Y)
+    assert done == list(range(4, 8))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_fit_that_none_can_go_on_from_is_named(tmp_path):
+    model = KuraNetClusterer(checkpoint=tmp_path / "state", max_iter=2)
+    with pytest.warns(UserWarning, match="with random_state=None.* Set random_state to a number"):
+        model.fit(X, Y)

@@ -20,6 +20,7 @@ from skkuranet.dynamics import DYNAMICS, Dynamics
 from skkuranet.dynamics._catalogue import kind_of, needed_by
 from skkuranet.estimators._node_columns import node_parameters, resolve_columns
 from skkuranet.estimators._progress import Progress
+from skkuranet.estimators._versions import Versioned
 from skkuranet.estimators.identifier._equation import (
     Equation,
     check_fitted,
@@ -39,7 +40,7 @@ from skkuranet.estimators.identifier._stages import Nodes, normals, set_values, 
 from skkuranet.oscillator_network import OscillatorNetwork
 
 
-class KuraNetIdentifier(BaseEstimator):
+class KuraNetIdentifier(Versioned, BaseEstimator):
     r"""Find the couplings, and what else moves oscillators, in their measured phases.
 
     .. math::

@@ -11,6 +11,7 @@ from scipy.optimize import OptimizeResult, minimize
 from torch import Tensor
 
 from skkuranet._utils.messages import warn_caller
+from skkuranet._utils.surroundings import is_one_of_many
 from skkuranet.coupling import CouplingOperator, SharedCoupling
 from skkuranet.dynamics import Dynamics, integrate
 from skkuranet.estimators.identifier._recordings import Piece
@@ -169,6 +170,8 @@ def descend(
             options={"maxiter": max_iter, "maxcor": 20, "ftol": _LEAST_GAIN, "gtol": 0.0},
         )  # fmt: skip
     except KeyboardInterrupt:
+        if is_one_of_many():
+            raise
         warn_caller(
             f"The fit was interrupted after iteration {done + len(curve)}; what there was by then "
             "is kept.",
