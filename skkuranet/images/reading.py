@@ -1,43 +1,67 @@
-"""Images and masks as users have them, and the features of their pixels."""
+"""Images as users have them, and the features of their pixels."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 from skimage.feature import multiscale_basic_features
 from sklearn.utils import gen_batches
 
+from skkuranet.images.files import is_file, read_file
+from skkuranet.images.robust import channel_ranges, filled, without_data, without_hot_pixels
+
 # PIL modes whose pixels mean what their numbers say.
-_MODES = ("1", "L", "LA", "RGB", "RGBA", "I", "I;16", "F")
+_MODES = ("1", "L", "LA", "RGB", "RGBA", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
+
+# A last axis that is longer is no axis of channels where another reading is at hand.
+_CHANNELS = 16
 
 
-def is_one_image(images):
-    """Return whether this is one image, not a list or tuple of several."""
+def as_list(images, n_channels=None, masks=None):
+    """Return several images as a list, and one image as None.
+
+    An array of three axes is one image with channels, but for a stack of grey ones, (n, h, w): the
+    masks of fit or, later, the number of channels that fit saw tell them apart. No stack is of
+    images so narrow that columns may be channels.
+    """
     if isinstance(images, (list, tuple)):
-        return False
-    return not (isinstance(images, np.ndarray) and images.ndim == 4)
+        return list(images)
+    shape = np.shape(images) if isinstance(images, np.ndarray) else ()
+    stack = len(shape) == 3 and shape[2] > _CHANNELS
+    grey = stack and (n_channels == 1 or _are_masks_of(masks, shape))
+    return list(images) if grey or len(shape) == 4 else None
 
 
-def read_image(image, name="image"):
+def _are_masks_of(masks, shape):
+    """Return whether these are several masks, of as many grey images in a stack."""
+    if isinstance(masks, (list, tuple)):
+        several = len(masks) == shape[0]
+        return several and (is_file(masks[0]) or np.shape(masks[0]) == shape[1:])
+    return isinstance(masks, np.ndarray) and masks.shape == shape
+
+
+def read_image(image, name="image", *, nodata=None, turned=None):
     """Return an image, a grey or coloured array, PIL image or path, as (h, w, n_channels).
 
-    Errors call it ``name``. Raise ValueError if it has no pixels, the wrong axes, pixels that are
-    not finite, or a PIL mode whose numbers are not intensities; OSError if the file is no image.
+    It is that of :func:`read_pixels`, without what pixels have data.
     """
-    if isinstance(image, (str, os.PathLike)):
-        image = _open(image, name)
-    if isinstance(image, Image.Image):
-        if image.mode not in _MODES:
-            raise ValueError(
-                f"{name} has the mode {image.mode!r}, whose numbers are not intensities of light. "
-                "Convert it first: image.convert('RGB')."
-            )
-        image = _pixels_of(image, name)
-    image = np.asarray(image)
+    return read_pixels(image, name, nodata=nodata, turned=turned)[0]
+
+
+def read_pixels(image, name="image", *, nodata=None, turned=None):
+    """Return an image as (h, w, n_channels), and which pixels have no data; None if all have.
+
+    Pixels that are masked, or ``nodata`` in all channels, have none, and are filled by the nearest;
+    hot pixels are dimmed. Errors call the image ``name``; names of images that EXIF turns go to the
+    list ``turned``. Raise ValueError if it has no pixels, the wrong axes, pixels that are not
+    finite, or a PIL mode whose numbers are not intensities; OSError if the file is no image.
+    """
+    if is_file(image):
+        image = read_file(image, name, modes=_MODES, turned=turned)
+    # Masked arrays hide pixels without data.
+    image = np.asanyarray(image)
     if image.ndim == 2:
         image = image[..., None]
     if image.ndim != 3:
@@ -49,76 +73,20 @@ def read_image(image, name="image"):
         raise ValueError(f"{name} is empty: its shape is {image.shape}.")
     if image.dtype.kind not in "buif":
         raise ValueError(f"{name} must hold real numbers, got dtype {image.dtype}.")
+    missing = without_data(image, nodata)
+    # torch knows no bytes of other machines.
+    image = np.asarray(image).astype(image.dtype.newbyteorder("="), copy=False)
+    if missing is not None:
+        if missing.all():
+            raise ValueError(f"{name} has no data: every pixel is masked or nodata={nodata}.")
+        image = filled(image, missing)
     if image.dtype.kind == "f" and not np.isfinite(image).all():
         raise ValueError(
-            f"{name} holds NaN or infinite pixels. Fill them, for instance with "
+            f"{name} holds NaN or infinite pixels. If they stand for pixels without data, set "
+            "nodata=np.nan or nodata=np.inf; or fill them, for instance with "
             "skimage.restoration.inpaint_biharmonic."
         )
-    return image
-
-
-def _open(path, name):
-    try:
-        with Image.open(path) as file:
-            file.load()
-            return file
-    except (FileNotFoundError, IsADirectoryError, PermissionError):
-        raise
-    except Image.DecompressionBombError as error:
-        raise OSError(
-            f"{name}={str(path)!r} is larger than Pillow opens: {error}. If it can be trusted, "
-            "raise PIL.Image.MAX_IMAGE_PIXELS."
-        ) from error
-    except UnidentifiedImageError as error:
-        raise OSError(f"{name}={str(path)!r} is not an image that Pillow can read.") from error
-    except (OSError, SyntaxError, ValueError) as error:
-        raise OSError(f"{name}={str(path)!r} is damaged or cut off: {error}.") from error
-
-
-def _pixels_of(image, name):
-    try:
-        return np.asarray(image)
-    except (OSError, SyntaxError, ValueError) as error:
-        # Pillow reads pixels when they are first looked at.
-        raise OSError(f"{name} is damaged or cut off: {error}.") from error
-
-
-def read_mask(mask, shape, unlabeled, name="mask"):
-    """Return a mask, an array, PIL image or path, as whole numbers (h, w).
-
-    Errors call it ``name``. Raise ValueError if it does not fit the shape of the image, has labels
-    that are not whole numbers of 64 bits, or no labels but ``unlabeled``.
-    """
-    if isinstance(mask, (str, os.PathLike)):
-        mask = _open(mask, name)
-    # A palette image is a mask as it should be: its numbers are labels.
-    if isinstance(mask, Image.Image):
-        mask = _pixels_of(mask, name)
-    elif isinstance(mask, np.ma.MaskedArray):
-        mask = mask.filled(unlabeled)
-    mask = np.asarray(mask)
-    if mask.ndim == 3 and mask.shape[2] == 1:
-        mask = mask[..., 0]
-    if mask.shape != tuple(shape):
-        raise ValueError(
-            f"{name} has shape {mask.shape}, but the image has {shape[0]} rows and {shape[1]} "
-            "columns. Pass one label for each pixel."
-        )
-    if mask.dtype.kind not in "bui":
-        whole = mask.dtype.kind == "f" and np.all(np.isfinite(mask)) and np.all(mask % 1 == 0)
-        if not whole:
-            raise ValueError(f"{name} must hold whole numbers, got dtype {mask.dtype}.")
-    limits = np.iinfo(np.int64)
-    # Whole numbers of Python are exact, where floats near the limit round to it.
-    if int(mask.max()) > limits.max or int(mask.min()) < limits.min:
-        raise ValueError(f"{name} holds labels outside the range of 64-bit integers.")
-    mask = mask.astype(np.int64)
-    if np.all(mask == unlabeled):
-        raise ValueError(
-            f"{name} has no labels: every pixel is unlabeled={unlabeled}. Label a few pixels of "
-            "each segment."
-        )
-    return mask
+    return without_hot_pixels(image), missing
 
 
 def intensities(image):
@@ -128,10 +96,9 @@ def intensities(image):
     return image.astype(np.float32)
 
 
-def brightest(image):
-    """Return the largest magnitude of the intensities of an image."""
-    extremes = np.array([[[image.min(), image.max()]]], dtype=image.dtype)
-    return float(np.abs(intensities(extremes)).max())
+def ranges_of(image):
+    """Return the range of the intensities of each channel, (n_channels, 2), without extremes."""
+    return intensities(channel_ranges(image).astype(image.dtype)).astype(np.float64)
 
 
 def positions(height, width, rows=slice(None)):

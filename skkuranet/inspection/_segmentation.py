@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-from skkuranet.images.reading import intensities, read_image, read_mask
+from skkuranet.images.masks import read_masks
+from skkuranet.images.reading import intensities, read_image
 from skkuranet.inspection._base import asked
 from skkuranet.inspection._colours import PHASE_COLOURS, colours, wrapped
 
@@ -28,8 +29,9 @@ class SegmentationDisplay:
         Segment of each pixel.
     mask : ndarray of shape (h, w), default=None
         True segments, or scribbles; None leaves them out.
-    unlabeled : int, default=-1
-        Label of pixels in ``mask`` that are not labelled; they stay blank.
+    unlabeled : int or str, default=-1
+        Label of pixels in ``mask`` that are not labelled; they stay blank, as do those that are
+        masked in an array of :mod:`numpy.ma`.
 
     Attributes
     ----------
@@ -74,15 +76,13 @@ class SegmentationDisplay:
             The display, plotted.
         """
         model, before = asked(cls, estimator, "transform")
-        pixels, unlabeled = read_image(image), model.unlabeled
+        pixels = read_image(image, nodata=model.nodata)
         seen = before(pixels)
-        display = cls(
-            pixels,
-            model.transform(seen),
-            model.predict(seen),
-            mask=None if mask is None else read_mask(mask, pixels.shape[:2], unlabeled),
-            unlabeled=unlabeled,
-        )
+        if mask is not None:
+            shape = pixels.shape[:2]
+            (read,) = read_masks([mask], [shape], model.unlabeled, ["mask"], model.classes_)
+            mask = np.ma.masked_array(read.labels, mask=~read.known)
+        display = cls(pixels, model.transform(seen), model.predict(seen), mask=mask)
         return display.plot(axes=axes)
 
     def plot(self, *, axes=None):
@@ -119,12 +119,15 @@ class SegmentationDisplay:
         self.axes_[0].imshow(picture if colour else picture[..., 0], cmap="gray")
         self.axes_[1].imshow(wrapped(self.phases), **PHASE_COLOURS)
         labels = np.asarray(self.labels)
-        shown = [labels] if self.mask is None else [labels, np.asarray(self.mask)]
+        shown = [labels] if self.mask is None else [labels, np.ma.getdata(self.mask)]
         classes, palette = colours(np.concatenate([np.unique(s) for s in shown]))
         # Pixels that are not labelled stay blank.
         palette[classes == self.unlabeled] = 0.0
-        for ax, segments in zip(self.axes_[2:], shown, strict=True):
-            ax.imshow(palette[np.searchsorted(classes, segments)], interpolation="nearest")
+        pictures = [palette[np.searchsorted(classes, segments)] for segments in shown]
+        if self.mask is not None:
+            pictures[1][np.ma.getmaskarray(self.mask)] = 0.0
+        for ax, picture in zip(self.axes_[2:], pictures, strict=True):
+            ax.imshow(picture, interpolation="nearest")
         titles = ("image", "phases", "segments", "mask")
         for ax, title in zip(self.axes_, titles, strict=False):
             ax.set(title=title, xticks=[], yticks=[])

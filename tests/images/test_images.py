@@ -10,7 +10,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skkuranet import KuraNetSegmenter
 from skkuranet.images.guided_filter import guided_filter
-from skkuranet.images.reading import feature_bands, pixel_features, read_image, read_mask
+from skkuranet.images.masks import read_masks
+from skkuranet.images.reading import feature_bands, pixel_features, read_image
 from skkuranet.metrics import symmetric_best_dice
 
 QUICK = {"max_iter": 80, "hidden_layer_sizes": (32, 32), "random_state": 0}
@@ -116,19 +117,24 @@ def test_files_that_are_no_images_are_named(tmp_path):
     with pytest.raises(OSError, match="image is damaged or cut off"):
         read_image(cut)
     with pytest.raises(OSError, match="mask is damaged or cut off"):
-        read_mask(cut, (24, 40), -1)
+        read_masks([cut], [(24, 40)], -1, ["mask"])
     assert read_image(Image.open(whole)).shape == (24, 40, 3)
+
+
+def read(mask, unlabeled="auto", **options):
+    """One mask as it is read."""
+    return read_masks([mask], [np.shape(mask)[:2]], unlabeled, ["mask"], **options)[0]
 
 
 def test_masks_may_be_masked_and_labels_as_large_as_they_go():
     _, mask = halves(0, 1)
     hidden = np.ma.masked_array(mask, mask=mask == 1)
-    np.testing.assert_array_equal(read_mask(hidden, mask.shape, -1), np.where(mask == 1, -1, 0))
+    np.testing.assert_array_equal(read(hidden).known, mask == 0)
     largest = np.iinfo(np.int64).max
-    assert read_mask(np.where(mask, largest, 0), mask.shape, -1).max() == largest
+    assert read(np.where(mask, largest, 0)).labels.max() == largest
     for beyond in (np.where(mask, np.uint64(2**63), np.uint64(0)), mask * 2.0**63):
         with pytest.raises(ValueError, match="outside the range"):
-            read_mask(beyond, mask.shape, -1)
+            read(beyond)
 
 
 def test_what_is_asked_of_whole_images_is_checked():

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from skkuranet.images.masks import Mask
 from skkuranet.images.reading import check_number, pixel_features
 from skkuranet.objectives import PairObjective
 
@@ -16,18 +17,16 @@ _PIXELS, _LEAST = 500_000, 500
 
 def grouped_pixels(
     images: list[np.ndarray],
-    masks: list[np.ndarray],
+    masks: list[Mask],
     *,
     features: Any,
-    unlabeled: int,
     rng: np.random.RandomState,
 ) -> tuple[np.ndarray, np.ndarray, tuple[torch.Tensor, ...]]:
     """Draw labelled pixels of each image, whose labels are its own.
 
-    Images are (h, w, n_channels), masks (h, w); an image may come several times, with another mask
-    each. Return features (n, n_features), the label of each pixel, from 0 in each image, and the
-    pixels of each image. Raise ValueError if no mask has two labels, or images differ in their
-    features.
+    Images are (h, w, n_channels); one may come several times, with another mask each. Return
+    features (n, n_features), the label of each pixel, from 0 in each image, and the pixels of each
+    image. Raise ValueError if no mask has two labels, or images differ in their features.
     """
     wanted = max(_LEAST, _PIXELS // len(images))
     X, codes = [], []
@@ -36,10 +35,10 @@ def grouped_pixels(
         if image is not seen:
             # An image with several masks is looked at once.
             seen, table = image, pixel_features(image, features)
-        chosen = rng.permutation(np.flatnonzero(mask.ravel() != unlabeled))[:wanted]
+        chosen = rng.permutation(np.flatnonzero(mask.known))[:wanted]
         X.append(table[chosen])
         check_number(table.shape[1], X[0].shape[1])
-        codes.append(np.unique(mask.ravel()[chosen], return_inverse=True)[1])
+        codes.append(np.unique(mask.labels.ravel()[chosen], return_inverse=True)[1])
     if max(int(labels.max()) for labels in codes) == 0:
         raise ValueError("No mask has two labels, so that there is nothing to tell apart.")
     pools = torch.arange(sum(map(len, X))).split([len(part) for part in X])

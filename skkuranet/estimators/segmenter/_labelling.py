@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from skkuranet._utils.messages import plain
 from skkuranet.estimators.segmenter._pixels import labelled_features
 from skkuranet.images.label_density import mean_distances, n_scattered
+from skkuranet.images.masks import Mask, warn_of_strays
 from skkuranet.images.reading import check_number
 
 
@@ -43,19 +45,19 @@ class LabelledPixels:
 
 
 def labelled_pixels(
-    images: list[np.ndarray], masks: list[np.ndarray], *, features: Any, unlabeled: int
+    images: list[np.ndarray], masks: list[Mask], *, features: Any
 ) -> LabelledPixels:
-    """Return the labelled pixels of images (h, w, n_channels) with masks (h, w).
+    """Return the labelled pixels of images (h, w, n_channels) with a mask each.
 
     Raise ValueError if there are fewer than two labels, or images differ in their features.
     """
-    classes = np.unique(np.concatenate([np.unique(mask) for mask in masks]))
-    classes = classes[classes != unlabeled]
+    classes = np.unique(np.concatenate([np.unique(mask.labels[mask.known]) for mask in masks]))
     if len(classes) < 2:
         raise ValueError(
-            f"mask has one label only, {classes[0]}. Label pixels of two segments at least."
+            f"mask has one label only, {plain(classes[0])}. Label pixels of two segments at least."
         )
-    known = [mask != unlabeled for mask in masks]
+    warn_of_strays(masks, classes)
+    known = [mask.known for mask in masks]
     tables = [
         labelled_features(image, here.ravel(), features)
         for image, here in zip(images, known, strict=True)
@@ -63,11 +65,11 @@ def labelled_pixels(
     for table in tables:
         check_number(table.shape[1], tables[0].shape[1])
     X = np.concatenate(tables)
-    labels = np.concatenate([mask[here] for mask, here in zip(masks, known, strict=True)])
+    labels = np.concatenate([mask.labels[mask.known] for mask in masks])
     distances = mean_distances(known)
     # Labels that never share an image are only told apart in networks of several; otherwise
     # networks are of one image each, as places in two say nothing to one another.
-    everywhere = all(np.isin(classes, mask).all() for mask in masks)
+    everywhere = all(np.isin(classes, mask.labels[mask.known]).all() for mask in masks)
     apart = everywhere and len(images) > 1
     return LabelledPixels(
         X,

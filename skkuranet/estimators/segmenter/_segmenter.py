@@ -26,7 +26,7 @@ from skkuranet.estimators.segmenter._labelling import labelled_pixels
 from skkuranet.estimators.segmenter._pixels import pairs_of
 from skkuranet.estimators.segmenter._whole_image import ImageBase
 from skkuranet.images.label_density import feature_noise, guidance_of, smoothing_of, waves_of_place
-from skkuranet.images.reading import FEATURES, brightest
+from skkuranet.images.reading import FEATURES, ranges_of
 from skkuranet.metrics import symmetric_best_dice
 from skkuranet.training import Curriculum
 
@@ -131,10 +131,24 @@ class KuraNetSegmenter(ImageBase):
     warm_start : bool, default=False
         Start from the couplings of the last fit, whatever ``coupling``, ``hidden_layer_sizes``,
         ``rank`` and ``bandwidth`` say by now.
-    unlabeled : int, default=-1
-        Label in masks of pixels whose segment is not known. They take no part in training.
-        In a table, every row has a label unless ``unlabeled`` says which value means none; in a
-        mask, -1 means none unless ``unlabeled`` says another value.
+    unlabeled : "auto", int, str or None, default="auto"
+        Label in masks of pixels whose segment is not known. They take no part in training. None:
+        every pixel has a label. ``"auto"`` is
+
+        - -1 in signed whole numbers and in floats;
+        - 0 in unsigned whole numbers that come from a file or a PIL image, as painting tools leave
+          it where nothing was painted. A warning says how many pixels that is. If all such masks of
+          a call have one other label only, as a picture in black and white has, or if 0 is one of
+          ``classes_`` already, 0 is a label;
+        - nothing in unsigned arrays and in booleans, where 0 is a label like others. A warning
+          says so if more than nine tenths of the pixels have it, beside two other labels;
+        - the empty string, and None, in strings.
+
+        What is masked, in an array of :mod:`numpy.ma`, is never labelled.
+    nodata : float, default=None
+        Value that stands for no data, such as -9999 or NaN. Pixels that have it in all channels
+        (NaN: in any), or that are masked, are not learned from and count in no score; answers for
+        them are those for the nearest pixel that has data.
     n_reference : int, default=1000
         Number of training pixels in the reference network, at most; each class has at
         least one.
@@ -161,7 +175,7 @@ class KuraNetSegmenter(ImageBase):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Labels of the masks.
+        Labels of the masks, in their type; with ``n_segments`` numbers from 0.
     cluster_centers_ : ndarray of shape (n_classes, 2)
         k-means centres of the reference phasors, in the order of ``classes_``.
     coupling_ : torch.nn.Module
@@ -216,7 +230,8 @@ class KuraNetSegmenter(ImageBase):
         "smoothing": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "guidance": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
         "feature_noise": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
-        "unlabeled": [Integral],
+        "unlabeled": [Integral, str, None],
+        "nodata": [Real, None],
     }
 
     def __init__(
@@ -243,7 +258,8 @@ class KuraNetSegmenter(ImageBase):
         n_init=1,
         n_jobs=None,
         warm_start=False,
-        unlabeled=-1,
+        unlabeled="auto",
+        nodata=None,
         n_reference=1000,
         memory_budget="auto",
         precision="single",
@@ -275,6 +291,7 @@ class KuraNetSegmenter(ImageBase):
         self.n_jobs = n_jobs
         self.warm_start = warm_start
         self.unlabeled = unlabeled
+        self.nodata = nodata
         self.n_reference = n_reference
         self.memory_budget = memory_budget
         self.precision = precision
@@ -291,12 +308,17 @@ class KuraNetSegmenter(ImageBase):
         Parameters
         ----------
         image : array of shape (h, w) or (h, w, n_channels), PIL image, path, or a list of them
-            Image to learn from, or several of as many channels. Whole numbers count as fractions
-            of the largest of their type, and floats as they are. Where all labels are in every
-            image, every network of training is drawn from one of them.
+            Image to learn from, or several of as many channels; an array (n, h, w, n_channels), or
+            (n, h, w) with masks of that shape, is several, too. Whole numbers count as fractions
+            of the largest of their type, and floats as they are; the units of channels make no
+            difference. Pixels far outside the range of all but .2 % of the image at either end are
+            hot, and dimmed. Where all labels are in every image, every network of training is
+            drawn from one of them. Pages of a TIFF are read if its axes say that they are
+            channels; photographs are turned as their EXIF says.
         mask : array of shape (h, w), PIL image, path, or a list of them
-            Label of each pixel, or ``unlabeled``. A label means the same in all masks, unless
-            ``n_segments`` is given; an image may then be listed with several masks.
+            Label of each pixel, or ``unlabeled``: whole numbers, booleans or strings. A label means
+            the same in all masks, unless ``n_segments`` is given; an image may then be listed with
+            several masks.
 
         Returns
         -------
@@ -306,22 +328,30 @@ class KuraNetSegmenter(ImageBase):
         Raises
         ------
         ValueError
-            If an image, a mask or a parameter cannot be used; the message says why.
+            If an image, a mask or a parameter cannot be used, as a file of several pages that
+            are no channels; the message says why.
         OSError
             If a file cannot be read.
         FloatingPointError
             If the loss is not finite.
+
+        Warns
+        -----
+        UserWarning
+            If 0 counts as unlabelled, labels are stray pixels or cover less than .01 % of the
+            labelled pixels, or EXIF turns an image.
         """
-        images, masks = pairs_of(image, mask, self.unlabeled)
+        images, masks = pairs_of(image, mask, self.unlabeled, self.nodata)
         n_channels = {image.shape[2] for image in images}
         if len(n_channels) > 1:
             raise ValueError(
                 f"All images of a fit must have as many channels, got {sorted(n_channels)}. "
                 "Convert them first, for instance with skimage.color.gray2rgb."
             )
+        ranges = np.stack([ranges_of(image) for image in images])
         attributes = {
             "n_channels_in_": n_channels.pop(),
-            "_brightest": max(brightest(image) for image in images),
+            "_channel_ranges": np.stack((ranges[..., 0].min(0), ranges[..., 1].max(0)), axis=1),
         }
         groups = self.n_segments is not None
         if self._goes_on and groups != self._groups_:
@@ -417,11 +447,13 @@ class KuraNetSegmenter(ImageBase):
             Mean over the images, from 0 to 1; every label counts as a segment.
         """
         check_is_fitted(self)
-        images, masks = pairs_of(image, mask, self.unlabeled)
-        scores = []
-        for one, labels in zip(images, masks, strict=True):
-            known = labels != self.unlabeled
-            scores.append(symmetric_best_dice(labels[known], self.predict(one)[known]))
+        images, masks = self._pairs(image, mask)
+        scores = [
+            symmetric_best_dice(
+                _numbered(true.labels[true.known]), _numbered(self.predict(one)[true.known])
+            )
+            for one, true in zip(images, masks, strict=True)
+        ]
         return float(np.mean(scores))
 
     @property
@@ -465,7 +497,7 @@ class KuraNetSegmenter(ImageBase):
 
     def _learn_labels(self, images, masks, attributes):
         """Train on labels that mean the same in all masks."""
-        seen = labelled_pixels(images, masks, features=self.features, unlabeled=self.unlabeled)
+        seen = labelled_pixels(images, masks, features=self.features)
         if len(seen.classes) > self.network_size:
             raise ValueError(
                 f"network_size={self.network_size} cannot hold the {len(seen.classes)} labels in "
@@ -503,7 +535,6 @@ class KuraNetSegmenter(ImageBase):
             images,
             masks,
             features=self.features,
-            unlabeled=self.unlabeled,
             rng=random_source(self.random_state),
         )
         normalization = self._normalization()
@@ -515,7 +546,9 @@ class KuraNetSegmenter(ImageBase):
                 codes,
                 self.n_segments,
                 objective=functools.partial(pair_objective, codes, pools),
-                complete=functools.partial(self._complete_groups, normalization),
+                complete=functools.partial(
+                    self._complete_groups, normalization, self._segment_numbers(masks)
+                ),
                 normalization=normalization,
                 weight_decay=self.weight_decay,
                 feature_noise=_given(self.feature_noise, lambda: 0.0),
@@ -524,11 +557,17 @@ class KuraNetSegmenter(ImageBase):
             )
         )
 
-    def _complete_groups(self, normalization, network, seed):
+    def _segment_numbers(self, masks):
+        """Numbers of segments, in the integer type of the masks where it has so many."""
+        dtype = masks[0].labels.dtype
+        holds = dtype.kind in "ui" and self.n_segments <= np.iinfo(dtype).max
+        return np.arange(self.n_segments, dtype=dtype if holds else np.int64)
+
+    def _complete_groups(self, normalization, numbers, network, seed):
         return {
             "coupling_": network,
             "normalization_": normalization,
-            "classes_": np.arange(self.n_segments),
+            "classes_": numbers,
             "_simulation_seed": seed,
         }
 
@@ -563,7 +602,7 @@ class KuraNetSegmenter(ImageBase):
         return reader.smoothed(said, image, self.smoothing_, self.guidance_)
 
     def _grouped(self, image):
-        return self.cluster(image, random_state=self._seed_of_answers())
+        return self.classes_[self.cluster(image, random_state=self._seed_of_answers())]
 
     def _limit_phases(self, image):
         X, shape = self._reader().table(image)
@@ -575,6 +614,11 @@ class KuraNetSegmenter(ImageBase):
         """The same initial phases whenever an answer is asked for."""
         number = isinstance(self.random_state, Integral)
         return self.random_state if number else self._simulation_seed
+
+
+def _numbered(labels):
+    """Labels as numbers, as they may be names."""
+    return np.unique(labels, return_inverse=True)[1]
 
 
 def _given(value, otherwise):

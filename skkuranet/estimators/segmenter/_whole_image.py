@@ -7,8 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skkuranet.estimators._clustering import ClusteringBase
 from skkuranet.estimators._simulation import LIMIT_TIME, steps_in
-from skkuranet.estimators.segmenter._pixels import PixelReader
-from skkuranet.images.reading import read_mask
+from skkuranet.estimators.segmenter._pixels import PixelReader, pairs_of
 
 
 class ImageBase(ClusteringBase):
@@ -19,11 +18,16 @@ class ImageBase(ClusteringBase):
         check_is_fitted(self)
         return PixelReader(
             self.features,
-            self.n_channels_in_,
-            self._brightest,
+            self._channel_ranges,
             self._n_pixel_features,
+            self.nodata,
             self.verbose,
         )
+
+    def _pairs(self, image, mask):
+        """Images and masks that answers are compared with."""
+        known = () if self._groups_ else self.classes_
+        return pairs_of(image, mask, self.unlabeled, self.nodata, known)
 
     def simulate(
         self,
@@ -161,8 +165,11 @@ class ImageBase(ClusteringBase):
         float
             0 for segments in phase and splay among each other, 1 for the opposite.
         """
-        X, shape = self._reader().table(image)
-        labels = read_mask(mask, shape, self.unlabeled).ravel()
-        known = labels != self.unlabeled
-        classes, codes = np.unique(labels[known], return_inverse=True)
-        return self._limit_loss(X[known], codes, len(classes), self._rng(random_state), n_steps)
+        reader = self._reader()
+        reader.check_is_one(image)
+        (pixels,), (labelled,) = self._pairs(image, mask)
+        X, _ = reader.table(pixels)
+        classes, codes = np.unique(labelled.labels[labelled.known], return_inverse=True)
+        return self._limit_loss(
+            X[labelled.known.ravel()], codes, len(classes), self._rng(random_state), n_steps
+        )

@@ -1,0 +1,66 @@
+"""Pixels without data, hot ones, and the units of channels."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import distance_transform_edt
+
+# Share of the pixels, at either end, that say nothing of the range of a channel.
+_EXTREME = 0.002
+# Pixels of which one may be such.
+_FEW = 50
+# Ranges that a pixel may be beyond the range before it counts as hot.
+_BEYOND = 1.0
+# Pixels that ranges are taken from, about.
+_SAMPLE = 1_000_000
+
+
+def without_data(image, nodata):
+    """Return which pixels of an image (h, w, n_channels) have no data, or None if all have.
+
+    It is those that are masked, and those that are ``nodata`` in all channels (NaN: in any).
+    """
+    missing = np.zeros(image.shape[:2], dtype=bool)
+    if isinstance(image, np.ma.MaskedArray):
+        missing |= np.ma.getmaskarray(image).any(axis=2)
+    if nodata is not None:
+        pixels = np.asarray(image)
+        nan = nodata != nodata
+        missing |= np.isnan(pixels).any(axis=2) if nan else (pixels == nodata).all(axis=2)
+    return missing if missing.any() else None
+
+
+def filled(image, missing):
+    """Return an image whose pixels without data are like the nearest that has some."""
+    nearest = distance_transform_edt(missing, return_distances=False, return_indices=True)
+    return image[tuple(nearest)]
+
+
+def channel_ranges(image):
+    """Return the lowest and the highest value of each channel, (n_channels, 2), in its own units.
+
+    A few extreme pixels do not count, unless all others are equal.
+    """
+    step = max(1, round((image.shape[0] * image.shape[1] / _SAMPLE) ** 0.5))
+    pixels = image[::step, ::step].reshape(-1, image.shape[2])
+    n_extreme = min(max(1, int(_EXTREME * len(pixels))), len(pixels) // _FEW)
+    places = n_extreme, len(pixels) - 1 - n_extreme
+    ranges = np.partition(pixels, places, axis=0)[list(places)].T.astype(np.float64)
+    flat = ranges[:, 0] == ranges[:, 1]
+    ranges[flat] = np.stack((image.min(axis=(0, 1)), image.max(axis=(0, 1))), axis=1)[flat]
+    return ranges
+
+
+def without_hot_pixels(image):
+    """Return an image whose values are at most one range of their channel beyond that range."""
+    lowest, highest = channel_ranges(image).T
+    beyond = _BEYOND * (highest - lowest)
+    lowest, highest = lowest - beyond, highest + beyond
+    if image.dtype.kind in "ui":
+        limits = np.iinfo(image.dtype)
+        # Python compares whole numbers of 64 bits with floats exactly.
+        lowest = np.array([int(max(x, limits.min)) for x in lowest], dtype=image.dtype)
+        highest = np.array([int(min(x, limits.max)) for x in highest], dtype=image.dtype)
+    if (image.min(axis=(0, 1)) < lowest).any() or (image.max(axis=(0, 1)) > highest).any():
+        return np.clip(image, lowest, highest, dtype=image.dtype)
+    return image
