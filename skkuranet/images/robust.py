@@ -11,6 +11,9 @@ _EXTREME = 0.002
 _FEW = 50
 # Ranges that a pixel may be beyond the range before it counts as hot.
 _BEYOND = 1.0
+# Ranges between a value and all others from which on it seems to stand for no data, and how many
+# others there have to be, so that these have a range.
+_APART, _OTHERS = 10.0, 10
 # Pixels that ranges are taken from, about.
 _SAMPLE = 1_000_000
 
@@ -36,13 +39,31 @@ def filled(image, missing):
     return image[tuple(nearest)]
 
 
+def _sample(image):
+    """Return evenly spaced pixels of an image, (n, n_channels)."""
+    step = max(1, round((image.shape[0] * image.shape[1] / _SAMPLE) ** 0.5))
+    return image[::step, ::step].reshape(-1, image.shape[2])
+
+
+def seems_no_data(image):
+    """Return the value of many pixels that is far from those of all others, or None."""
+    pixels = _sample(image)
+    for value in (pixels[:, 0].min(), pixels[:, 0].max()):
+        same = (pixels == value).all(axis=1)
+        others = np.unique(pixels[~same, 0]).astype(np.float64)
+        if np.mean(same) > _EXTREME and len(others) > _OTHERS:
+            away = np.abs(others - np.float64(value)).min()
+            if away > _APART * (others[-1] - others[0]):
+                return value
+    return None
+
+
 def channel_ranges(image):
     """Return the lowest and the highest value of each channel, (n_channels, 2), in its own units.
 
     A few extreme pixels do not count, unless all others are equal.
     """
-    step = max(1, round((image.shape[0] * image.shape[1] / _SAMPLE) ** 0.5))
-    pixels = image[::step, ::step].reshape(-1, image.shape[2])
+    pixels = _sample(image)
     n_extreme = min(max(1, int(_EXTREME * len(pixels))), len(pixels) // _FEW)
     places = n_extreme, len(pixels) - 1 - n_extreme
     ranges = np.partition(pixels, places, axis=0)[list(places)].T.astype(np.float64)

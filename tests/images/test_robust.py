@@ -1,10 +1,13 @@
 """Hot pixels, pixels without data, and channels in other units."""
 
+import re
+
 import numpy as np
 import pytest
 
 from skkuranet import KuraNetSegmenter
 from skkuranet.images.reading import read_image, read_pixels
+from skkuranet.images.robust import seems_no_data
 
 SETTINGS = {"random_state": 0, "verbose": 0}
 
@@ -70,6 +73,20 @@ def test_pixels_without_data_change_nothing(disc, how):
     taught[:15, :30] = 1
     again = KuraNetSegmenter(nodata=nodata, **SETTINGS).fit(spoilt, taught)
     assert np.mean(again.predict(spoilt) == mask) > 0.99
+
+
+# Nothing is learned in two iterations.
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_value_that_seems_to_be_no_data_is_named(disc):
+    image, _, scribbles = disc
+    model = KuraNetSegmenter(**SETTINGS | {"max_iter": 2})
+    for value in (-9999.0, 1e20):
+        spoilt, _ = spoilt_by(image, value)
+        with pytest.warns(UserWarning, match=re.escape(f"Set nodata={value} if that stands")):
+            model.fit(spoilt, scribbles)
+    # Objects before an empty background, and pictures of few values, are as they should be.
+    for usual in (np.where(image > 0.5, image, 0.0), image > 0.5, np.round(image) * 1000.0 + 1.0):
+        assert seems_no_data(np.asarray(usual)[..., None]) is None
 
 
 def test_a_value_in_one_channel_is_not_without_data():

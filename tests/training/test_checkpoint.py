@@ -260,6 +260,7 @@ OTHERS = {
     | CLASSES
     | {
         "features": "multiscale",
+        "nodata": -7,
         "n_segments": 2,
         "bandwidth": 1.0,
         "feature_noise": 0.1,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from skkuranet._utils.messages import warn_caller
+from skkuranet._utils.messages import plain, warn_caller
 from skkuranet.images.files import note_turned
 from skkuranet.images.guided_filter import guided_filter
 from skkuranet.images.masks import Mask, read_masks
@@ -24,6 +24,7 @@ from skkuranet.images.reading import (
     read_image,
     read_pixels,
 )
+from skkuranet.images.robust import seems_no_data
 
 # Pixels that are answered for at once.
 _PIXELS_AT_ONCE = 1 << 18
@@ -147,6 +148,7 @@ def pairs_of(
         for one, number in zip(image, numbers, strict=True)
     ]
     note_turned(turned)
+    _hint_at_no_data([pixels for pixels, _ in read])
     masks = read_masks(
         mask,
         [pixels.shape[:2] for pixels, _ in read],
@@ -158,6 +160,16 @@ def pairs_of(
         _with_data(one, missing, f"mask{number}")
         for one, (_, missing), number in zip(masks, read, numbers, strict=True)
     ]
+
+
+def _hint_at_no_data(images):
+    found = [value for value in map(seems_no_data, images) if value is not None]
+    if found:
+        warn_caller(
+            f"Many pixels of {len(found)} of {len(images)} images are {plain(found[0])}, far from "
+            f"all others. Set nodata={plain(found[0])} if that stands for no data.",
+            UserWarning,
+        )
 
 
 def _refuse_channels_first(image, mask):
