@@ -134,8 +134,8 @@ class KuraNetClusterer(
     unlabeled : object, default=None
         Value in y of rows whose class is not known, for instance -1, "" or NaN, which stands for
         None and the NA of pandas too. They take part in the dynamics and not in the loss.
-        In a table, every row has a label unless ``unlabeled`` says which value means none; in a
-        mask, -1 means none unless ``unlabeled`` says another value.
+        In a table, every row has a label unless ``unlabeled`` says which value means none; in the
+        masks of :class:`KuraNetSegmenter` -1 does, and 0 as painting tools save it.
     n_reference : int, default=1000
         Number of training rows in the reference network, at most; each class has at
         least one.

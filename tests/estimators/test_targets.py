@@ -131,6 +131,6 @@ def test_labels_that_are_all_unknown_are_refused():
 
 def test_both_estimators_state_one_rule_of_what_is_unlabelled():
     rule = "In a table, every row has a label unless ``unlabeled`` says which value means none"
-    for estimator, default in ((KuraNetClusterer, None), (KuraNetSegmenter, -1)):
+    for estimator, default in ((KuraNetClusterer, None), (KuraNetSegmenter, "auto")):
         assert rule in " ".join(estimator.__doc__.split())
         assert estimator().unlabeled == default

@@ -144,7 +144,8 @@ class KuraNetSegmenter(ImageBase):
           says so if more than nine tenths of the pixels have it, beside two other labels;
         - the empty string, and None, in strings.
 
-        What is masked, in an array of :mod:`numpy.ma`, is never labelled.
+        What is masked, in an array of :mod:`numpy.ma`, is never labelled. In a table, every row has
+        a label unless ``unlabeled`` says which value means none; see :class:`KuraNetClusterer`.
     nodata : float, default=None
         Value that stands for no data, such as -9999 or NaN. Pixels that have it in all channels
         (NaN: in any), or that are masked, are not learned from and count in no score; answers for
