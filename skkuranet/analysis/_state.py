@@ -141,8 +141,8 @@ def describe_state(
     5. "chimera": one group of ``labels`` is in step, and most units of another, which is below
        ``out_of_step``, drift past it; or one tenth of the ring goes on smoothly, and another
        drifts and does not.
-    6. "incoherence": R is at most ``incoherent``/√n, and so is the mean of the first moments.
-    7. "locked": all units turn alike, in another pattern.
+    6. "locked": all units turn alike, in another pattern, whatever their R.
+    7. "incoherence": R is at most ``incoherent``/√n, and so is the mean of the first moments.
     8. "partial": none of these.
 
     Transients count as any time does: give the trajectory of the end alone, or ``window``. Units

@@ -103,8 +103,8 @@ RULES: dict[str, Rule] = {
     "clusters": _clusters,
     "synchrony": _synchrony,
     "chimera": _chimera,
-    "incoherence": _incoherence,
     "locked": _locked,
+    "incoherence": _incoherence,
     "partial": lambda state, limits: True,
 }
 

@@ -216,3 +216,9 @@ def test_thresholds_are_positive(name):
 def test_units_without_phases_are_refused():
     with pytest.raises(TypeError, match="no phases"):
         describe_state(Trajectory(np.arange(3.0), None, np.zeros((3, 4))))
+
+
+def test_units_that_turn_alike_are_not_incoherent():
+    rng = np.random.default_rng(0)
+    turning = rng.uniform(0.0, 6.0, 40) + 0.3 * np.arange(50)[:, None]
+    assert describe_state(Trajectory(np.arange(50.0), turning)).name == "locked"
