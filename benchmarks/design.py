@@ -1,7 +1,8 @@
 """Couplings of a graph at a fixed budget, and what faults leave of them, as JSON and a table.
 
-Given by weights (measured, uniform, by degree, by the difference of frequencies) or learned, by
-features alone, with the identity of nodes, or with that and on graphs that lose lines at random.
+Given by weights (measured, uniform, by degree, by the difference of frequencies) or learned: by
+features alone, from the measured weights or those by difference on, with the identity of nodes, or
+with that and on graphs that lose lines at random.
 Order parameter R of random starts: of the whole network, after cuts of random lines and of those
 that carry most, and without its hubs. Faults take the couplings that they cut.
 
@@ -36,12 +37,18 @@ def designs(graph, frequency, seed):
         "by degree": lambda i, j: np.sqrt(neighbours[i] * neighbours[j]),
         "by difference": lambda i, j: np.abs(frequency[i] - frequency[j]),
     }
-    for name, weight in rules.items():
-        yield name, spread(graph, weight, DEGREE), 0.0
+    weighted = {name: spread(graph, weight, DEGREE) for name, weight in rules.items()}
+    for name, K in weighted.items():
+        yield name, K, 0.0
     X = np.column_stack((frequency, neighbours))
-    edges = spread(graph, rules["uniform"], DEGREE)
+    edges = weighted["uniform"]
     learned = {
         "learned": {"connectivity": edges},
+        "learned from measured": {"connectivity": weighted["measured"], "edge_weights": True},
+        "learned from difference": {
+            "connectivity": weighted["by difference"],
+            "edge_weights": True,
+        },
         "learned, node identity": {"connectivity": edges, "node_identity": True},
         "learned for cuts": {"connectivity": Failing(graph, CUT, seed), "node_identity": True},
     }
@@ -60,7 +67,8 @@ def designs(graph, frequency, seed):
             warnings.filterwarnings("ignore", message="connectivity falls into")
             model.fit(X)
         seconds = time.process_time() - begin
-        yield name, sp.csr_array(model.coupling_matrix(X, connectivity=edges)), seconds
+        graph_of_all = edges if callable(options["connectivity"]) else None
+        yield name, sp.csr_array(model.coupling_matrix(X, connectivity=graph_of_all)), seconds
 
 
 def stakes(K, frequency):

@@ -3,6 +3,7 @@
 from skkuranet.coupling._base import CouplingOperator
 from skkuranet.coupling._build import DEFAULT_MEMORY_BUDGET, couple, couple_driven, driven_by
 from skkuranet.coupling._dense import DenseCoupling
+from skkuranet.coupling._edge_weights import EdgeWeightNetwork, WeightedEdges
 from skkuranet.coupling._encoding import FourierFeatures
 from skkuranet.coupling._equal_degree import EqualDegree
 from skkuranet.coupling._factorized import FactorizedCoupling
@@ -32,6 +33,7 @@ __all__ = [
     "CouplingNetwork",
     "CouplingOperator",
     "DenseCoupling",
+    "EdgeWeightNetwork",
     "EqualDegree",
     "FactorizedCoupling",
     "FactorizedNetwork",
@@ -50,6 +52,7 @@ __all__ = [
     "SharedCoupling",
     "SparseCoupling",
     "TiledCoupling",
+    "WeightedEdges",
     "as_coupling",
     "couple",
     "couple_driven",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from skkuranet.coupling._base import CouplingOperator
 from skkuranet.coupling._dense import DenseCoupling
+from skkuranet.coupling._edge_weights import WeightedEdges
 from skkuranet.coupling._factorized import FactorizedCoupling
 from skkuranet.coupling._half import HALF_TYPES, HalfCoupling
 from skkuranet.coupling._low_rank import LowRankNetwork
@@ -39,7 +42,7 @@ def couple(
     x: Tensor,
     normalization: Normalization | None = None,
     *,
-    edges: Tensor | None = None,
+    edges: Tensor | WeightedEdges | None = None,
     storage: torch.dtype | None = None,
     memory_budget: int = DEFAULT_MEMORY_BUDGET,
 ) -> CouplingOperator:
@@ -53,9 +56,10 @@ def couple(
         Node features; leading axes are a batch of networks.
     normalization : Normalization, optional
         By default the raw couplings act.
-    edges : Tensor of shape (2, n_edges), int64, optional
+    edges : Tensor of shape (2, n_edges), int64, or WeightedEdges, optional
         Targets and sources of the pairs that may couple; in a batch nodes are counted
-        through, i of network b as b n + i. By default all pairs couple.
+        through, i of network b as b n + i. By default all pairs couple. Edges with weights are for
+        networks that see them; see :class:`EdgeWeightNetwork`.
     storage : {torch.bfloat16, torch.float16}, optional
         16-bit type in which couplings of all pairs are evaluated and stored: half the memory,
         and less time where the processor or card computes in it; see :class:`HalfCoupling`.
@@ -74,6 +78,8 @@ def couple(
     ValueError
         If factors take more than ``memory_budget``, or ``storage`` is set where no matrix is or
         gradients are wanted.
+    TypeError
+        If edges have weights that the network does not see.
     """
     normalization = normalization or Identity()
     # Called as a method, to which the interpreter hands over its only reference to the raw
@@ -204,7 +210,11 @@ class _Between:
 
 
 def _half(
-    network: nn.Module, x: Tensor, storage: torch.dtype, edges: Tensor | None, memory_budget: int
+    network: nn.Module,
+    x: Tensor,
+    storage: torch.dtype,
+    edges: Tensor | WeightedEdges | None,
+    memory_budget: int,
 ) -> CouplingOperator:
     if edges is not None or not getattr(network, "stores_pairs", True):
         raise ValueError(
@@ -309,14 +319,30 @@ def _number_size(network: nn.Module, x: Tensor) -> int:
     return next((w.element_size() for w in network.parameters()), x.element_size())
 
 
-def _along(network: nn.Module, x: Tensor, y: Tensor, edges: Tensor) -> SparseCoupling:
+def _along(
+    network: nn.Module, x: Tensor, y: Tensor, edges: Tensor | WeightedEdges
+) -> SparseCoupling:
+    weights = None
+    if isinstance(edges, WeightedEdges):
+        edges, weights = edges
+        if not hasattr(network, "along"):
+            raise TypeError(
+                f"{type(network).__name__} does not see the weights of edges. Give it a method "
+                "along(x, y, weights), as skkuranet.coupling.EdgeWeightNetwork has, or leave the "
+                "weights out."
+            )
     x_nodes, y_nodes = x.flatten(0, -2), y.flatten(0, -2)
     # Without gradients, so many edges at a time that their hidden activations stay small.
     at_once = edges.shape[1] if wants_gradients(network, x, y) else _EDGES_AT_ONCE
-    values = [
-        network(x_nodes[i].unsqueeze(-2), y_nodes[j].unsqueeze(-2)).flatten()
-        for i, j in (part.unbind() for part in edges.split(max(1, at_once), 1))
-    ]
+    pairs = [part.unbind() for part in edges.split(max(1, at_once), 1)]
+    if weights is None:
+        values = [
+            network(x_nodes[i].unsqueeze(-2), y_nodes[j].unsqueeze(-2)).flatten() for i, j in pairs
+        ]
+    else:
+        along: Callable[[Tensor, Tensor, Tensor], Tensor] = network.along  # type: ignore[assignment]
+        parts = weights.split(max(1, at_once))
+        values = [along(x_nodes[i], y_nodes[j], part) for (i, j), part in zip(pairs, parts)]
     strengths = getattr(network, "nonnegative", False)
     kind = NonnegativeSparseCoupling if strengths else SparseCoupling
     targets, sources = edges

@@ -245,7 +245,9 @@ class KuraNetBase(Versioned, CallbackSupportMixin, BaseEstimator):
             return Beginning(self.coupling_, going_on=True)
         if isinstance(self.coupling, nn.Module):
             return Beginning(self.coupling)
-        request = NetworkRequest(task.X.shape[1], sizes, self.rank, task.n_groups, task.encoding)
+        request = NetworkRequest(
+            task.X.shape[1], sizes, self.rank, task.n_groups, task.encoding, task.edge_weights
+        )
         return Beginning(self._presets[self.coupling], request)
 
     def _of_training(self, result: TrainingResult) -> dict:

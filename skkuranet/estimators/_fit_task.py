@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from skkuranet._utils.surroundings import SinglePrecision
-from skkuranet.coupling import CouplingNetwork, Normalization
+from skkuranet.coupling import CouplingNetwork, Normalization, WeightedEdges
 from skkuranet.estimators._arrays import Table, as_given, mean_and_scale
+from skkuranet.estimators._connectivity import Edges
 from skkuranet.estimators._network_presets import NetworkPreset, NetworkRequest
 from skkuranet.objectives import Objective
 from skkuranet.training._checkpoint import Checkpoint
@@ -38,10 +39,12 @@ class FitTask:
         Number of rows whose class is known.
     weight_decay, feature_noise : float
         Of the coupling network; on the features of drawn nodes, in standard deviations.
-    edges : ndarray of shape (2, n_edges) or None
+    edges : ndarray of shape (2, n_edges), WeightedEdges or None
         Of the network of all rows, where there is but one.
     graph : callable or None
         From the nodes of drawn networks to their edges; None couples all pairs.
+    edge_weights : tuple of float or None
+        Mean and standard deviation of the logarithms of weights, if couplings are to see them.
     encoding : callable or None
         ``encoding(generator)`` returns what coupling networks see features through.
     attributes : mapping
@@ -65,8 +68,9 @@ class FitTask:
     n_labelled: int = 0
     weight_decay: float = 0.0
     feature_noise: float = 0.0
-    edges: np.ndarray | None = None
-    graph: Callable[[Tensor], Tensor] | None = None
+    edges: Edges | None = None
+    graph: Callable[[Tensor], Tensor | WeightedEdges] | None = None
+    edge_weights: tuple[float, float] | None = None
     encoding: Callable[[torch.Generator], nn.Module] | None = None
     attributes: Mapping[str, object] = field(default_factory=dict)
     like: object = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import nn
 
 from skkuranet.coupling import (
     Balanced,
+    EdgeWeightNetwork,
     EqualDegree,
     FactorizedNetwork,
     Identity,
@@ -21,13 +22,15 @@ from skkuranet.coupling import (
     Normalization,
     PairwiseNetwork,
 )
+from skkuranet.coupling._edge_weights import BesideWeight
 
 
 @dataclass(frozen=True)
 class NetworkRequest:
     """Data and sizes that a coupling network is made for; None for those of the preset.
 
-    ``encoding(generator)`` returns what the network sees features through.
+    ``encoding(generator)`` returns what the network sees features through. ``edge_weights`` are the
+    mean and standard deviation of the logarithms of weights that it is to see; None for none.
     """
 
     n_features: int
@@ -35,6 +38,7 @@ class NetworkRequest:
     rank: int | None
     n_groups: int
     encoding: Callable[[torch.Generator], nn.Module] | None = None
+    edge_weights: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -52,12 +56,18 @@ class NetworkPreset:
 
     def make(self, request: NetworkRequest, generator: torch.Generator) -> nn.Module:
         """Return a network with fresh weights."""
-        return self.build(request, request.sizes or self.sizes, generator)
+        sizes = request.sizes or self.sizes
+        if request.edge_weights is None:
+            return self.build(request, sizes, generator)
+        wider = replace(request, n_features=request.n_features + 1)
+        return EdgeWeightNetwork(self.build(wider, sizes, generator), *request.edge_weights)
 
 
 def _options(request: NetworkRequest, generator: torch.Generator) -> dict[str, Any]:
     """Return the source of weights, and the encoding."""
     encoding = None if request.encoding is None else request.encoding(generator)
+    if encoding is not None and request.edge_weights is not None:
+        encoding = BesideWeight(encoding)
     return {"generator": generator, "encoding": encoding}
 
 

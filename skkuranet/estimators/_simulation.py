@@ -14,6 +14,7 @@ from skkuranet._utils.tools import random_source
 from skkuranet.coupling import CouplingOperator
 from skkuranet.dynamics import Dynamics, Trajectory, follow, wrap
 from skkuranet.estimators._arrays import Table, on_host
+from skkuranet.estimators._connectivity import Edges
 from skkuranet.estimators._trained_network import Couple, TrainedNetwork
 
 LIMIT_TIME = 500.0
@@ -33,7 +34,7 @@ def simulated(
     n_steps: int | None = None,
     save_from: int = 0,
     initial_phases: Any = None,
-    edges: np.ndarray | None = None,
+    edges: Edges | None = None,
     couple: Couple | None = None,
 ) -> Trajectory:
     """Integrate the mutual dynamics of the network made of rows, by default for 500 units of time.

@@ -22,6 +22,7 @@ from skkuranet.coupling import (
 from skkuranet.coupling._build import budget_on, compact
 from skkuranet.dynamics import Trajectory, integrate
 from skkuranet.estimators._arrays import Table, device_for
+from skkuranet.estimators._connectivity import Edges, on_device
 from skkuranet.estimators._node_columns import NodeMotion
 from skkuranet.estimators._reference_network import ReferenceNetwork
 from skkuranet.oscillator_network import OscillatorNetwork
@@ -93,12 +94,12 @@ class TrainedNetwork:
         X: Table,
         dtype: torch.dtype = torch.float32,
         *,
-        edges: np.ndarray | None = None,
+        edges: Edges | None = None,
         storage: torch.dtype | None = None,
     ) -> CouplingOperator:
         """Return the couplings (n, n) of rows with one another, without gradients.
 
-        ``edges`` (2, n_edges) alone may couple. ``storage`` is a 16-bit type in which couplings are
+        ``edges`` alone may couple. ``storage`` is a 16-bit type in which couplings are
         stored.
         """
         device = self.device_of(X)
@@ -110,7 +111,7 @@ class TrainedNetwork:
                 network,
                 x,
                 self.normalization,
-                edges=None if edges is None else torch.as_tensor(edges, device=device),
+                edges=None if edges is None else on_device(edges, device),
                 storage=storage,
                 memory_budget=self.budget(X),
             )
@@ -167,7 +168,7 @@ class TrainedNetwork:
         step_size: float,
         n_steps: int,
         save_from: int,
-        edges: np.ndarray | None = None,
+        edges: Edges | None = None,
         couple: Couple | None = None,
         quiet: bool = False,
         generator: torch.Generator | None = None,
@@ -201,7 +202,7 @@ class TrainedNetwork:
                 save_from=save_from,
             )
 
-    def oscillators(self, X: Table, *, edges: np.ndarray | None = None) -> OscillatorNetwork:
+    def oscillators(self, X: Table, *, edges: Edges | None = None) -> OscillatorNetwork:
         """Return the network made of rows, in double precision."""
         motion = self.node_motion.of(X, torch.float64, self.device_of(X))
         return OscillatorNetwork(

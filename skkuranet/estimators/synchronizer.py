@@ -29,7 +29,7 @@ from skkuranet.dynamics import (
 from skkuranet.dynamics._catalogue import kind_of
 from skkuranet.estimators._arrays import as_given, checked, empty_like, on_host, validated
 from skkuranet.estimators._base import KuraNetBase
-from skkuranet.estimators._connectivity import edges_of, warn_if_apart
+from skkuranet.estimators._connectivity import warn_if_apart
 from skkuranet.estimators._fit_task import FitTask
 from skkuranet.estimators._network_presets import DEGREES, SYNCHRONY
 from skkuranet.estimators._node_columns import resolve_columns, roles_of
@@ -112,6 +112,10 @@ class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Osc
         ``functools.partial(kneighbors_graph, n_neighbors=5)``. It is made symmetric. Training
         draws networks of ``network_size`` rows and calls it for each; with a matrix it trains
         on the one network of all rows. None couples all pairs.
+    edge_weights : bool, default=False
+        Whether couplings begin with the weights of ``connectivity``, which are positive, and the
+        coupling network sees them beside the features of nodes. Else its pattern alone counts.
+        Where :meth:`predict` couples new rows, they have the geometric mean of the weights.
     node_identity : bool, default=False
         Whether to learn the couplings of the very nodes of X, say of one graph, and not of any
         nodes with such features: the coupling network also sees which node it looks at. That
@@ -249,6 +253,7 @@ class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Osc
         "average_degree": [Interval(Real, 0, None, closed="neither")],
         "normalization": [StrOptions({"auto", *DEGREES}), Normalization],
         "connectivity": ["array-like", "sparse matrix", callable, None],
+        "edge_weights": ["boolean"],
         "node_identity": ["boolean"],
         "history": [StrOptions(set(HISTORIES))],
         **{
@@ -271,6 +276,7 @@ class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Osc
         normalization="auto",
         coupling="factorized",
         connectivity=None,
+        edge_weights=False,
         node_identity=False,
         hidden_layer_sizes=(128, 128),
         rank=None,
@@ -306,6 +312,7 @@ class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Osc
         self.normalization = normalization
         self.coupling = coupling
         self.connectivity = connectivity
+        self.edge_weights = edge_weights
         self.node_identity = node_identity
         self.hidden_layer_sizes = hidden_layer_sizes
         self.rank = rank
@@ -399,6 +406,7 @@ class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Osc
                 weight_decay=self.weight_decay,
                 edges=edges,
                 graph=graph,
+                edge_weights=self._weights_of(X, edges, graph),
                 encoding=self._identities(X),
                 like=empty_like(given),
             )
@@ -517,7 +525,7 @@ class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Osc
             "_n_features_out": 2,
         }
         if edges is None and self.connectivity is not None:
-            edges = edges_of(self.connectivity(on_host(X[chosen])), len(chosen))
+            edges = self._edges(X[chosen])
             warn_if_apart(edges, len(chosen))
         start = _NOISE * rng.standard_normal(len(chosen))
         moving = self._node_motion(columns)

@@ -16,6 +16,7 @@ from skkuranet.coupling import (
     CouplingNetwork,
     MembershipNetwork,
     Normalization,
+    WeightedEdges,
 )
 from skkuranet.dynamics import integrate
 from skkuranet.objectives import Objective
@@ -40,7 +41,7 @@ def train(
     curriculum: Curriculum,
     generator: torch.Generator,
     *,
-    graph: Callable[[Tensor], Tensor] | None = None,
+    graph: Callable[[Tensor], Tensor | WeightedEdges] | None = None,
     memory_budget: int = DEFAULT_MEMORY_BUDGET,
     going_on: bool = False,
     on_iteration: Callable[[int, float], bool] | None = None,
@@ -69,7 +70,7 @@ def train(
     generator : torch.Generator
         On the CPU; the only source of randomness.
     graph : callable, optional
-        ``graph(index)`` returns the edges, (2, n_edges), of networks made of the nodes
+        ``graph(index)`` returns the edges, (2, n_edges) or weighted, of networks made of the nodes
         ``index`` (B, n); see :func:`skkuranet.coupling.couple`. By default all pairs
         couple.
     memory_budget : int, default=2**30
@@ -258,8 +259,9 @@ class _Run:
         others, tensors = identity(
             (self.objective.settings(), self.settings, self.sampler.normalization, self.network)
         )
-        if self.validation.edges is not None:
-            tensors.append(self.validation.edges)
+        edges = self.validation.edges
+        if edges is not None:
+            tensors += edges if isinstance(edges, WeightedEdges) else [edges]
         settings = (
             self.curriculum,
             self.generator.initial_seed(),

@@ -9,7 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from skkuranet.coupling import CouplingNetwork, CouplingOperator, Normalization, couple
+from skkuranet.coupling import (
+    CouplingNetwork,
+    CouplingOperator,
+    Normalization,
+    WeightedEdges,
+    couple,
+)
 from skkuranet.coupling._build import compact, repeated
 from skkuranet.dynamics import Trajectory
 from skkuranet.objectives import Objective
@@ -30,7 +36,7 @@ class Sampler:
     objective: Objective
     curriculum: Curriculum
     generator: torch.Generator
-    graph: Callable[[Tensor], Tensor] | None
+    graph: Callable[[Tensor], Tensor | WeightedEdges] | None
     memory_budget: int
 
     def __post_init__(self) -> None:
@@ -81,12 +87,12 @@ class Sampler:
         drawn = torch.randn(shape, generator=self.generator, dtype=features.dtype)
         return noise * self.spread * drawn.to(features.device)
 
-    def edges(self, index: Tensor) -> Tensor | None:
+    def edges(self, index: Tensor) -> Tensor | WeightedEdges | None:
         """Return the edges of networks; None where all pairs couple."""
         return None if self.graph is None else self.graph(index)
 
     def couple(
-        self, index: Tensor, edges: Tensor | None, noise: Tensor | None = None
+        self, index: Tensor, edges: Tensor | WeightedEdges | None, noise: Tensor | None = None
     ) -> CouplingOperator:
         """Return the couplings of networks, with noise on their features."""
         features = self.features[index]
@@ -99,7 +105,7 @@ class Sampler:
                 return coupling
         return self._coupled(features, edges)
 
-    def _coupled(self, features: Tensor, edges: Tensor | None) -> CouplingOperator:
+    def _coupled(self, features: Tensor, edges: Tensor | WeightedEdges | None) -> CouplingOperator:
         coupling = couple(
             self.network,
             features,

@@ -251,6 +251,7 @@ OTHERS = {
         "noise": 0.2,
         "objective": "frequency",
         "average_degree": 1.5,
+        "edge_weights": True,
         "node_identity": True,
         "normalization": "equal_degree",
         "connectivity": np.ones((100, 100)) - np.eye(100),
@@ -295,6 +296,8 @@ def test_the_state_of_a_fit_with_any_other_parameter_is_refused(name, tmp_path, 
             model.fit(*data)
         for parameter, value in OTHERS[name].items():
             other = type(model)(**model.get_params()).set_params(**{parameter: value})
+            if parameter == "edge_weights":
+                other.set_params(connectivity=OTHERS[name]["connectivity"])
             if parameter in ("field", "delay", "columns"):
                 # A column has one role.
                 other.set_params(frequency=None)
