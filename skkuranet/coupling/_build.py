@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from skkuranet.coupling._base import CouplingOperator
 from skkuranet.coupling._dense import DenseCoupling
@@ -13,7 +12,12 @@ from skkuranet.coupling._edge_weights import WeightedEdges
 from skkuranet.coupling._factorized import FactorizedCoupling
 from skkuranet.coupling._half import HALF_TYPES, HalfCoupling
 from skkuranet.coupling._low_rank import LowRankNetwork
-from skkuranet.coupling._networks import CouplingNetwork, wants_gradients
+from skkuranet.coupling._networks import (
+    SHARE_OF_ACTIVATIONS,
+    CouplingNetwork,
+    PairwiseNetwork,
+    wants_gradients,
+)
 from skkuranet.coupling._normalization import Driven, Identity, Normalization, prepared_at
 from skkuranet.coupling._sparse import NonnegativeSparseCoupling, SparseCoupling
 from skkuranet.coupling._tiled import TiledCoupling, tile_side
@@ -22,7 +26,7 @@ DEFAULT_MEMORY_BUDGET = 1 << 30
 
 _EDGES_AT_ONCE = 1 << 16
 # A subclass may make its operator in a way of its own.
-_BY_FACTORS = LowRankNetwork.operator
+_BY_FACTORS, _BY_PAIRS = LowRankNetwork.operator, CouplingNetwork.operator
 
 
 def budget_on(memory_budget: int | str, device: torch.device) -> int:
@@ -87,7 +91,7 @@ def couple(
     if storage is not None:
         return normalization.__call__(_half(network, x, storage, edges, memory_budget))
     if edges is not None:
-        return normalization.__call__(_along(network, x, x, edges))
+        return normalization.__call__(_along(network, x, x, edges, memory_budget))
     return normalization.__call__(raw_coupling(network, x, x, memory_budget, normalization))
 
 
@@ -187,7 +191,7 @@ class _Between:
         """Return the raw couplings of targets ``a`` to sources ``b``."""
         network, pairs = self._network, self._pairs(a, b)
         if pairs is not None:
-            return _along(network, a, b, pairs)
+            return _along(network, a, b, pairs, self._memory_budget)
         if isinstance(network, LowRankNetwork) and type(network).operator is _BY_FACTORS:
             _check_factors(network, a, b, self._memory_budget, self._normalization)
             left, right = self._factors(network, a)[0], self._factors(network, b)[1]
@@ -233,7 +237,7 @@ def _half(
     if wants_gradients(network, x):
         raise ValueError("storage: these couplings have no gradients. Use torch.no_grad().")
     with torch.autocast(x.device.type, storage):
-        return HalfCoupling(_matrix(network, x, x).to(storage))
+        return HalfCoupling(_matrix(network, x, x, memory_budget).to(storage))
 
 
 def compact(coupling: CouplingOperator) -> CouplingOperator:
@@ -257,14 +261,17 @@ def repeated(coupling: CouplingOperator, n_networks: int) -> CouplingOperator | 
     return None
 
 
-def _operator(network: nn.Module, x: Tensor, y: Tensor) -> CouplingOperator:
-    if isinstance(network, CouplingNetwork):
+def _operator(network: nn.Module, x: Tensor, y: Tensor, memory_budget: int) -> CouplingOperator:
+    if isinstance(network, CouplingNetwork) and type(network).operator is not _BY_PAIRS:
         return network.operator(x, y)
-    return DenseCoupling(_matrix(network, x, y))
+    return DenseCoupling(_matrix(network, x, y, memory_budget))
 
 
-def _matrix(network: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-    matrix: Tensor = network(x, y)
+def _matrix(network: nn.Module, x: Tensor, y: Tensor, memory_budget: int) -> Tensor:
+    # A subclass may compute in a way of its own.
+    thrifty = getattr(type(network), "forward", None) is PairwiseNetwork.forward
+    limit = {"memory_budget": memory_budget} if thrifty else {}
+    matrix: Tensor = network(x, y, **limit)
     expected = (*x.shape[:-1], y.shape[-2])
     if tuple(matrix.shape) != expected:
         raise ValueError(
@@ -284,10 +291,9 @@ def raw_coupling(
     stored = getattr(network, "stores_pairs", True)
     size, n_networks = _number_size(network, x), x.shape[:-2].numel()
     if not stored or 2 * n_networks * n * p * size <= memory_budget:
-        return _operator(network, x, y)
-    widest = max([p.shape[0] for p in network.parameters() if p.ndim], default=1)
+        return _operator(network, x, y, memory_budget)
     # A tile holds a pair's hidden activations of two layers and its coupling.
-    side = tile_side(memory_budget, n_networks * size * (2 * widest + 2))
+    side = tile_side(memory_budget, n_networks * size * (2 * _widest(network) + 2))
 
     def block(rows: slice, columns: slice) -> Tensor:
         tile: Tensor = network(x[..., rows, :], y[..., columns, :])
@@ -320,11 +326,11 @@ def _number_size(network: nn.Module, x: Tensor) -> int:
 
 
 def _along(
-    network: nn.Module, x: Tensor, y: Tensor, edges: Tensor | WeightedEdges
+    network: nn.Module, x: Tensor, y: Tensor, edges: Tensor | WeightedEdges, memory_budget: int
 ) -> SparseCoupling:
-    weights = None
+    weights: tuple[Tensor, ...] = ()
     if isinstance(edges, WeightedEdges):
-        edges, weights = edges
+        weights, edges = (edges.weights,), edges.ends
         if not hasattr(network, "along"):
             raise TypeError(
                 f"{type(network).__name__} does not see the weights of edges. Give it a method "
@@ -332,18 +338,32 @@ def _along(
                 "weights out."
             )
     x_nodes, y_nodes = x.flatten(0, -2), y.flatten(0, -2)
-    # Without gradients, so many edges at a time that their hidden activations stay small.
-    at_once = edges.shape[1] if wants_gradients(network, x, y) else _EDGES_AT_ONCE
-    pairs = [part.unbind() for part in edges.split(max(1, at_once), 1)]
-    if weights is None:
-        values = [
-            network(x_nodes[i].unsqueeze(-2), y_nodes[j].unsqueeze(-2)).flatten() for i, j in pairs
-        ]
-    else:
-        along: Callable[[Tensor, Tensor, Tensor], Tensor] = network.along  # type: ignore[assignment]
-        parts = weights.split(max(1, at_once))
-        values = [along(x_nodes[i], y_nodes[j], part) for (i, j), part in zip(pairs, parts)]
-    strengths = getattr(network, "nonnegative", False)
-    kind = NonnegativeSparseCoupling if strengths else SparseCoupling
+
+    def strengths(i: Tensor, j: Tensor, *weight: Tensor) -> Tensor:
+        if weight:
+            seen: Tensor = network.along(x_nodes[i], y_nodes[j], *weight)  # type: ignore[operator]
+            return seen
+        pairs: Tensor = network(x_nodes[i].unsqueeze(-2), y_nodes[j].unsqueeze(-2))
+        return pairs.flatten()
+
+    # So many edges at a time that their hidden activations stay small.
+    graded, at_once = wants_gradients(network, x, y), _EDGES_AT_ONCE
+    if graded:
+        pair = _widest(network) * _number_size(network, x)
+        at_once = max(1, memory_budget // (SHARE_OF_ACTIVATIONS * pair))
+    columns = (*edges.unbind(), *weights)
+    found = []
+    for part in zip(*(column.split(at_once) for column in columns), strict=True):
+        if graded and edges.shape[1] > at_once:
+            # Computed again in the backward pass, so that one part is alive at a time.
+            found.append(checkpoint(strengths, *part, use_reentrant=False))
+        else:
+            found.append(strengths(*part))
+    nonnegative = getattr(network, "nonnegative", False)
+    kind = NonnegativeSparseCoupling if nonnegative else SparseCoupling
     targets, sources = edges
-    return kind(targets, sources, torch.cat(values), (*x.shape[:-1], y.shape[-2]))
+    return kind(targets, sources, torch.cat(found), (*x.shape[:-1], y.shape[-2]))
+
+
+def _widest(network: nn.Module) -> int:
+    return max([p.shape[0] for p in network.parameters() if p.ndim], default=1)

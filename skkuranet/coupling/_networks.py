@@ -24,6 +24,9 @@ from skkuranet.files._plain import Reader, as_plain
 _TILE_BYTES = 1 << 20
 _SLICE_BYTES_GRAD = 1 << 28
 _TILES_OF_A_CARD, _SLICES_OF_A_CARD = 256, 8
+# Part of a memory budget that activations of one layer may take: those of others, what autograd
+# keeps beside them and couplings take the rest.
+SHARE_OF_ACTIVATIONS = 4
 
 
 class CouplingNetwork(nn.Module):
@@ -179,22 +182,26 @@ class PairwiseNetwork(CouplingNetwork):
         self.activation = ACTIVATIONS[activation]()
         self._widest = max(hidden_layer_sizes)
 
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """Return raw couplings (..., n, p) of targets x (..., n, n_features) to sources y."""
-        alike = x is y
+    def forward(self, x: Tensor, y: Tensor, *, memory_budget: float = math.inf) -> Tensor:
+        """Return raw couplings (..., n, p) of targets x (..., n, n_features) to sources y.
+
+        Activations that are kept for gradients take part of ``memory_budget`` bytes; others are
+        computed twice.
+        """
+        alike, most = x is y, memory_budget / SHARE_OF_ACTIVATIONS
         x, y = self._seen(x), self._seen(y)
-        forward = self._blocks(self.target(x), self.source(y))
+        forward = self._blocks(self.target(x), self.source(y), most)
         if not self.symmetric:
             return forward
-        back = forward if alike else self._blocks(self.target(y), self.source(x))
+        back = forward if alike else self._blocks(self.target(y), self.source(x), most)
         return (forward + back.mT).mul_(0.5)
 
-    def _blocks(self, target: Tensor, source: Tensor) -> Tensor:
+    def _blocks(self, target: Tensor, source: Tensor, most: float) -> Tensor:
         if not wants_gradients(self, target, source):
             return self._tiles(target, source)
         pair = self._widest * target.element_size() * math.prod(target.shape[:-2])
-        most = _SLICE_BYTES_GRAD * (_SLICES_OF_A_CARD if target.is_cuda else 1)
-        rows = max(1, most // max(1, pair * source.shape[-2]))
+        most = min(most, _SLICE_BYTES_GRAD * (_SLICES_OF_A_CARD if target.is_cuda else 1))
+        rows = max(1, int(most // max(1, pair * source.shape[-2])))
         if target.shape[-2] <= rows:
             return self._slices(target, source)
         # Recomputed in the backward pass, so that one slice is alive at a time.

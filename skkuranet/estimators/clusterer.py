@@ -21,8 +21,16 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from skkuranet._utils.distinct import distinct_rows
 from skkuranet._utils.messages import plain
 from skkuranet.coupling import MembershipNetwork
+from skkuranet.coupling._build import budget_on
 from skkuranet.dynamics import DYNAMICS, Dynamics
-from skkuranet.estimators._arrays import as_given, check_library, checked, empty_like, on_host
+from skkuranet.estimators._arrays import (
+    as_given,
+    check_library,
+    checked,
+    device_for,
+    empty_like,
+    on_host,
+)
 from skkuranet.estimators._clustering import ClusteringBase
 from skkuranet.estimators._fit_task import FitTask
 from skkuranet.estimators._labels import check_classes, check_labelled
@@ -40,6 +48,9 @@ _ITERATIONS, _TRAJECTORIES, _STALL = 600, 100, 1
 _EPOCHS, _CLOSED = 120, (150, 4000)
 # Labelled rows from which on a tenth is held out to calibrate probabilities.
 _CALIBRATED = 40
+# Copies of probabilities on the way to a name, and rows of a part: a multiple of what couplings
+# compute at once, so that parts change no answer.
+_COPIES, _ROWS_OF_A_PART = 8, 1 << 11
 
 
 class KuraNetClusterer(
@@ -352,7 +363,7 @@ class KuraNetClusterer(
             held_out=held_out,
             weight_decay=self.weight_decay * self._decay(counts[of_row >= 0]),
         )
-        found = self._log_probabilities(X[rows]).argmax(axis=1)
+        found = self._codes(X[rows])
         self.labels_ = as_given(self._labels(everything), given)
         known = of_row >= 0
         hits = known & (found == of_row)
@@ -669,5 +680,14 @@ class KuraNetClusterer(
 
     _READOUTS = {"pulls": _by_pulls, "kmeans": _by_kmeans}
 
+    def _codes(self, X):
+        """Return the number of the most probable class of each row."""
+        # So many rows at a time that their probabilities stay small beside the budget.
+        budget = budget_on(self.memory_budget, device_for(self.device, X))
+        rows = budget // (_COPIES * 8 * len(self.classes_))
+        rows = max(1, rows // _ROWS_OF_A_PART) * _ROWS_OF_A_PART
+        parts = (X[first : first + rows] for first in range(0, len(X), rows))
+        return np.concatenate([self._log_probabilities(part).argmax(axis=1) for part in parts])
+
     def _labels(self, X):
-        return on_host(self.classes_)[self._log_probabilities(X).argmax(axis=1)]
+        return on_host(self.classes_)[self._codes(X)]
