@@ -134,6 +134,21 @@ def hastie(rng):
     return X, y.astype(int)
 
 
+def parts_of(load, n_parts):
+    """The numbers that a table wants predicted, in parts of equal size."""
+
+    def draw(rng):
+        X, value = load(rng)
+        return X, np.digitize(value, np.quantile(value, np.arange(1, n_parts) / n_parts))
+
+    return draw
+
+
+def noisy_line(rng, n_rows, n_features):
+    X = rng.standard_normal((n_rows, n_features))
+    return X, (X[:, 0] + 0.5 * X[:, 1] + 1.2 * rng.standard_normal(n_rows) > 0).astype(int)
+
+
 def given(load):
     """Ignore the source of randomness: the table is what it is."""
     return lambda rng: load(return_X_y=True)
@@ -217,6 +232,34 @@ TABLES = {
     "large": Table(
         "20,000 rows, 20 features, 4 classes",
         classification(20_000, 20, n_informative=10, n_classes=4),
+    ),
+    "diabetes_halves": Table(
+        "442 patients, 10 measurements, progress above the median or not",
+        parts_of(given(datasets.load_diabetes), 2),
+        5,
+        2,
+    ),
+    "diabetes_thirds": Table(
+        "442 patients, 10 measurements, thirds of the progress",
+        parts_of(given(datasets.load_diabetes), 3),
+        5,
+        2,
+    ),
+    "noisy_line": Table(
+        "200 rows, 8 features, a line and noise, every fourth row on the wrong side",
+        lambda rng: noisy_line(rng, 200, 8),
+        5,
+        2,
+    ),
+    "noisy_line_wide": Table(
+        "1,000 rows, 30 features, a line and noise, every fourth row on the wrong side",
+        lambda rng: noisy_line(rng, 1000, 30),
+    ),
+    "noisy_waves": Table(
+        "400 rows, 10 features, Friedman's first problem above its median or not, noise 5",
+        parts_of(lambda rng: datasets.make_friedman1(400, noise=5.0, random_state=rng), 2),
+        5,
+        2,
     ),
     "scaled": Table(
         "2,000 rows, 10 features of scales from 1e-4 to 1e4, one with a heavy tail", scaled

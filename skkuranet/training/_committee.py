@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from skkuranet._utils.distinct import row_hashes
 from skkuranet.coupling import MembershipNetwork
 from skkuranet.training._adamw import AdamW
-from skkuranet.training._calibration import most_likely
+from skkuranet.training._calibration import most_likely, refined_losses
 from skkuranet.training._row_space import row_space
 from skkuranet.training._schedule import ClosedForm
 
@@ -22,7 +22,19 @@ _FEW, _TRIED, _CALIBRATED = 2, 512, 50_000
 # A loss that is lower by this share of itself, and this much, is progress; one that is enough, and
 # one on the rows learned from with which nothing is left to learn.
 _SHARE, _MUCH, _PERFECT, _LEARNED = 0.01, 2e-4, 5e-4, 1e-3
-_COUNTS = ("position", "n_done", "lowest", "since", "loss", "cooling", "end")
+_COUNTS = (
+    "position",
+    "n_done",
+    "looked",
+    "lowest",
+    "best_at",
+    "since",
+    "loss",
+    "cooling",
+    "end",
+)
+# Parts of the time between looks at which few rows may have taught all that they have to teach.
+_PARTS = 4
 _WARM_UP, _LAST_RATE = 10, 0.01
 # Share of a weight that decay takes in one step, at most.
 _MOST_LOST = 0.2
@@ -74,14 +86,17 @@ class Committee:
         self.order: Tensor | None = None
         self.position = 0
         self.n_done, self.lowest, self.since = 0, math.inf, 0
-        #: Sum of the losses since the last look.
-        self.loss = 0.0
+        self.best_at = 0
+        #: Losses of the rows left out where their mean was lowest.
+        self.least: Tensor | None = None
+        #: Sum of the losses since the last look, and the iteration of that.
+        self.loss, self.looked = 0.0, 0
         #: Iteration from which the rate falls, and the one after the last.
         self.cooling, self.end = plan.n_iterations, plan.n_iterations
         if plan.patience is None or not self.tried.numel():
             self.cooling = math.ceil(plan.n_iterations / (1.0 + plan.cooling))
         self.scores: list[float] = []
-        #: Weights at the lowest loss on rows left out.
+        #: Weights that do best on rows left out.
         self.best = self.optimizer.values.clone()
 
     @property
@@ -102,10 +117,12 @@ class Committee:
         self.optimizer.step(gradients, self._rate())
         self.n_done += 1
         self.loss += float(loss.detach())
-        if self.n_done % self.plan.check_every == 0:
-            if self.n_done <= self.cooling:
-                self._try(self.loss / self.plan.check_every)
-            self.loss = 0.0
+        if self._is_time():
+            self._try(self.loss / (self.n_done - self.looked))
+            self.loss, self.looked = 0.0, self.n_done
+        if self.done and self.plan.patience is not None:
+            # What has been learned since does not carry over to other rows.
+            self.optimizer.move_to(self.best)
         return float(loss.detach())
 
     @torch.no_grad()
@@ -123,8 +140,7 @@ class Committee:
         self.network.cut(self.network.seen(self.features), shares.to(self.seen.dtype))
         if bool((self.turn < 0).all()):
             return
-        prior = shares.double().sum(0)
-        prior = (prior / prior.sum()).log()
+        prior = self._log_shares()
         n_rows = min(len(self.labels), _CALIBRATED)
         # Evenly over the table.
         some = torch.arange(n_rows, device=prior.device) * len(self.labels) // n_rows
@@ -163,6 +179,7 @@ class Committee:
             "first": None if self.basis is None else self.parameters[0],
             "order": self.order,
             "best": self.best,
+            "least": self.least,
             "counts": [getattr(self, name) for name in _COUNTS],
             "scores": self.scores,
         }
@@ -173,7 +190,8 @@ class Committee:
             with torch.no_grad():
                 self.parameters[0].copy_(state["first"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.order, self.best, self.scores = state["order"], state["best"], state["scores"]
+        self.order, self.scores = state["order"], state["scores"]
+        self.best, self.least = state["best"], state["least"]
         for name, value in zip(_COUNTS, state["counts"], strict=True):
             setattr(self, name, value)
 
@@ -184,6 +202,12 @@ class Committee:
         self.seen = self.seen @ self.basis
         first, *rest = self.parameters
         self.parameters = [nn.Parameter(self.basis.mT @ first), *rest]
+
+    def _log_shares(self) -> Tensor:
+        """Return the logarithm of the share of each class."""
+        counts = torch.zeros(self.network.n_classes, dtype=torch.float64, device=self.labels.device)
+        counts.index_add_(0, self.labels, self.weights.double())
+        return (counts / counts.sum()).log()
 
     def _logits(self, seen: Tensor) -> Tensor:
         return self.network.logits(seen, None if self.basis is None else self.parameters[0])
@@ -257,33 +281,58 @@ class Committee:
             return rate
         part = (self.n_done - self.cooling) / max(1, self.end - self.cooling)
         cosine = 0.5 * (1.0 + math.cos(math.pi * part))
+        # No further again than half of the way to the best.
+        rate *= min(1.0, self.best_at / (self.end - self.cooling)) if self.best_at else 1.0
         return rate * (_LAST_RATE + (1.0 - _LAST_RATE) * cosine)
+
+    def _is_time(self) -> bool:
+        """Whether to look at the rows left out: often at first, and while the rate falls."""
+        since, every = self.n_done, self.plan.check_every
+        if since < every:
+            every //= _PARTS
+        elif since > self.cooling:
+            since, every = since - self.cooling, (self.end - self.cooling) // _PARTS
+        return since % max(1, every) == 0 or self.done
 
     @torch.no_grad()
     def _try(self, learned_from: float) -> None:
-        """Begin to cool if the loss on rows left out no longer falls.
+        """Keep the weights if they are the best, and cool if the loss no longer falls.
 
-        ``learned_from`` is the loss on the others.
+        It is that on rows left out, of probabilities that are as sure of themselves as they may be:
+        overfitting makes them too sure long before it makes them worse. Weights that are worse than
+        earlier ones by no more than chance, one standard error, count as better: they have seen
+        more. ``learned_from`` is the loss on the others.
         """
         if not self.tried.numel():
+            self.best = self.optimizer.values.clone()
             return
         logits = self._logits(self.seen[self.tried]).flatten(0, 1)
         labels, share = self.labels[self.tried].flatten(), self.tried_share.flatten()
-        loss = float(nn.functional.cross_entropy(logits, labels, reduction="none") @ share)
+        counts = share * len(share)
+        losses = refined_losses(logits, self._log_shares(), labels, counts)
+        loss = float(losses @ share)
         self.scores.append(float((logits.argmax(-1) == labels).to(share) @ share))
+        if self.least is None or loss < float(self.least @ share):
+            self.least = losses
+        worse = losses - self.least
+        by_chance = ((worse - worse @ share).square() @ share.square()).sqrt()
+        if float(worse @ share) <= float(by_chance):
+            self.best = self.optimizer.values.clone()
+            if self.n_done <= self.cooling:
+                self.best_at = self.n_done
         if loss < min((1.0 - _SHARE) * self.lowest, self.lowest - _MUCH):
             self.lowest, self.since = loss, 0
-            self.best = self.optimizer.values.clone()
-        else:
+        elif self.n_done % self.plan.check_every == 0:
             self.since += 1
         patience = self.plan.patience
-        over = self.since >= (patience or 0) or loss < _PERFECT or learned_from < _LEARNED
-        if patience is not None and over:
+        if patience is None or self.n_done > self.cooling:
+            return
+        cooling = math.ceil(self.plan.cooling * self.n_done)
+        late = self.n_done + cooling >= self.end
+        if late or self.since >= patience or loss < _PERFECT or learned_from < _LEARNED:
             self.cooling = self.n_done
-            # What has been learned since does not carry over to other rows.
             self.optimizer.move_to(self.best)
-            longest = math.ceil(self.plan.cooling * self.n_done)
-            self.end = min(self.end, self.n_done + max(self.plan.least_cooling, longest))
+            self.end = min(self.end, self.n_done + max(self.plan.least_cooling, cooling))
 
     def _left_out(self, rows: Tensor) -> Tensor:
         """Return the logits of rows by the member that left them out, in double precision."""

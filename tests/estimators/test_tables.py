@@ -413,3 +413,16 @@ def test_unlabelled_rows_do_not_disturb_probabilities():
     assert losses[1] < losses[0] + 0.05
     assert set(partial.labels_) == {0, 1}
     assert partial.score(new, true) > 0.9
+
+
+def test_noise_is_not_learned_by_heart():
+    """Where a table says little, no more is read into it than a straight line would."""
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(2200, 8))
+    y = X[:, 0] + 0.5 * X[:, 1] + 1.2 * rng.normal(size=len(X)) > 0
+    known, new = slice(200), slice(200, None)
+    ours = KuraNetClusterer(random_state=0).fit(X[known], y[known])
+    line = LogisticRegression().fit(X[known], y[known])
+    least = log_loss(y[new], line.predict_proba(X[new]))
+    assert log_loss(y[new], ours.predict_proba(X[new])) < 1.06 * least
+    assert ours.score(X[new], y[new]) > line.score(X[new], y[new]) - 0.03
