@@ -37,6 +37,7 @@ from skkuranet.estimators._labels import check_classes, check_labelled
 from skkuranet.estimators._node_columns import NodeMotion, check_phases
 from skkuranet.estimators._phase_clusters import phasors
 from skkuranet.estimators._simulation import settled_under
+from skkuranet.files._onnx import to_onnx
 from skkuranet.training._schedule import Curriculum
 
 # Nodes of networks drawn for training, at least and for each class.
@@ -583,6 +584,51 @@ class KuraNetClusterer(
         check_library(X, self, "synchrony_loss")
         X, _, classes, codes = check_labelled(self, X, y, reset=False)
         return self._limit_loss(X, codes, len(classes), self._rng(random_state))
+
+    def to_onnx(self, path=None, *, dtype=np.float64):
+        """Return ``predict`` and ``predict_proba`` as an ONNX model, for other runtimes.
+
+        Parameters
+        ----------
+        path : str or path-like, default=None
+            File to write it to as well.
+        dtype : {float32, float64}, default=float64
+            Type of the rows that it takes. It computes in single precision, as this does.
+
+        Returns
+        -------
+        onnx.ModelProto
+            From ``X`` of shape (n, n_features) to ``label`` of shape (n,) and ``probabilities`` of
+            shape (n, n_classes).
+
+        Raises
+        ------
+        ImportError
+            If onnx is not installed.
+        ValueError
+            If classes were not learned in closed form: with couplings of pairs, a module of your
+            own, or ``readout="kmeans"``.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skkuranet import KuraNetClusterer
+        >>> X, y = load_iris(return_X_y=True)
+        >>> model = KuraNetClusterer(random_state=0).fit(X, y)
+        >>> onnx_model = model.to_onnx()  # doctest: +SKIP
+        """
+        check_is_fitted(self)
+        closed = isinstance(self.coupling_, MembershipNetwork) and self._pull_readout is None
+        if not closed or self.readout != "pulls":
+            raise ValueError(
+                "to_onnx is for classes that were learned in closed form: set "
+                "coupling='factorized' and readout='pulls'."
+            )
+        model = to_onnx(self.coupling_, on_host(self.classes_), dtype)
+        if path is not None:
+            with open(path, "wb") as file:
+                file.write(model.SerializeToString())
+        return model
 
     def _node_motion(self):
         return NodeMotion(self.dynamics)
