@@ -68,9 +68,12 @@ class Problem:
             raise ValueError(f"{name} must have shape ({shape}), got {tuple(value.shape)}.")
         fits = all(size in (1, whole) for size, whole in zip(lead[::-1], batch[::-1]))
         if len(lead) > len(batch) or not fits:
+            remedy = "Repeat the couplings along the batch."
+            if not inner and tuple(value.shape) == (n, n):
+                remedy = f"{name} has one entry for each unit, not for each pair of them."
             raise ValueError(
                 f"{name} of shape {tuple(value.shape)} does not fit the couplings, which "
-                f"make networks of shape {(*batch, n)}. Repeat the couplings along the batch."
+                f"make networks of shape {(*batch, n)}. {remedy}"
             )
 
     @property

@@ -415,6 +415,7 @@ def test_batched_networks_equal_single_ones():
         ({"step_size": 0.0}, "step_size must be positive and finite"),
         ({"n_steps": 0}, "n_steps must be at least 1"),
         ({"frequency": torch.zeros(2).double()}, "frequency must have one entry"),
+        ({"delay": torch.zeros(N, N).double()}, "one entry for each unit, not for each pair"),
         ({"frequency": torch.zeros(3, N).double()}, "Repeat the couplings along the batch"),
     ],
 )
