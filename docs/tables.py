@@ -12,6 +12,7 @@ import dynamics_tables
 import identify_tables
 import peer_tables
 import physics_tables
+import readme_figures
 import scale_tables
 from scale_tables import csv_table
 
@@ -352,9 +353,7 @@ def results(name):
 
 def readme():
     """The README with the figures of today."""
-    table = scale_tables.readme_table(results("speed")["rows"], results("sizes")["rows"])
-    table += f"\n{peer_tables.readme_row(results('tables'))}"
-    return scale_tables.fill_readme((HERE.parent / "README.md").read_text(), table)
+    return readme_figures.fill((HERE.parent / "README.md").read_text(), results)
 
 
 def main():
@@ -366,6 +365,7 @@ def main():
         (folder / f"{name}.inc.rst").write_text(made)
     for name, (source, picture) in PICTURES.items():
         picture(results(source)).savefig(folder / f"{name}.svg")
+    (folder / "limits.inc.rst").write_text(readme_figures.limits(results))
     (HERE.parent / "README.md").write_text(readme())
 
 
