@@ -1,6 +1,10 @@
-"""Programs that stand in the README and in the guides."""
+"""Programs that stand in the README and in the guides.
+
+python docs/snippets.py 1, to print the first of the README.
+"""
 
 import re
+import sys
 import textwrap
 from pathlib import Path
 
@@ -20,3 +24,7 @@ def of_guide(path):
     """The one program that all blocks of a page make."""
     blocks = DIRECTIVE.findall(path.read_text() + "\n")
     return "\n".join(textwrap.dedent(block) for _, block in blocks)
+
+
+if __name__ == "__main__":
+    print(of_readme()[int(sys.argv[1]) - 1])

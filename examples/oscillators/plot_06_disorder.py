@@ -1,6 +1,6 @@
 """
-Oscillators that disagree
-=========================
+Synchronise oscillators that differ in frequency
+================================================
 
 A thousand oscillators with natural frequencies between −1 and 1 and couplings of mean degree 1:
 which couplings hold them together? (Fig. 2A of Ricci et al. 2021.)

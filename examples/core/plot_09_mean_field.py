@@ -1,6 +1,6 @@
 r"""
-The classical transition
-========================
+Kuramoto's transition beside theory
+===================================
 
 Couplings that are all alike, :math:`K_{ij} = \varepsilon / n`: Kuramoto's own model. Above
 :math:`\varepsilon_c = 2 / (\pi g(0))` it begins to synchronise, and theory has the order parameter
