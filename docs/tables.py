@@ -13,6 +13,7 @@ import identify_tables
 import peer_tables
 import physics_tables
 import readme_figures
+import result_pictures
 import scale_tables
 from scale_tables import csv_table
 
@@ -341,7 +342,12 @@ WHOLE = {
     **{name: ("identify", table) for name, table in identify_tables.TABLES.items()},
 }
 # The same, of what makes a picture.
-PICTURES = {"tables": ("tables", peer_tables.picture)}
+PICTURES = {
+    "tables": ("tables", peer_tables.picture),
+    "tables_scatter": ("tables", result_pictures.time_and_accuracy),
+    "table_one": ("global_synchrony", result_pictures.table_one),
+    "table_two": ("mixtures_factorized", result_pictures.table_two(GROUPS, PAPER)),
+}
 
 
 HERE = Path(__file__).parent
