@@ -27,6 +27,7 @@ exclude_patterns = ["_build", "generated/*.inc.rst", "templates"]
 
 autosummary_generate = True
 autodoc_typehints = "none"
+toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 html_math_renderer = "mathml"
@@ -67,8 +68,9 @@ html_theme_options = {
     "show_nav_level": 2,
     "show_prev_next": False,
 }
-# The landing page leads everywhere; all others are reached by the groups on their left.
-html_sidebars = {"index": [], "search": [], "genindex": [], "**": ["sidebar-nav-bs"]}
+# Pages with none below or beside them have nothing to navigate.
+html_sidebars = {page: [] for page in ("index", "model", "changes", "search", "genindex")}
+html_sidebars |= {"**": ["sidebar-nav-bs"]}
 
 
 # Of what classes inherit from scikit-learn, these belong to the everyday interface.
