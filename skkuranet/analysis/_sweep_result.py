@@ -27,6 +27,18 @@ class SweepBranch:
         Standard deviations through time; NaN for a measure of the whole time.
     states : ndarray of shape (V, n_repeats, ..., state_shape, n)
         Last states.
+
+    Examples
+    --------
+    >>> from skkuranet import OscillatorNetwork
+    >>> from skkuranet.analysis import sweep
+    >>> network = OscillatorNetwork([[0.0, 1.0], [1.0, 0.0]], frequency=[0.2, 0.8])
+    >>> strengths = [0.1, 1.0]
+    >>> found = sweep(network, "coupling_scale", strengths, continuation="both", random_state=0)
+    >>> sorted(found.branches)
+    ['down', 'up']
+    >>> list(found.branches["up"].means)
+    ['order_parameter']
     """
 
     means: Mapping[str, Array]
@@ -111,6 +123,17 @@ class Sweep:
         Its values.
     branches : dict of str to SweepBranch
         By direction, "up" and "down", or "independent"; each in the order of the values.
+
+    Examples
+    --------
+    >>> from skkuranet import OscillatorNetwork
+    >>> from skkuranet.analysis import sweep
+    >>> network = OscillatorNetwork([[0.0, 1.0], [1.0, 0.0]], frequency=[0.2, 0.8])
+    >>> found = sweep(network, "coupling_scale", [0.1, 1.0], n_steps=200, random_state=0)
+    >>> found.values
+    array([0.1, 1. ])
+    >>> bool(found.mean()[1] > 0.9)
+    True
     """
 
     parameter: str
