@@ -17,6 +17,7 @@ extensions = [
     "mathml",
     "myst_parser",
     "numpydoc",
+    "offline",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx_design",
@@ -51,8 +52,10 @@ sphinx_gallery_conf = {
         "../examples/physics",
     ],
     "matplotlib_animations": True,
+    "reset_modules": ("matplotlib", "offline.draw_by_pillow"),
     "reference_url": {"skkuranet": None},
     "show_memory": False,
+    "write_computation_times": False,
     "within_subsection_order": "FileNameSortKey",
 }
 
