@@ -37,7 +37,7 @@ docs: $(EXTRAS)
 
 # The pages that "make docs" has built, in a browser without a window (chromium).
 pages: $(EXTRAS)
-	$(BIN)/python -m pytest -m pages tests/test_pages.py
+	$(BIN)/python -m pytest -n 0 -m pages tests/pages
 
 # What others install: both archives, and the first program of the README beside nothing else.
 package:

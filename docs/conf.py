@@ -64,6 +64,7 @@ html_title = "skkuranet"
 html_show_sourcelink = False
 html_static_path = ["static"]
 html_css_files = ["pages.css"]
+html_context = {"default_mode": "auto"}
 html_theme_options = {
     "navigation_with_keys": False,
     "navbar_align": "left",
