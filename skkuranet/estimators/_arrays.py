@@ -6,16 +6,15 @@ import numpy as np
 import torch
 from sklearn.utils._array_api import (
     _is_numpy_namespace,
-    check_same_namespace,
     get_namespace,
     get_namespace_and_device,
-    move_to,
 )
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from skkuranet._utils.given import as_array
 from skkuranet._utils.tools import resolve_device
+from skkuranet.estimators._sklearn import check_same_namespace, move_to
 
 #: Features of nodes, inside the estimators: tensors where they were given as such, which stay on
 #: their device. Labels and phases, a few numbers a row, pass through the host.

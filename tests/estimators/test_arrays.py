@@ -8,7 +8,6 @@ import sklearn
 import torch
 from matplotlib import pyplot as plt
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.callback import ScoringMonitor
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.neighbors import kneighbors_graph
 from sklearn.pipeline import make_pipeline
@@ -191,7 +190,7 @@ def test_another_library_than_that_of_fit_is_refused(ring):
 
 def test_callbacks_score_tensors(ring):
     X, y = (torch.tensor(a) for a in ring)
-    monitor = ScoringMonitor(scoring="accuracy")
+    monitor = pytest.importorskip("sklearn.callback").ScoringMonitor(scoring="accuracy")
     model = KuraNetClusterer(**QUICK | {"max_iter": 3}).set_callbacks(monitor).fit(X, y)
     assert isinstance(model.predict(X), torch.Tensor)
 
