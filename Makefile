@@ -52,12 +52,14 @@ package:
 	$(PYTHON) docs/snippets.py 1 > .package/first.py
 	cd .package && bare/bin/python -W error first.py
 
-# The tests with the oldest versions that pyproject.toml allows.
+# The tests with the oldest versions that pyproject.toml allows, which warn of themselves.
+OLD_WARNINGS := -W 'ignore:`torch.cpu.amp:FutureWarning' -W 'ignore:You are using:FutureWarning' \
+	-W 'ignore:The number of unique classes:UserWarning'
 oldest:
 	$(PYTHON) -m venv .oldest
 	.oldest/bin/pip install --quiet --constraint constraints-oldest.txt torch
 	.oldest/bin/pip install --quiet --constraint constraints-oldest.txt --editable ".[test]"
-	OMP_NUM_THREADS=1 .oldest/bin/python -m pytest -n 2
+	OMP_NUM_THREADS=1 .oldest/bin/python -m pytest -n 2 $(OLD_WARNINGS)
 
 benchmark: $(EXTRAS)
 	for name in mixtures controls unseen prediction latency global_synchrony synchrony_limits synchrony_scale segmentation segmentation_scale unseen_images tables tuning sizes speed equal_budget other_dynamics design identify bench bench_stability distributed_scaling; do $(BIN)/python benchmarks/$$name.py || exit; done

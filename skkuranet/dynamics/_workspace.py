@@ -78,6 +78,7 @@ class Motion:
 
         return rate
 
+
 # Whether a backward pass keeps its graph; older versions of torch do not tell.
 _may_return = getattr(torch._C._autograd, "_get_current_graph_task_keep_graph", lambda: True)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from sklearn.utils import _array_api
-from sklearn.utils._array_api import _is_numpy_namespace, get_namespace, get_namespace_and_device
 
-__all__ = ["CallbackSupportMixin", "check_same_namespace", "move_to"]
+__all__ = ["CallbackSupportMixin", "check_foreign", "check_same_namespace", "move_to"]
 
 
 class _NoCallbacks:
@@ -31,24 +30,15 @@ class _WithoutCallbacks:
         return _NoCallbacks()
 
 
-def _check_same_namespace(X: Any, estimator: Any, *, attribute: str, method: str) -> None:
-    """Raise ValueError unless X is of the library, and on the device, of an attribute."""
-    (xp, _, device), (own, _, own_device) = map(
-        get_namespace_and_device, (X, getattr(estimator, attribute))
+def _refuse(*arrays: Any, **options: Any) -> None:
+    raise ValueError(
+        "Tensors and arrays of other libraries than NumPy need scikit-learn 1.9 or newer, where "
+        "array_api_dispatch=True. Update it, or set array_api_dispatch=False."
     )
-    numpy_both = _is_numpy_namespace(xp) and _is_numpy_namespace(own)
-    if not numpy_both and (xp, device) != (own, own_device):
-        raise ValueError(
-            f"Inputs passed to {type(estimator).__name__}.{method}() must use the same namespace "
-            f"and the same device as those passed to fit(): {own.__name__} on {own_device}, got "
-            f"{xp.__name__} on {device}."
-        )
 
 
-def _move_to(array: Any, *, xp: Any, device: Any) -> Any:
-    """Return an array in another library and on another device."""
-    array = _array_api._convert_to_numpy(array, get_namespace(array)[0])
-    return array if _is_numpy_namespace(xp) else xp.asarray(array, device=device)
+def _pass(*arrays: Any, **options: Any) -> None:
+    """Nothing to check."""
 
 
 try:
@@ -56,5 +46,8 @@ try:
 except ImportError:
     CallbackSupportMixin = _WithoutCallbacks
 
-check_same_namespace = getattr(_array_api, "check_same_namespace", _check_same_namespace)
-move_to = getattr(_array_api, "move_to", _move_to)
+_IS_NEW = hasattr(_array_api, "check_same_namespace") and hasattr(_array_api, "move_to")
+#: Raises ValueError for arrays of other libraries, where scikit-learn cannot take them.
+check_foreign = _pass if _IS_NEW else _refuse
+check_same_namespace = _array_api.check_same_namespace if _IS_NEW else _pass
+move_to = _array_api.move_to if _IS_NEW else _refuse
