@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.integrate import trapezoid
 
 from skkuranet._utils.messages import plain
 
@@ -193,7 +194,7 @@ class Sweep:
             raise ValueError("An area needs values that are numbers, (V,), not one for each node.")
         name = next(iter(self.up.means)) if measure is None else measure
         gap = self.down._of(self.down.means, name) - self.up._of(self.up.means, name)
-        return np.trapezoid(gap, self.values, axis=0)
+        return trapezoid(gap, self.values, axis=0)
 
     def to_dataframe(self) -> Any:
         """Return one row for each direction, value, repeat and network of a batch.
