@@ -41,7 +41,7 @@ for name, shown in {"learned": path, "all alike": control}.items():
     right.plot(shown.times, shown.order_parameter(), color=colour, label=name)
 left.set(xlabel="time", ylabel="phase against the mean field", ylim=(-15, 15))
 right.set(xlabel="time", ylabel="order parameter R", ylim=(0, 1))
-left.legend()
+left.legend(loc="lower left")
 plt.show()
 
 # %%

@@ -26,7 +26,8 @@ def uniform_start(n, random_state):
 
 
 def test_normal_frequencies_lock_where_theory_says():
-    found = critical_coupling(normal, **SMALL | {"n_samples": 8})
+    values = np.linspace(1.0, 2.6, 17)
+    found = critical_coupling(normal, values, **SMALL | {"n_samples": 8})
     low, high = found.interval()
     assert low < 2.0 * np.sqrt(2.0 * np.pi) / np.pi < high
     assert found.error < 0.35
