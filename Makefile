@@ -1,10 +1,10 @@
-# make demo | test | docs | benchmark: each creates its environment in .venv first.
+# make demo | test | docs | pages | package | oldest | benchmark: each creates its environment in .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 EXTRAS := .venv/.extras
 
-.PHONY: demo test lint types docs benchmark clean
+.PHONY: demo test lint types docs pages package oldest benchmark clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -35,8 +35,34 @@ docs: $(EXTRAS)
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 	@echo "Open docs/_build/html/index.html"
 
+# The pages that "make docs" has built, in a browser without a window (chromium).
+pages: $(EXTRAS)
+	$(BIN)/python -m pytest -n 0 -m pages tests/pages
+
+# What others install: both archives, and the first program of the README beside nothing else.
+package:
+	rm -rf build dist .package
+	$(PYTHON) -m venv .package/tools
+	.package/tools/bin/pip install --quiet build twine
+	.package/tools/bin/python -m build --outdir dist
+	.package/tools/bin/twine check --strict dist/*
+	$(PYTHON) -m venv .package/bare
+	.package/bare/bin/pip install --quiet --constraint constraints.txt torch
+	.package/bare/bin/pip install --quiet --constraint constraints.txt dist/*.whl
+	$(PYTHON) docs/snippets.py 1 > .package/first.py
+	cd .package && bare/bin/python -W error first.py
+
+# The tests with the oldest versions that pyproject.toml allows, which warn of themselves.
+OLD_WARNINGS := -W 'ignore:`torch.cpu.amp:FutureWarning' -W 'ignore:You are using:FutureWarning' \
+	-W 'ignore:The number of unique classes:UserWarning'
+oldest:
+	$(PYTHON) -m venv .oldest
+	.oldest/bin/pip install --quiet --constraint constraints-oldest.txt torch
+	.oldest/bin/pip install --quiet --constraint constraints-oldest.txt --editable ".[test]"
+	OMP_NUM_THREADS=1 .oldest/bin/python -m pytest -n 2 $(OLD_WARNINGS)
+
 benchmark: $(EXTRAS)
 	for name in mixtures controls unseen prediction latency global_synchrony synchrony_limits synchrony_scale segmentation segmentation_scale unseen_images tables tuning sizes speed equal_budget other_dynamics design identify bench bench_stability distributed_scaling; do $(BIN)/python benchmarks/$$name.py || exit; done
 
 clean:
-	rm -rf .venv demo_output docs/_build docs/generated docs/auto_examples
+	rm -rf .venv .package .oldest build dist demo_output docs/_build docs/generated docs/auto_examples

@@ -76,21 +76,6 @@ def brier(content):
     return csv_table("Brier score on test rows", ["", *(NAMES[m] for m in models)], body)
 
 
-def readme_row(content):
-    """A Markdown row: accuracy, log loss and time of fit beside the perceptron's, means."""
-    entries = [e for e in content["tables"] if {"ours", "mlp"} <= set(e["models"])]
-
-    def mean(model, figure):
-        return statistics.mean(e["models"][model][figure] for e in entries)
-
-    def shown(model):
-        return f"accuracy {mean(model, 'accuracy'):.4f}, log loss {mean(model, 'log_loss'):.3f}"
-
-    ratio = statistics.geometric_mean(e["time_ratio"] for e in entries)
-    times = f"MLPClassifier: {shown('mlp')}, fit in 1 / {ratio:.2f} of the time"
-    return f"| KuraNetClusterer on {len(entries)} tables, means | {shown('ours')} | {times} |"
-
-
 def tuning(content):
     body = [
         [

@@ -1,8 +1,7 @@
-"""Tables of "Performance and scale", and the one of the README."""
+"""Tables of "Performance and scale"."""
 
 import statistics
 
-README_MARKS = "<!-- figures: python docs/tables.py -->", "<!-- end of figures -->"
 # Seconds of training at which the losses of recipes are compared.
 MOMENTS = (5, 20, 60)
 
@@ -192,42 +191,3 @@ def equal_budget(rows):
             body.append([name, recipe, *cells])
     header = ["", "", *(f"after {moment} s" for moment in MOMENTS)]
     return csv_table("Loss at the limit, median of the seeds and the worst", header, body)
-
-
-def readme_table(speed, large):
-    """Markdown rows of what the library does, and of what others do in the same run."""
-    rows = [
-        (
-            f"100 steps and their gradient, {row['what']}",
-            milliseconds(row["seconds"]["skkuranet"]),
-            f"{rival}: {milliseconds(row['seconds'][rival])}, "
-            f"{1.0 / row['memory_share'][rival]:.3g} times the memory",
-        )
-        for row, rival in flows(speed)
-    ]
-    batch = named(speed, "training batch")
-    rows += [
-        (
-            f"a training batch, n=100, {kind}",
-            milliseconds(seconds),
-            f"the authors' code, one network: {milliseconds(batch['authors_seconds'])}",
-        )
-        for kind, seconds in batch["seconds"].items()
-    ]
-    rows += [
-        (
-            f"{row['n']:,} oscillators, {row['what']}, {row['n_steps']} steps",
-            f"{row['seconds']:.3g} s",
-            f"{row['gigabytes_above_input']:.2g} GB above the input",
-        )
-        for row in large
-        if row["n_steps"] > 1
-    ]
-    lines = ["| | here | beside, or memory |", "|---|---|---|"]
-    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
-
-
-def fill_readme(text, table):
-    """The README with the table between its marks."""
-    before, after = (text.partition(mark) for mark in README_MARKS)
-    return f"{before[0]}{README_MARKS[0]}\n{table}\n{README_MARKS[1]}{after[2]}"

@@ -12,6 +12,8 @@ import dynamics_tables
 import identify_tables
 import peer_tables
 import physics_tables
+import readme_figures
+import result_pictures
 import scale_tables
 from scale_tables import csv_table
 
@@ -340,7 +342,12 @@ WHOLE = {
     **{name: ("identify", table) for name, table in identify_tables.TABLES.items()},
 }
 # The same, of what makes a picture.
-PICTURES = {"tables": ("tables", peer_tables.picture)}
+PICTURES = {
+    "tables": ("tables", peer_tables.picture),
+    "tables_scatter": ("tables", result_pictures.time_and_accuracy),
+    "table_one": ("global_synchrony", result_pictures.table_one),
+    "table_two": ("mixtures_factorized", result_pictures.table_two(GROUPS, PAPER)),
+}
 
 
 HERE = Path(__file__).parent
@@ -352,9 +359,7 @@ def results(name):
 
 def readme():
     """The README with the figures of today."""
-    table = scale_tables.readme_table(results("speed")["rows"], results("sizes")["rows"])
-    table += f"\n{peer_tables.readme_row(results('tables'))}"
-    return scale_tables.fill_readme((HERE.parent / "README.md").read_text(), table)
+    return readme_figures.fill((HERE.parent / "README.md").read_text(), results)
 
 
 def main():
@@ -366,6 +371,7 @@ def main():
         (folder / f"{name}.inc.rst").write_text(made)
     for name, (source, picture) in PICTURES.items():
         picture(results(source)).savefig(folder / f"{name}.svg")
+    (folder / "limits.inc.rst").write_text(readme_figures.limits(results))
     (HERE.parent / "README.md").write_text(readme())
 
 

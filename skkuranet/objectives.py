@@ -25,7 +25,23 @@ __all__ = [
 
 
 class Objective(ABC):
-    """What is wanted of the phases of networks drawn from the data."""
+    """What is wanted of the phases of networks drawn from the data.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.objectives import Objective
+    >>> class Antiphase(Objective):
+    ...     def initial_phases(self, index, seed_probability, generator):
+    ...         return 6.28 * torch.rand(index.shape, generator=generator)
+    ...     def loss(self, coupling, phases, index):
+    ...         return torch.exp(1j * phases).mean(-1).abs().mean()
+    ...     def limit_loss(self, phases, index):
+    ...         return torch.exp(1j * phases).mean(-1).abs().mean()
+    >>> phases = torch.tensor([[[0.0, torch.pi]]])
+    >>> Antiphase().limit_loss(phases, torch.arange(2)[None]).round(decimals=3)
+    tensor(0.)
+    """
 
     #: Nodes of which every network gets half, on the CPU; None draws all nodes alike.
     anchors: Tensor | None = None
@@ -169,6 +185,15 @@ class ClusterObjective(Objective):
     motion : dict, optional
         How nodes move, as arguments of :func:`skkuranet.dynamics.integrate`; by default as phases
         without frequencies.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.objectives import ClusterObjective
+    >>> objective = ClusterObjective(torch.tensor([0, 0, 1, 1]), 2)
+    >>> phases = torch.tensor([[[0.0, 0.0, torch.pi, torch.pi]]])
+    >>> float(objective.limit_loss(phases, torch.arange(4)[None]).round(decimals=3))
+    0.0
     """
 
     #: Logit by which the wanted phase leads its neighbours on the circle.
@@ -275,6 +300,15 @@ class PairObjective(Objective):
         Weight of the cluster synchrony loss.
     pools : sequence of Tensor, optional
         Sets of nodes, one of which every network is drawn from. By default all nodes are one.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.objectives import PairObjective
+    >>> objective = PairObjective(torch.tensor([0, 0, 1, 1]))
+    >>> phases = torch.tensor([[[0.0, 0.0, torch.pi, torch.pi]]])
+    >>> bool(objective.limit_loss(phases, torch.arange(4)[None]) < 0.01)
+    True
     """
 
     #: Logit of a pair whose coupling is that of an in-degree shared out evenly.
@@ -332,6 +366,14 @@ class SynchronyObjective(Objective):
         Standard deviations of noise.
     solver : str, default="euler"
         What integrates.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.objectives import SynchronyObjective
+    >>> objective = SynchronyObjective(torch.tensor([0.1, 0.2, 0.3]))
+    >>> objective.limit_loss(torch.tensor([[[0.0, 0.0, 0.0]]]), torch.arange(3)[None])
+    tensor(0.)
     """
 
     #: Spread of seeded initial phases around a common one, in radians.
@@ -393,6 +435,14 @@ class FrequencyObjective(SynchronyObjective):
     With :math:`s^2` the variance of the angles in radians by which nodes turn while they are
     scored, the loss of a trajectory is :math:`\log(1 + s^2)`, and that of the limit
     :math:`s^2 / (1 + s^2)`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.objectives import FrequencyObjective
+    >>> objective = FrequencyObjective(torch.tensor([0.1, 0.2, 0.3]))
+    >>> sorted(objective.node_parameters(torch.arange(3)[None]))
+    ['dynamics', 'history', 'solver']
     """
 
     def loss(self, coupling: CouplingOperator, phases: Tensor, index: Tensor) -> Tensor:

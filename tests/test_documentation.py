@@ -58,6 +58,12 @@ def test_docstrings_are_numpydoc(path):
     assert not problems
 
 
+def test_every_public_object_has_an_example():
+    """Examples are run as doctests."""
+    things = {path: t for path, t in public_names() if inspect.isclass(t) or inspect.isfunction(t)}
+    assert [path for path, thing in things.items() if ">>> " not in inspect.getdoc(thing)] == []
+
+
 def test_the_figures_of_the_readme_are_those_of_the_benchmarks(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "docs")
     assert (ROOT / "README.md").read_text() == importlib.import_module("tables").readme()

@@ -1,6 +1,6 @@
 """
-A measured matrix
-=================
+Simulate a measured matrix
+==========================
 
 Couplings and frequencies are enough: who falls in step with whom, and when?
 """

@@ -1,6 +1,6 @@
 r"""
-Delays and lags
-===============
+Delays and lags beside theory
+=============================
 
 Oscillators that hear one another late, or at an angle, turn at another pace than alone. Both have a
 theory, and both can be swept in one call.

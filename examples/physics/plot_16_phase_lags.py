@@ -1,6 +1,6 @@
 r"""
-Phase lags
-==========
+Learn couplings under phase lags
+================================
 
 Oscillators that pull at an angle, :math:`\sin(\theta_j - \theta_i - \alpha_i)`, have a frequency of
 their own even where all phases agree: whatever pulls at them also turns them. Which couplings hold

@@ -1,6 +1,6 @@
 r"""
-A power grid that loses a line
-==============================
+Design a power grid that may lose a line
+========================================
 
 Generators and motors with inertia obey the swing equation,
 
@@ -34,7 +34,7 @@ from skkuranet.training import train
 
 # %%
 # Grids, the coupling network and the objective are in
-# :ref:`sphx_glr_auto_examples_physics_shared_power_grids.py`. The network sees lines and not only
+# ``shared_power_grids.py`` beside this file. The network sees lines and not only
 # their ends: it is given the flow that a linear model expects.
 rng, generator = np.random.RandomState(0), torch.Generator().manual_seed(0)
 grids, budget = Grids(400, 50, rng), 8.0

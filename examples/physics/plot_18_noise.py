@@ -1,6 +1,6 @@
 """
-Noise
-=====
+Learn couplings under noise
+===========================
 
 Half of the oscillators are quiet, the other half are shaken by noise. Where should a fixed budget
 of couplings go?

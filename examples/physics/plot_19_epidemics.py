@@ -1,6 +1,6 @@
 r"""
-Who should meet whom
-====================
+Contacts that keep an epidemic small
+====================================
 
 An epidemic without immunity: :math:`x_i`, the chance that a person is infected, obeys
 
@@ -31,7 +31,7 @@ from skkuranet.training import train
 # %%
 # :class:`skkuranet.coupling.EqualDegree` gives everybody as many contacts; if these were shared out
 # freely, the least infection would be that of a few who have them all. People and the objective are
-# in :ref:`sphx_glr_auto_examples_physics_shared_epidemics.py`. Units without phases train like any
+# in ``shared_epidemics.py`` beside this file. Units without phases train like any
 # others: the objective sees their states.
 generator = torch.Generator().manual_seed(0)
 people, equal = draw_people(4000, generator), EqualDegree(2.0)

@@ -1,6 +1,6 @@
 r"""
-Fit to measured phases
-======================
+Find couplings in measured phases
+=================================
 
 Oscillators are often measured and seldom understood: their phases are on record, what couples them
 is not. Which couplings, frequencies and noise do the recordings tell of, and what will the

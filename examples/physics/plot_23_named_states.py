@@ -1,6 +1,6 @@
 """
-States with names
-=================
+Name the state of a network
+===========================
 
 Synchrony, clusters, splay, twisted and chimera states, incoherence, or something in between: which
 of them is a network in?

@@ -54,6 +54,18 @@ class BasinStability:
         Whether each initial state ended there.
     states : ndarray of shape (n_samples, state_shape, n)
         Last states.
+
+    Examples
+    --------
+    >>> from skkuranet import OscillatorNetwork
+    >>> from skkuranet.analysis import basin_stability
+    >>> import networkx as nx
+    >>> ring = OscillatorNetwork(nx.cycle_graph(20))
+    >>> found = basin_stability(ring, n_samples=20, random_state=0)
+    >>> found.share > 0.5
+    True
+    >>> len(found.reached)
+    20
     """
 
     share: float

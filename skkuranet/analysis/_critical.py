@@ -51,6 +51,22 @@ class CriticalCoupling:
     misfit : float
         Mean squared distance of the curves of all sizes from one, in units of their errors; NaN
         for one size.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skkuranet import OscillatorNetwork
+    >>> from skkuranet.analysis import critical_coupling
+    >>> def make(n, random_state):
+    ...     frequency = np.random.default_rng(random_state).normal(size=n)
+    ...     return OscillatorNetwork(np.full((n, n), 1.0 / n), frequency=frequency)
+    >>> values, motion = np.linspace(1.0, 2.4, 8), {"n_steps": 100, "n_transient": 100}
+    >>> motion |= {"sizes": (20, 40, 80), "n_samples": 4}
+    >>> found = critical_coupling(make, values, random_state=0, **motion)
+    >>> found.sizes
+    array([20, 40, 80])
+    >>> bool(1.0 < found.value < 2.4)
+    True
     """
 
     value: float

@@ -52,6 +52,17 @@ class FixedPoint:
         could not be found.
     n_starts : int
         How many starts led here.
+
+    Examples
+    --------
+    >>> from skkuranet import OscillatorNetwork
+    >>> from skkuranet.analysis import fixed_points
+    >>> network = OscillatorNetwork([[0.0, 1.0], [1.0, 0.0]], frequency=[0.2, 0.8])
+    >>> point = fixed_points(network, random_state=0)[0]
+    >>> point.stable, round(point.speed, 3)
+    (True, 0.5)
+    >>> float((point.phases[1] - point.phases[0]).round(3))
+    0.305
     """
 
     state: NDArray[np.float64]

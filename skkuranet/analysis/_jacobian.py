@@ -44,6 +44,18 @@ class Jacobian:
         The blocks A, B and C.
     network : OscillatorNetwork
         The network.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skkuranet import OscillatorNetwork
+    >>> from skkuranet.analysis import jacobian
+    >>> J = jacobian(OscillatorNetwork([[0.0, 1.0], [1.0, 0.0]]), [0.0, 0.0])
+    >>> J.dense()
+    array([[-1.,  1.],
+           [ 1., -1.]])
+    >>> J.matvec(np.array([1.0, 1.0]))
+    array([0., 0.])
     """
 
     coupling: CouplingOperator

@@ -44,6 +44,15 @@ class LyapunovSpectrum:
         The exponents as they were until then.
     last_state : ndarray of shape (state_shape, n)
         Where the run ended, to go on from.
+
+    Examples
+    --------
+    >>> from skkuranet import OscillatorNetwork
+    >>> from skkuranet.analysis import lyapunov_spectrum
+    >>> network = OscillatorNetwork([[0.0, 1.0], [1.0, 0.0]], frequency=[0.2, 0.8])
+    >>> found = lyapunov_spectrum(network, n_steps=300, transient=300, random_state=0)
+    >>> found.exponents.round(2) + 0.0
+    array([ 0.  , -1.91])
     """
 
     exponents: NDArray[np.float64]

@@ -80,6 +80,13 @@ class StateDescription:
         How often each unit of the ring goes on smoothly.
     coherent_share : float or None
         Mean :func:`skkuranet.metrics.coherent_share`.
+
+    Examples
+    --------
+    >>> from skkuranet.analysis import describe_state
+    >>> state = describe_state([0.0, 0.0, 0.1, 3.0, 3.1])
+    >>> state.name, state.n_clusters, state.cluster_sizes
+    ('clusters', 2, (3, 2))
     """
 
     name: str

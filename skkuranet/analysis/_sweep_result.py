@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.integrate import trapezoid
 
 from skkuranet._utils.messages import plain
 
@@ -27,6 +28,18 @@ class SweepBranch:
         Standard deviations through time; NaN for a measure of the whole time.
     states : ndarray of shape (V, n_repeats, ..., state_shape, n)
         Last states.
+
+    Examples
+    --------
+    >>> from skkuranet import OscillatorNetwork
+    >>> from skkuranet.analysis import sweep
+    >>> network = OscillatorNetwork([[0.0, 1.0], [1.0, 0.0]], frequency=[0.2, 0.8])
+    >>> strengths = [0.1, 1.0]
+    >>> found = sweep(network, "coupling_scale", strengths, continuation="both", random_state=0)
+    >>> sorted(found.branches)
+    ['down', 'up']
+    >>> list(found.branches["up"].means)
+    ['order_parameter']
     """
 
     means: Mapping[str, Array]
@@ -111,6 +124,17 @@ class Sweep:
         Its values.
     branches : dict of str to SweepBranch
         By direction, "up" and "down", or "independent"; each in the order of the values.
+
+    Examples
+    --------
+    >>> from skkuranet import OscillatorNetwork
+    >>> from skkuranet.analysis import sweep
+    >>> network = OscillatorNetwork([[0.0, 1.0], [1.0, 0.0]], frequency=[0.2, 0.8])
+    >>> found = sweep(network, "coupling_scale", [0.1, 1.0], n_steps=200, random_state=0)
+    >>> found.values
+    array([0.1, 1. ])
+    >>> bool(found.mean()[1] > 0.9)
+    True
     """
 
     parameter: str
@@ -170,7 +194,7 @@ class Sweep:
             raise ValueError("An area needs values that are numbers, (V,), not one for each node.")
         name = next(iter(self.up.means)) if measure is None else measure
         gap = self.down._of(self.down.means, name) - self.up._of(self.up.means, name)
-        return np.trapezoid(gap, self.values, axis=0)
+        return trapezoid(gap, self.values, axis=0)
 
     def to_dataframe(self) -> Any:
         """Return one row for each direction, value, repeat and network of a batch.

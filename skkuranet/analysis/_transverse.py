@@ -54,6 +54,16 @@ class ClusterStability:
         The exponent that belongs to each of these: the master stability function.
     last_state : ndarray of shape (state_shape, q)
         Where the run of the clusters ended.
+
+    Examples
+    --------
+    >>> from skkuranet import OscillatorNetwork
+    >>> from skkuranet.analysis import transverse_exponents
+    >>> import networkx as nx
+    >>> network = OscillatorNetwork(nx.complete_graph(4))
+    >>> found = transverse_exponents(network, [0, 0, 1, 1], random_state=0)
+    >>> bool((found.exponents < 0.0).all())
+    True
     """
 
     labels: NDArray[Any]

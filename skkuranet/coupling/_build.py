@@ -84,6 +84,14 @@ def couple(
         gradients are wanted.
     TypeError
         If edges have weights that the network does not see.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.coupling import InDegree, PairwiseNetwork, couple
+    >>> network = PairwiseNetwork(2, (8,), generator=torch.Generator().manual_seed(0))
+    >>> couple(network, torch.randn(100, 2), InDegree()).matvec(torch.ones(100)).shape
+    torch.Size([100])
     """
     normalization = normalization or Identity()
     # Called as a method, to which the interpreter hands over its only reference to the raw
@@ -128,6 +136,14 @@ def couple_driven(
     Returns
     -------
     CouplingOperator of shape (m, n)
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.coupling import PairwiseNetwork, couple_driven
+    >>> network = PairwiseNetwork(2, (8,), generator=torch.Generator().manual_seed(0))
+    >>> couple_driven(network, torch.randn(3, 2), torch.randn(100, 2)).shape
+    torch.Size([3, 100])
     """
     normalization = normalization or Identity()
     between = _Between(
@@ -163,6 +179,15 @@ def driven_by(
     callable
         From features of test oscillators, a Tensor of shape (m, n_features), to their
         couplings, a CouplingOperator of shape (m, n).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.coupling import PairwiseNetwork, driven_by
+    >>> network = PairwiseNetwork(2, (8,), generator=torch.Generator().manual_seed(0))
+    >>> driven = driven_by(network, torch.randn(100, 2))
+    >>> driven(torch.randn(3, 2)).shape
+    torch.Size([3, 100])
     """
     normalization = normalization or Identity()
     between = _Between(network, reference, normalization, memory_budget)

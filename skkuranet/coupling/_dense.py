@@ -62,6 +62,16 @@ class DenseCoupling(StoredCoupling):
     ----------
     matrix : Tensor of shape (..., n_targets, n_sources)
         Couplings; leading axes are a batch of networks.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.coupling import DenseCoupling
+    >>> K = DenseCoupling(torch.tensor([[0.0, 1.0], [2.0, 0.0]]))
+    >>> K.matvec(torch.tensor([1.0, 10.0]))
+    tensor([10.,  2.])
+    >>> K.rmatvec(torch.tensor([1.0, 10.0]))
+    tensor([20.,  1.])
     """
 
     def __init__(self, matrix: Tensor) -> None:

@@ -26,6 +26,14 @@ class FourierFeatures(nn.Module):
     ----------
     M. Tancik et al., "Fourier features let networks learn high frequency functions in low
     dimensional domains", arXiv:2006.10739, 2020.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.coupling import FourierFeatures
+    >>> waves = FourierFeatures(torch.tensor([3.0, 3.0]), n_frequencies=16)
+    >>> waves(torch.rand(5, 2)).shape
+    torch.Size([5, 34])
     """
 
     frequencies: Tensor

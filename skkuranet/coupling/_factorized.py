@@ -39,6 +39,15 @@ class FactorizedCoupling(CouplingOperator):
         R.
     diagonal : Tensor of shape (..., n), optional
         Subtracted from the diagonal; it removes the coupling of a node to itself.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.coupling import FactorizedCoupling
+    >>> ones = torch.ones(1000, 1)
+    >>> K = FactorizedCoupling(ones / 1000, ones)
+    >>> K.matvec(torch.arange(1000.0))[:2]
+    tensor([499.5000, 499.5000])
     """
 
     def __init__(self, left: Tensor, right: Tensor, diagonal: Tensor | None = None) -> None:

@@ -27,6 +27,14 @@ class HalfCoupling(StoredCoupling):
     ----------
     matrix : Tensor of shape (..., n_targets, n_sources)
         Couplings in ``torch.bfloat16`` or ``torch.float16``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.coupling import HalfCoupling
+    >>> K = HalfCoupling(torch.tensor([[0.0, 1.0], [2.0, 0.0]], dtype=torch.bfloat16))
+    >>> K.matvec(torch.tensor([1.0, 10.0]))
+    tensor([10.,  2.])
     """
 
     def __init__(self, matrix: Tensor) -> None:

@@ -20,7 +20,16 @@ _NODES_AT_ONCE = 1 << 15
 
 
 class LowRankNetwork(CouplingNetwork, ABC):
-    """A coupling function that is the product of a factor of each node."""
+    """A coupling function that is the product of a factor of each node.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.coupling import FactorizedNetwork, LowRankNetwork
+    >>> network = FactorizedNetwork(2, (8,), rank=4, generator=torch.Generator().manual_seed(0))
+    >>> isinstance(network, LowRankNetwork)
+    True
+    """
 
     stores_pairs = False
 
@@ -123,6 +132,14 @@ class FactorizedNetwork(LowRankNetwork):
         What the perceptron sees of standardised features.
     generator : torch.Generator, optional
         Source of the initial weights.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.coupling import FactorizedNetwork, couple
+    >>> network = FactorizedNetwork(2, (8,), rank=4, generator=torch.Generator().manual_seed(0))
+    >>> couple(network, torch.randn(1000, 2)).shape
+    torch.Size([1000, 1000])
     """
 
     sharpness: Tensor

@@ -57,6 +57,15 @@ class MembershipNetwork(LowRankNetwork):
         What the perceptrons see of standardised features.
     generator : torch.Generator, optional
         Source of the initial weights and of the direction of halves.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.coupling import MembershipNetwork, couple
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> network = MembershipNetwork(2, (8,), n_classes=3, generator=generator)
+    >>> couple(network, torch.randn(100, 2)).shape
+    torch.Size([100, 100])
     """
 
     scale: Tensor

@@ -43,6 +43,17 @@ class CouplingNetwork(nn.Module):
     encoding : FourierFeatures or Module, optional
         What the network sees of standardised features; a module of your own needs an
         attribute ``n_outputs``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.coupling import CouplingNetwork, couple
+    >>> class Gravity(CouplingNetwork):
+    ...     def forward(self, targets, sources):
+    ...         return 1.0 / (1.0 + torch.cdist(targets, sources) ** 2)
+    >>> couple(Gravity(2), torch.tensor([[0.0, 0.0], [0.0, 1.0]])).dense()
+    tensor([[1.0000, 0.5000],
+            [0.5000, 1.0000]])
     """
 
     #: Whether the couplings of n nodes take n² numbers.
@@ -158,6 +169,14 @@ class PairwiseNetwork(CouplingNetwork):
         What the perceptron sees of standardised features.
     generator : torch.Generator, optional
         Source of the initial weights.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.coupling import PairwiseNetwork, couple
+    >>> network = PairwiseNetwork(2, (8,), generator=torch.Generator().manual_seed(0))
+    >>> couple(network, torch.randn(100, 2)).shape
+    torch.Size([100, 100])
     """
 
     def __init__(

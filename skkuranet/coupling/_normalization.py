@@ -24,7 +24,18 @@ _TINY = 1e-12
 
 
 class Normalization(ABC):
-    """Turns raw couplings into the couplings that act."""
+    """Turns raw couplings into the couplings that act.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.coupling import DenseCoupling, InDegree, MeanDegree, Normalization
+    >>> raw = DenseCoupling(torch.ones(3, 3))
+    >>> [isinstance(each, Normalization) for each in (InDegree(), MeanDegree())]
+    [True, True]
+    >>> InDegree()(raw).dense().sum(1)
+    tensor([1., 1., 1.])
+    """
 
     @property
     def factor_copies(self) -> int:
@@ -101,6 +112,15 @@ class InDegree(Normalization):
         and with it of the sensitivity of small networks to unequal class counts.
     symmetrize : bool, default=True
         Whether to average K and its transpose afterwards.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.coupling import DenseCoupling, InDegree
+    >>> raw = DenseCoupling(torch.tensor([[0.0, 3.0], [1.0, 1.0]]))
+    >>> InDegree(symmetrize=False)(raw).dense()
+    tensor([[0., 1.],
+            [1., 0.]])
     """
 
     order: int = 1
@@ -178,6 +198,14 @@ class Balanced(Normalization):
     positive factor for each row, so its equilibria and their stability are those of
     the symmetric couplings of equal populations; only the pace of each oscillator
     differs. The absolute in-degree is at most 1, by the Cauchy-Schwarz inequality.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.coupling import Balanced, FactorizedNetwork, couple
+    >>> network = FactorizedNetwork(2, (8,), rank=4, generator=torch.Generator().manual_seed(0))
+    >>> couple(network, torch.randn(100, 2), Balanced()).shape
+    torch.Size([100, 100])
     """
 
     def __call__(self, raw: CouplingOperator) -> CouplingOperator:
@@ -209,6 +237,14 @@ class MeanDegree(Normalization):
         :math:`K_{ij} / (d_i d_j)^\alpha`. A node of a small network has more or fewer
         partners than it would have in a large one; this evens that out. 1/2 is the
         symmetric normalisation of spectral clustering.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.coupling import DenseCoupling, MeanDegree
+    >>> raw = DenseCoupling(torch.tensor([[0.0, 3.0], [1.0, 0.0]]))
+    >>> float(MeanDegree(2.0)(raw).dense().sum() / 2)
+    1.9999998807907104
     """
 
     average_degree: float = 1.0
@@ -259,7 +295,16 @@ class MeanDegree(Normalization):
 
 @dataclass(frozen=True)
 class Identity(Normalization):
-    """Use the raw couplings as they are."""
+    """Use the raw couplings as they are.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.coupling import DenseCoupling, Identity
+    >>> Identity()(DenseCoupling(torch.tensor([[0.0, 3.0], [1.0, 0.0]]))).dense()
+    tensor([[0., 3.],
+            [1., 0.]])
+    """
 
     def __call__(self, raw: CouplingOperator) -> CouplingOperator:
         """Return the raw couplings."""
@@ -276,6 +321,13 @@ class PerSource(Normalization):
 
     For raw couplings that do not grow or shrink with the size of the network, such as those of
     :class:`NystromNetwork`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.coupling import DenseCoupling, PerSource
+    >>> PerSource()(DenseCoupling(torch.ones(4, 4))).dense()[0]
+    tensor([0.2500, 0.2500, 0.2500, 0.2500])
     """
 
     def __call__(self, raw: CouplingOperator) -> CouplingOperator:

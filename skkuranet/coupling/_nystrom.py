@@ -46,6 +46,17 @@ class NystromNetwork(LowRankNetwork):
     ----------
     C. Williams and M. Seeger, "Using the Nyström method to speed up kernel machines", Advances in
     Neural Information Processing Systems 13, 2001.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.coupling import InDegree, NystromNetwork, PairwiseNetwork, couple
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> network = PairwiseNetwork(2, (8,), symmetric=True, generator=generator)
+    >>> landmarks = torch.randn(50, 2, generator=generator)
+    >>> small = NystromNetwork(network, InDegree(), landmarks, rank=8)
+    >>> couple(small, torch.randn(10_000, 2, generator=generator)).shape
+    torch.Size([10000, 10000])
     """
 
     landmarks: Tensor

@@ -39,6 +39,16 @@ def product(coupling: CouplingOperator, x: Tensor) -> Tensor:
     -------
     Tensor of shape (..., m, n)
         Products, as rows.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.coupling import DenseCoupling, product
+    >>> matrix = torch.eye(2, requires_grad=True)
+    >>> product(DenseCoupling(matrix), torch.tensor([[1.0, 2.0]])).sum().backward()
+    >>> matrix.grad
+    tensor([[1., 2.],
+            [1., 2.]])
     """
     return _Product.apply(coupling, x, *coupling.tensors)
 

@@ -33,6 +33,15 @@ class SparseCoupling(CouplingOperator):
         Coupling strength of each edge.
     shape : tuple of int
         (..., n_targets, n_sources); leading axes are a batch of networks.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.coupling import SparseCoupling
+    >>> targets, sources = torch.tensor([0, 1]), torch.tensor([1, 2])
+    >>> K = SparseCoupling(targets, sources, torch.tensor([1.0, 2.0]), (3, 3))
+    >>> K.matvec(torch.tensor([[1.0, 10.0, 100.0]]))
+    tensor([[ 10., 200.,   0.]])
     """
 
     def __init__(

@@ -33,6 +33,14 @@ class TiledCoupling(CouplingOperator):
     leaves : tuple of Tensor, optional
         The leaf tensors that ``block`` computes with, one for each of ``tensors``. By
         default ``tensors``, which then must be leaves of the autograd graph.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.coupling import PairwiseNetwork, couple
+    >>> network = PairwiseNetwork(2, (8,), generator=torch.Generator().manual_seed(0))
+    >>> type(couple(network, torch.randn(500, 2), memory_budget=500_000)).__name__
+    'TiledCoupling'
     """
 
     def __init__(
@@ -188,6 +196,12 @@ def tile_side(memory_budget: int, bytes_per_pair: int) -> int:
     -------
     int
         At least 1.
+
+    Examples
+    --------
+    >>> from skkuranet.coupling import tile_side
+    >>> tile_side(2**20, bytes_per_pair=4)
+    512
     """
     return max(1, math.isqrt(memory_budget // max(1, bytes_per_pair)))
 

@@ -69,6 +69,26 @@ def load_bsds500(path, *, subset="train", ids=None, return_X_y=False):
         If ``subset`` is unknown.
     FileNotFoundError
         If the folder does not hold the data set or an image is not in it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from PIL import Image
+    >>> from scipy.io import savemat
+    >>> from skkuranet.datasets import load_bsds500
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> for kind in ("images", "groundTruth"):
+    ...     (folder / "BSR/BSDS500/data" / kind / "train").mkdir(parents=True)
+    >>> data = folder / "BSR/BSDS500/data"
+    >>> Image.fromarray(np.zeros((4, 6, 3), np.uint8)).save(data / "images/train/7.jpg")
+    >>> people = np.empty((1, 1), dtype=object)
+    >>> people[0, 0] = {"Segmentation": np.ones((4, 6), np.uint16)}
+    >>> savemat(data / "groundTruth/train/7.mat", {"groundTruth": people})
+    >>> bunch = load_bsds500(folder)
+    >>> bunch.ids, bunch.images[0].shape
+    ([7], (4, 6, 3))
     """
     folder = _data_folder(path)
     _check_subset(subset)
@@ -107,6 +127,15 @@ def load_bsds500_paper(path, *, return_X_y=False):
     ------
     FileNotFoundError
         If the folder does not hold the images.
+
+    Examples
+    --------
+    >>> from skkuranet.datasets import load_bsds500_paper
+    >>> try:
+    ...     images, masks = load_bsds500_paper("no/such/folder", return_X_y=True)
+    ... except FileNotFoundError:
+    ...     print("see fetch_bsds500")
+    see fetch_bsds500
     """
     folder = _data_folder(path)
     images, masks = [], []
@@ -167,6 +196,15 @@ def fetch_bsds500(
     OSError
         If the data set is missing and may not be or cannot be downloaded, or if the archive is not
         the one expected; such an archive is not kept.
+
+    Examples
+    --------
+    >>> from skkuranet.datasets import fetch_bsds500
+    >>> try:
+    ...     images = fetch_bsds500("no/such/folder", download_if_missing=False).images
+    ... except OSError as error:
+    ...     print("not there yet")
+    not there yet
     """
     _check_subset(subset)
     check_scalar(n_retries, "n_retries", Integral, min_val=0)

@@ -26,6 +26,13 @@ def make_gaussian_ring(n_clusters=5, n_samples=100, *, radius=10.0, random_state
         Points.
     y : ndarray of shape (n_samples,)
         Component of each point, counted along the ring.
+
+    Examples
+    --------
+    >>> from skkuranet.datasets import make_gaussian_ring
+    >>> X, y = make_gaussian_ring(5, 1000, random_state=0)
+    >>> X.shape, sorted(set(y.tolist()))
+    ((1000, 2), [0, 1, 2, 3, 4])
     """
     rng = check_random_state(random_state)
     y = rng.randint(n_clusters, size=n_samples)
@@ -52,6 +59,13 @@ def make_spirals(n_samples=100, *, noise=0.5, random_state=None):
         Points.
     y : ndarray of shape (n_samples,)
         Spiral of each point, 0 or 1.
+
+    Examples
+    --------
+    >>> from skkuranet.datasets import make_spirals
+    >>> X, y = make_spirals(1000, random_state=0)
+    >>> X.shape, sorted(set(y.tolist()))
+    ((1000, 2), [0, 1])
     """
     rng = check_random_state(random_state)
     y = rng.randint(2, size=n_samples)

@@ -37,6 +37,17 @@ class ShardedFactorizedCoupling(FactorizedCoupling):
         All processes.
     n_global : int
         Oscillators of all processes.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import torch.distributed as dist
+    >>> from skkuranet.distributed import Ranks, ShardedFactorizedCoupling
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> ones = torch.ones(4, 1)
+    >>> ShardedFactorizedCoupling(ones, ones, ranks=Ranks(), n_global=4).matvec(torch.ones(4))
+    tensor([4., 4., 4., 4.])
+    >>> dist.destroy_process_group()
     """
 
     def __init__(
@@ -95,6 +106,19 @@ class ShardedCoupling(CouplingOperator):
         All processes.
     sizes : sequence of int
         Oscillators of each process.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import torch.distributed as dist
+    >>> from skkuranet.coupling import PairwiseNetwork
+    >>> from skkuranet.distributed import Ranks, couple_sharded
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> network = PairwiseNetwork(2, (8,), generator=torch.Generator().manual_seed(0))
+    >>> coupling = couple_sharded(network, torch.randn(10, 2), ranks=Ranks())
+    >>> type(coupling).__name__, coupling.matvec(torch.ones(10)).shape
+    ('ShardedCoupling', torch.Size([10]))
+    >>> dist.destroy_process_group()
     """
 
     def __init__(
@@ -229,6 +253,18 @@ def couple_sharded(
     CouplingOperator of shape (n_own, n_own)
         It moves the oscillators of this process under those of all, for
         :func:`skkuranet.dynamics.integrate`. All processes have to use it alike.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import torch.distributed as dist
+    >>> from skkuranet.coupling import FactorizedNetwork
+    >>> from skkuranet.distributed import Ranks, couple_sharded
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> network = FactorizedNetwork(2, (8,), rank=4, generator=torch.Generator().manual_seed(0))
+    >>> couple_sharded(network, torch.randn(10, 2), ranks=Ranks()).shape
+    torch.Size([10, 10])
+    >>> dist.destroy_process_group()
     """
     normalization = normalization or Identity()
     sizes = ranks.sizes(len(x))

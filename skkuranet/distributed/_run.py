@@ -36,6 +36,15 @@ def local_rows(n: int, group: dist.ProcessGroup | None = None) -> slice:
     -------
     slice
         For instance of a memory map, so that no process reads all of it.
+
+    Examples
+    --------
+    >>> import torch.distributed as dist
+    >>> from skkuranet.distributed import local_rows
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> local_rows(10)
+    slice(0, 10, None)
+    >>> dist.destroy_process_group()
     """
     return Ranks(group).share(n)
 
@@ -95,6 +104,19 @@ def simulate(
     See Also
     --------
     KuraNetClusterer.simulate : The same in one process.
+
+    Examples
+    --------
+    >>> import torch.distributed as dist
+    >>> from skkuranet import KuraNetClusterer
+    >>> from skkuranet.datasets import make_gaussian_ring
+    >>> from skkuranet.distributed import simulate
+    >>> X, y = make_gaussian_ring(2, 200, random_state=0)
+    >>> clusterer = KuraNetClusterer(random_state=0).fit(X, y)
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> simulate(clusterer, X, n_steps=50, random_state=0).phases.shape
+    (51, 200)
+    >>> dist.destroy_process_group()
     """
     ranks = Ranks(group)
     if getattr(estimator, "connectivity", None) is not None:
@@ -174,6 +196,18 @@ def fit(estimator, *data, group=None):
         If one of the processes dies.
     ValueError
         If parameters cannot be shared out, or processes differ in data or parameters.
+
+    Examples
+    --------
+    >>> import torch.distributed as dist
+    >>> from skkuranet import KuraNetClusterer
+    >>> from skkuranet.datasets import make_gaussian_ring
+    >>> from skkuranet.distributed import fit
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> X, y = make_gaussian_ring(2, 200, random_state=0)
+    >>> fit(KuraNetClusterer(random_state=0), X, y).score(X, y)
+    1.0
+    >>> dist.destroy_process_group()
     """
     ranks = Ranks(group)
     if not isinstance(estimator.random_state, Integral):

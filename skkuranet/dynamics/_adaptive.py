@@ -23,6 +23,17 @@ class Adaptive(Solver):
         Relative tolerance of a step. Phases grow without bound, and it would with them.
     atol : float, default=None
         Absolute tolerance of a step; None for 1e-7, and 1e-5 in single precision.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.coupling import DenseCoupling
+    >>> from skkuranet.dynamics import Adaptive, integrate
+    >>> motion = {"step_size": 0.1, "n_steps": 50}
+    >>> K, start = DenseCoupling(torch.ones(2, 2)), torch.tensor([0.0, 1.0])
+    >>> path = integrate(K, start, solver=Adaptive(), **motion)
+    >>> bool(path.order_parameter()[-1] > 0.999)
+    True
     """
 
     method: str = "dopri5"

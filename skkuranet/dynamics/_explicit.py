@@ -48,6 +48,18 @@ class RungeKutta(Solver):
         Weights of the stages.
     name : str, default="this method"
         What messages call it.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.coupling import DenseCoupling
+    >>> from skkuranet.dynamics import RungeKutta, integrate
+    >>> midpoint = RungeKutta(((0.5,),), (0.0, 1.0), name="midpoint")
+    >>> motion = {"step_size": 0.1, "n_steps": 50}
+    >>> K, start = DenseCoupling(torch.ones(2, 2)), torch.tensor([0.0, 1.0])
+    >>> path = integrate(K, start, solver=midpoint, **motion)
+    >>> bool(path.order_parameter()[-1] > 0.999)
+    True
     """
 
     stages: tuple[tuple[float, ...], ...]

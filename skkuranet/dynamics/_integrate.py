@@ -289,6 +289,13 @@ def delay_in_steps(delay: Tensor, step_size: float) -> Tensor:
         If a delay is negative or not finite.
     NotImplementedError
         If derivatives with respect to delays are wanted.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.dynamics import delay_in_steps
+    >>> delay_in_steps(torch.tensor([0.0, 0.5, 1.0]), step_size=0.1)
+    tensor([ 0,  5, 10])
     """
     wanted = torch.is_grad_enabled() and delay.requires_grad
     if wanted or forward_ad.unpack_dual(delay).tangent is not None:

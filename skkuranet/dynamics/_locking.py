@@ -29,6 +29,15 @@ class Locking:
         Whether the oscillator locks.
     strength : Tensor of shape (m,)
         Strength of the field Z that the network exerts.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.coupling import DenseCoupling
+    >>> from skkuranet.dynamics import lock
+    >>> found = lock(DenseCoupling(torch.ones(1, 2)), torch.tensor([0.0, 1.0]))
+    >>> found.phases, found.locked
+    (tensor([0.5000]), tensor([True]))
     """
 
     phases: Tensor
@@ -76,6 +85,15 @@ def lock(
     ValueError
         If there is a field and the reference network rotates: its phases have no fixed
         angle to the field.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.coupling import DenseCoupling
+    >>> from skkuranet.dynamics import lock
+    >>> found = lock(DenseCoupling(torch.ones(1, 2)), torch.tensor([0.0, 1.0]))
+    >>> found.phases
+    tensor([0.5000])
     """
     if field is not None and reference_frequency != 0.0:
         raise ValueError("A network that rotates cannot lock oscillators in an external field.")
@@ -126,6 +144,15 @@ def follow(
     -------
     Tensor of shape (m,) or (state_shape, m)
         States after T steps; phases in (−π, π].
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.coupling import DenseCoupling
+    >>> from skkuranet.dynamics import follow
+    >>> sources = torch.zeros(100, 2)
+    >>> follow(DenseCoupling(torch.ones(3, 2)), sources, step_size=0.1).shape
+    torch.Size([3])
     """
     dynamics = Kuramoto(frequency, field) if dynamics is None else dynamics
     sources = dynamics if sources is None else sources
@@ -164,5 +191,12 @@ def wrap(phases: Tensor) -> Tensor:
     Returns
     -------
     Tensor of the same shape
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.dynamics import wrap
+    >>> wrap(torch.tensor([0.0, 4.0, -4.0]))
+    tensor([ 0.0000, -2.2832,  2.2832])
     """
     return math.pi - torch.remainder(math.pi - phases, 2 * math.pi)

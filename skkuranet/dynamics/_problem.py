@@ -30,6 +30,16 @@ class Problem:
     increments : iterable of Tensor of shape (..., state_shape, n), optional
         What noise adds to the state at the end of each step. All steps in one tensor,
         (n_steps, ..., state_shape, n), are differentiated with respect to.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.coupling import DenseCoupling
+    >>> from skkuranet.dynamics import EULER, Kuramoto, Problem
+    >>> problem = Problem(DenseCoupling(torch.ones(2, 2)), Kuramoto())
+    >>> start = torch.tensor([0.0, 1.0])
+    >>> EULER.solve(problem, start, step_size=0.1, n_steps=5, save_from=5).shape
+    torch.Size([1, 2])
     """
 
     coupling: CouplingOperator

@@ -19,6 +19,14 @@ class Solver(ABC):
         What messages call it.
     supports_delays, supports_noise : bool
         What it can do; False here. What it cannot is refused by :meth:`check`.
+
+    Examples
+    --------
+    >>> from skkuranet.dynamics import SOLVERS, Solver
+    >>> all(isinstance(solver, Solver) for solver in SOLVERS.values())
+    True
+    >>> [name for name, solver in SOLVERS.items() if solver.supports_delays]
+    ['euler', 'heun']
     """
 
     name: str = "this solver"

@@ -39,6 +39,17 @@ class Trajectory(Generic[Array]):
         States; by default the phases.
     names : sequence, optional
         Labels of the nodes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skkuranet.dynamics import Trajectory
+    >>> times = np.arange(0.0, 10.0, 0.1)
+    >>> path = Trajectory(times, np.stack([times, times + 1.0], axis=1))
+    >>> path
+    Trajectory(100 times from 0 to 9.9, 2 oscillators, R=0.878 at the end)
+    >>> path.effective_frequency().round(3)
+    array([1., 1.])
     """
 
     times: Array

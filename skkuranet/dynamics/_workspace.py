@@ -79,6 +79,10 @@ class Motion:
         return rate
 
 
+# Whether a backward pass keeps its graph; older versions of torch do not tell.
+_may_return = getattr(torch._C._autograd, "_get_current_graph_task_keep_graph", lambda: True)
+
+
 @dataclass
 class Tape:
     """States that every stage of every step was at, and what a :class:`Motion` has kept there.
@@ -114,7 +118,7 @@ class Tape:
     def give_drives(self, n_slots: int) -> Tensor | None:
         """Return the drives to be overwritten, if they are of so many slots and last used now."""
         # Without retain_graph nobody can go back again.
-        is_last = not torch._C._autograd._get_current_graph_task_keep_graph()
+        is_last = not _may_return()
         if self.drives is None or len(self.drives) != n_slots or not is_last:
             return None
         given, self.drives = self.drives, None

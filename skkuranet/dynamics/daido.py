@@ -28,6 +28,14 @@ class Daido(Dynamics):
         Natural frequencies ω, in radians per unit of time; 0 by default.
     second : Tensor of shape (..., n) or (), optional
         Strength a of the second harmonic, of each target or of all; 0 by default.
+
+    Examples
+    --------
+    >>> from skkuranet import OscillatorNetwork
+    >>> network = OscillatorNetwork([[0.0, 1.0], [1.0, 0.0]], "daido", second=2.0)
+    >>> path = network.simulate(n_steps=300, initial_state=[0.0, 2.5])
+    >>> float((path.phases[-1, 1] - path.phases[-1, 0]).round(3))
+    3.142
     """
 
     frequency: Tensor | None = None

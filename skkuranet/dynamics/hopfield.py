@@ -24,6 +24,13 @@ class Hopfield(Dynamics):
         Input I; 0 by default.
     time_constant : Tensor of shape (..., n) or (), optional
         Time constants τ, positive; 1 by default.
+
+    Examples
+    --------
+    >>> from skkuranet import OscillatorNetwork
+    >>> network = OscillatorNetwork([[0.0, 2.0], [2.0, 0.0]], "hopfield")
+    >>> network.simulate(n_steps=300, initial_state=[0.5, 0.5]).states[-1].round(3)
+    array([1.915, 1.915])
     """
 
     current: Tensor | None = None

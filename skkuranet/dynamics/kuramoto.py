@@ -29,6 +29,17 @@ class Kuramoto(Dynamics):
         Natural frequencies ω, in radians per unit of time; 0 by default.
     field : Tensor of shape (..., n), optional
         External field strengths b; 0 by default.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.coupling import DenseCoupling
+    >>> from skkuranet.dynamics import Kuramoto, integrate
+    >>> two = Kuramoto(torch.tensor([0.2, 0.8]))
+    >>> K = DenseCoupling(torch.ones(2, 2))
+    >>> path = integrate(K, torch.zeros(2), dynamics=two, step_size=0.1, n_steps=200)
+    >>> path.locked(window=5.0)
+    tensor([True, True])
     """
 
     frequency: Tensor | None = None
@@ -118,6 +129,16 @@ def KuramotoSystem(
     Returns
     -------
     Problem
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.coupling import DenseCoupling
+    >>> from skkuranet.dynamics import KuramotoSystem
+    >>> frequency = torch.tensor([0.2, 0.8])
+    >>> system = KuramotoSystem(DenseCoupling(torch.ones(2, 2)), frequency=frequency)
+    >>> type(system).__name__
+    'Problem'
     """
     return Problem(coupling, Kuramoto(frequency, field), lag, history)
 

@@ -29,6 +29,15 @@ class Sakaguchi(Kuramoto):
         External field strengths b; 0 by default.
     phase_lag : Tensor of shape (..., n) or (), optional
         Lags α in radians, of each target or of all; 0 by default.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skkuranet import OscillatorNetwork
+    >>> network = OscillatorNetwork(np.full((10, 10), 0.1), "sakaguchi", phase_lag=0.5)
+    >>> path = network.simulate(n_steps=500, random_state=0)
+    >>> path.effective_frequency(window=10.0).round(2)[:2]
+    array([-0.48, -0.48])
     """
 
     phase_lag: Tensor | None = None

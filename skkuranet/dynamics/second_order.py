@@ -34,6 +34,15 @@ class SecondOrder(Dynamics):
         Inertia m, positive; 1 by default.
     damping : Tensor of shape (..., n) or (), optional
         Damping d; 1 by default.
+
+    Examples
+    --------
+    >>> from skkuranet import OscillatorNetwork
+    >>> K, machine = [[0.0, 2.0], [2.0, 0.0]], {"inertia": 1.0, "damping": 1.0}
+    >>> network = OscillatorNetwork(K, "second_order", frequency=[0.5, -0.5], **machine)
+    >>> path = network.simulate(n_steps=500, random_state=0)
+    >>> bool(path.locked(window=5.0).all())
+    True
     """
 
     frequency: Tensor | None = None

@@ -28,6 +28,14 @@ class SIS(Dynamics):
         How easily a node is infected, s; 1 by default.
     infectivity : Tensor of shape (..., n) or (), optional
         How much a node infects, b; 1 by default.
+
+    Examples
+    --------
+    >>> from skkuranet import OscillatorNetwork
+    >>> network = OscillatorNetwork([[0.0, 3.0], [3.0, 0.0]], "sis", recovery=1.0)
+    >>> path = network.simulate(n_steps=500, random_state=0)
+    >>> path.states[-1].round(3)
+    array([0.667, 0.667])
     """
 
     recovery: Tensor | None = None

@@ -28,6 +28,15 @@ class Sphere(Dynamics):
         Dimensions d.
     rotation : Tensor of shape (..., d, d, n), optional
         Its antisymmetric part Ω, in radians per unit of time, turns each vector; 0 by default.
+
+    Examples
+    --------
+    >>> from skkuranet import OscillatorNetwork
+    >>> from skkuranet.dynamics import Sphere
+    >>> network = OscillatorNetwork([[0.0, 1.0], [1.0, 0.0]], Sphere(3))
+    >>> path = network.simulate(n_steps=300, random_state=0)
+    >>> path.states[-1].shape, float((path.states[-1, :, 0] @ path.states[-1, :, 1]).round(3))
+    ((3, 2), 1.0)
     """
 
     n_dims: int = 3

@@ -28,6 +28,15 @@ class StuartLandau(Dynamics):
         Growth a; alone, a unit has the amplitude √a, or 0 if a is negative. 1 by default.
     frequency : Tensor of shape (..., n), optional
         Natural frequencies ω, in radians per unit of time; 0 by default.
+
+    Examples
+    --------
+    >>> from skkuranet import OscillatorNetwork
+    >>> K = [[0.0, 1.0], [1.0, 0.0]]
+    >>> network = OscillatorNetwork(K, "stuart_landau", growth=1.0, frequency=1.0)
+    >>> path = network.simulate(n_steps=500, step_size=0.05, random_state=0)
+    >>> path.states.shape, float(path.order_parameter()[-1].round(3))
+    ((501, 2, 2), 1.0)
     """
 
     growth: Tensor | None = None

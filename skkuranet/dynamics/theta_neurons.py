@@ -23,6 +23,14 @@ class ThetaNeurons(Dynamics):
     excitability : Tensor of shape (..., n) or (), optional
         Excitability η; a neuron alone rests if it is negative, and fires periodically if it is
         positive. 0 by default.
+
+    Examples
+    --------
+    >>> from skkuranet import OscillatorNetwork
+    >>> network = OscillatorNetwork([[0.0, 1.0], [1.0, 0.0]], "theta_neurons", excitability=0.5)
+    >>> path = network.simulate(n_steps=500, step_size=0.02, random_state=0)
+    >>> bool((path.effective_frequency() > 0).all())
+    True
     """
 
     excitability: Tensor | None = None

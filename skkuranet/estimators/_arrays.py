@@ -6,16 +6,15 @@ import numpy as np
 import torch
 from sklearn.utils._array_api import (
     _is_numpy_namespace,
-    check_same_namespace,
     get_namespace,
     get_namespace_and_device,
-    move_to,
 )
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from skkuranet._utils.given import as_array
 from skkuranet._utils.tools import resolve_device
+from skkuranet.estimators._sklearn import check_foreign, check_same_namespace, move_to
 
 #: Features of nodes, inside the estimators: tensors where they were given as such, which stay on
 #: their device. Labels and phases, a few numbers a row, pass through the host.
@@ -31,7 +30,9 @@ def validated(estimator: object, X: object, *y: object, **options: object) -> ob
         if X.layout is not torch.strided or X.is_complex():
             raise ValueError("X must be a dense tensor of real numbers: X.to_dense(), X.real.")
         X = X.detach()
-    xp, _ = get_namespace(X)
+    xp, dispatched = get_namespace(X)
+    if dispatched and not _is_numpy_namespace(xp):
+        check_foreign(X)
     found = validate_data(estimator, X, *y, dtype=[xp.float64, xp.float32], **options)
     return (as_table(found[0]), found[1]) if y else as_table(found)
 

@@ -11,7 +11,6 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, clone
-from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -30,6 +29,7 @@ from skkuranet.estimators._node_columns import NodeMotion
 from skkuranet.estimators._reference_network import ReferenceNetwork
 from skkuranet.estimators._restarts import train_all
 from skkuranet.estimators._simulation import simulated
+from skkuranet.estimators._sklearn import CallbackSupportMixin
 from skkuranet.estimators._trained_network import PRECISIONS, TrainedNetwork
 from skkuranet.estimators._versions import Versioned
 from skkuranet.files import save

@@ -33,6 +33,19 @@ class BatchedSimulation:
         Order parameter R of the phases.
     order_error : float
         Difference of R between the two simulations.
+
+    Examples
+    --------
+    >>> from skkuranet import KuraNetClusterer, simulate_in_batches
+    >>> from skkuranet.datasets import make_gaussian_ring
+    >>> X, y = make_gaussian_ring(2, 100, random_state=0)
+    >>> clusterer = KuraNetClusterer("pairwise", max_iter=5, network_size=50, random_state=0)
+    >>> clusterer = clusterer.fit(X, y)
+    >>> found = simulate_in_batches(clusterer, X, batch_size=50, n_steps=5, random_state=0)
+    >>> found.phases.shape
+    (100,)
+    >>> bool(found.order_error >= 0.0)
+    True
     """
 
     phases: np.ndarray

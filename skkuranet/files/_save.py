@@ -84,6 +84,16 @@ def load(path: Any, trusted: Iterable[Any] = ()) -> Any:
     -----
     UserWarning
         If it was written by another version of the library.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import skkuranet
+    >>> network = skkuranet.OscillatorNetwork([[0.0, 1.0], [1.0, 0.0]], frequency=[0.2, 0.8])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     network.save(os.path.join(folder, "two"))
+    ...     skkuranet.load(os.path.join(folder, "two"))
+    OscillatorNetwork(2 units, Kuramoto of frequency)
     """
     from skkuranet import __version__
 

@@ -38,6 +38,16 @@ class Ranks:
     ------
     RuntimeError
         If torch.distributed has no process group yet.
+
+    Examples
+    --------
+    >>> import torch.distributed as dist
+    >>> from skkuranet.distributed import Ranks
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> ranks = Ranks()
+    >>> ranks.rank, ranks.size
+    (0, 1)
+    >>> dist.destroy_process_group()
     """
 
     def __init__(self, group: dist.ProcessGroup | None = None) -> None:

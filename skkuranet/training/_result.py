@@ -25,6 +25,13 @@ class TrainingResult:
     recalls : list of float
         Share of each class that is named right, of rows left out; empty without learning in
         closed form.
+
+    Examples
+    --------
+    >>> from skkuranet.training import TrainingResult
+    >>> result = TrainingResult([0.5, 0.1], limit_loss=0.02, converged=True)
+    >>> result.n_iterations, result.limit_loss
+    (2, 0.02)
     """
 
     loss_curve: list[float] = field(default_factory=list)

@@ -103,6 +103,21 @@ def train(
         checkpoint is of another run, or processes differ in what they train.
     ConnectionError
         If one of the processes dies.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skkuranet.coupling import Balanced, FactorizedNetwork
+    >>> from skkuranet.objectives import ClusterObjective
+    >>> from skkuranet.training import Curriculum, train
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> labels = torch.arange(60) % 2
+    >>> x = 4.0 * labels[:, None] + torch.randn(60, 1, generator=generator)
+    >>> network = FactorizedNetwork(1, (8,), rank=4, generator=generator)
+    >>> curriculum = Curriculum(n_iterations=30, network_size=30)
+    >>> objective = ClusterObjective(labels, 2)
+    >>> train(network, Balanced(), x, objective, curriculum, generator).n_iterations
+    30
     """
     _keep_freed_memory()
     if not any(p.requires_grad for p in network.parameters()):

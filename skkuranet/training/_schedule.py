@@ -29,6 +29,12 @@ class ClosedForm:
         Iterations while the rate falls, as a share of those before.
     least_cooling : int, default=50
         Iterations while the rate falls, at least.
+
+    Examples
+    --------
+    >>> from skkuranet.training import ClosedForm
+    >>> ClosedForm(n_iterations=200, patience=6).patience
+    6
     """
 
     n_iterations: int
@@ -98,6 +104,13 @@ class Curriculum:
     stall : int, optional
         Checks in a row without a limit loss lower than before by ``tolerance``, after which
         training stops; by default it goes on.
+
+    Examples
+    --------
+    >>> from skkuranet.training import Curriculum
+    >>> curriculum = Curriculum(n_iterations=200, network_size=50)
+    >>> curriculum.n_steps
+    100
     """
 
     n_iterations: int = 600

@@ -26,11 +26,12 @@ def uniform_start(n, random_state):
 
 
 def test_normal_frequencies_lock_where_theory_says():
-    found = critical_coupling(normal, **SMALL)
+    values = np.linspace(1.0, 2.6, 17)
+    found = critical_coupling(normal, values, **SMALL | {"n_samples": 8})
     low, high = found.interval()
     assert low < 2.0 * np.sqrt(2.0 * np.pi) / np.pi < high
     assert found.error < 0.35
-    assert found.squares.shape == (3, 5, len(found.values))
+    assert found.squares.shape == (3, 8, len(found.values))
     assert len(found.to_dataframe()) == found.squares.size
 
 

@@ -8,12 +8,12 @@ import sklearn
 import torch
 from matplotlib import pyplot as plt
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.callback import ScoringMonitor
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.neighbors import kneighbors_graph
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils._array_api import get_namespace, move_estimator_to
+from sklearn.utils import _array_api
+from sklearn.utils._array_api import get_namespace
 
 from skkuranet import KuraNetClusterer, KuraNetSynchronizer, compress, simulate_in_batches
 from skkuranet.datasets import make_disorder, make_gaussian_ring
@@ -21,6 +21,9 @@ from skkuranet.inspection import CouplingMatrixDisplay, PhaseDisplay, PhaseLands
 from skkuranet.metrics import cluster_synchrony_loss, feature_correlation, order_parameter
 
 pytestmark = [
+    pytest.mark.skipif(
+        not hasattr(_array_api, "move_estimator_to"), reason="tensors need scikit-learn 1.9"
+    ),
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     # Of torch, at the first sparse tensor that a test makes by itself.
     pytest.mark.filterwarnings("ignore:Sparse "),
@@ -191,7 +194,7 @@ def test_another_library_than_that_of_fit_is_refused(ring):
 
 def test_callbacks_score_tensors(ring):
     X, y = (torch.tensor(a) for a in ring)
-    monitor = ScoringMonitor(scoring="accuracy")
+    monitor = pytest.importorskip("sklearn.callback").ScoringMonitor(scoring="accuracy")
     model = KuraNetClusterer(**QUICK | {"max_iter": 3}).set_callbacks(monitor).fit(X, y)
     assert isinstance(model.predict(X), torch.Tensor)
 
@@ -199,7 +202,7 @@ def test_callbacks_score_tensors(ring):
 def test_fitted_estimators_move_to_tensors(ring):
     X, y = ring
     model = KuraNetClusterer("pairwise", **QUICK).fit(X, y)
-    moved = move_estimator_to(model, get_namespace(torch.tensor(X))[0], "cpu")
+    moved = _array_api.move_estimator_to(model, get_namespace(torch.tensor(X))[0], "cpu")
     assert_allclose(moved.predict_proba(torch.tensor(X)), model.predict_proba(X))
     assert isinstance(compress(moved, 8, torch.tensor(X)).transform(torch.tensor(X)), torch.Tensor)
 

@@ -13,7 +13,6 @@ import pytest
 import torch
 from sklearn import config_context
 from sklearn.base import clone, is_classifier
-from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.datasets import load_digits, make_blobs, make_moons
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
@@ -148,7 +147,7 @@ def test_unlabeled_values_of_any_kind(none, names, blobs):
 
 
 def test_scores_can_be_monitored(blobs):
-    monitor = ScoringMonitor(scoring="accuracy")
+    monitor = pytest.importorskip("sklearn.callback").ScoringMonitor(scoring="accuracy")
     plain = KuraNetClusterer(**{**QUICK, "max_iter": 30, "n_init": 2}).fit(*blobs)
     watched = clone(plain).set_callbacks(monitor).fit(*blobs)
     scores = [row["accuracy"] for row in monitor.get_logs().data if "accuracy" in row]
@@ -160,6 +159,7 @@ def test_scores_can_be_monitored(blobs):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_callbacks_and_progress_bar(blobs, capsys):
+    ProgressBar = pytest.importorskip("sklearn.callback").ProgressBar
     X, y = blobs
     KuraNetClusterer(max_iter=3).set_callbacks(ProgressBar()).fit(X, y)
     shown = capsys.readouterr().out

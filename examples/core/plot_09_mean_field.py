@@ -1,6 +1,6 @@
 r"""
-The classical transition
-========================
+Kuramoto's transition beside theory
+===================================
 
 Couplings that are all alike, :math:`K_{ij} = \varepsilon / n`: Kuramoto's own model. Above
 :math:`\varepsilon_c = 2 / (\pi g(0))` it begins to synchronise, and theory has the order parameter
@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from scipy import stats
+from scipy.integrate import trapezoid
 from scipy.optimize import brentq
 
 from skkuranet.coupling import FactorizedCoupling
@@ -42,7 +43,7 @@ def theory(density, strength):
 
     def excess(order):
         weight = np.cos(angles) ** 2 * density(strength * order * np.sin(angles))
-        return strength * np.trapezoid(weight, angles) - 1.0
+        return strength * trapezoid(weight, angles) - 1.0
 
     orders = np.linspace(1e-6, 1.0, 101)
     above = np.flatnonzero([excess(order) > 0 for order in orders])

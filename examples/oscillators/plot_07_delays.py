@@ -1,6 +1,6 @@
 """
-Delays
-======
+Synchronise oscillators with delays
+===================================
 
 Every oscillator is heard late: by 1.5 units of time on average, while it turns at a frequency
 between 2 and 4. Which oscillators should the others listen to? (Fig. 2C of Ricci et al. 2021.)

@@ -1,6 +1,6 @@
 """
-Block couplings are not enough
-==============================
+Learned and fixed couplings on a ring of Gaussians
+==================================================
 
 Fig. 3 of Ricci et al. (2021): five Gaussians on a ring, by learned couplings and by fixed ones.
 """

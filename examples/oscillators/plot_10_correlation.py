@@ -1,6 +1,6 @@
 """
-Why opposites attract
-=====================
+Couplings join unlike frequencies
+=================================
 
 The more couplings join oscillators of unlike frequency, the better they synchronise (Fig. 2B of
 Ricci et al. 2021): circular variance against the feature correlation C_x of networks at several

@@ -1,6 +1,6 @@
 """
-Can its probabilities be believed?
-==================================
+Calibration of probabilities
+============================
 
 Of all rows that a classifier gives a chance of .8, four in five should be of the class. This
 draws how often they are, for :class:`skkuranet.KuraNetClusterer` and two of scikit-learn's

@@ -1,6 +1,6 @@
 """
-An image and a few scribbles
-============================
+Segment an image from scribbles
+===============================
 
 Label a few strokes of pixels by hand, and let the rest of the image follow. Every pixel is an
 oscillator; the scribbled ones teach a network how strongly any two pixels ought to be coupled.

@@ -1,6 +1,6 @@
 """
-First steps
-===========
+First steps: two moons
+======================
 
 Oscillators that learn to tell two moons apart.
 """

@@ -1,6 +1,6 @@
 """
-A thousand times larger
-=======================
+Networks a thousand times larger than in training
+=================================================
 
 Couplings learned on networks of 100 oscillators work unchanged in one of 100,000.
 """

@@ -1,6 +1,6 @@
 """
-A network in motion
-===================
+Animate a network
+=================
 
 Oscillators that fall in step: an animation that plays here, and in files.
 """

@@ -1,6 +1,6 @@
 """
-Oscillators that disagree
-=========================
+Synchronise oscillators that differ in frequency
+================================================
 
 A thousand oscillators with natural frequencies between −1 and 1 and couplings of mean degree 1:
 which couplings hold them together? (Fig. 2A of Ricci et al. 2021.)
@@ -41,7 +41,7 @@ for name, shown in {"learned": path, "all alike": control}.items():
     right.plot(shown.times, shown.order_parameter(), color=colour, label=name)
 left.set(xlabel="time", ylabel="phase against the mean field", ylim=(-15, 15))
 right.set(xlabel="time", ylabel="order parameter R", ylim=(0, 1))
-left.legend()
+left.legend(loc="lower left")
 plt.show()
 
 # %%

@@ -1,6 +1,6 @@
 """
-Segments of images never seen
-=============================
+Segment images never seen
+=========================
 
 Labels that mean nothing beyond their image still say which of its pixels belong together. Learn
 from those whether two pixels ought to attract or to repel each other, and let the pixels of a new

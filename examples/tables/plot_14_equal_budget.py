@@ -1,6 +1,6 @@
 """
-Loss against time
-=================
+Loss against time of training
+=============================
 
 How soon couplings do what is wanted: the defaults of :class:`skkuranet.KuraNetClusterer`, its
 pairwise network, and the published recipe (``examples/paper_settings.py``), which trains the same
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-results = Path("..") / "benchmarks" / "results" / "equal_budget.json"
+results = Path("../..") / "benchmarks" / "results" / "equal_budget.json"
 if not results.exists():
     results = results.relative_to("..")
 rows = json.loads(results.read_text())["rows"]
