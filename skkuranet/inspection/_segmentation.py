@@ -79,8 +79,8 @@ class SegmentationDisplay:
         pixels = read_image(image, nodata=model.nodata)
         seen = before(pixels)
         if mask is not None:
-            shape = pixels.shape[:2]
-            (read,) = read_masks([mask], [shape], model.unlabeled, ["mask"], model.classes_)
+            (read,) = read_masks([mask], model.unlabeled, ["mask"], model.classes_)
+            read = read.fitting(pixels.shape[:-1], "mask")
             mask = np.ma.masked_array(read.labels, mask=~read.known)
         display = cls(pixels, model.transform(seen), model.predict(seen), mask=mask)
         return display.plot(axes=axes)

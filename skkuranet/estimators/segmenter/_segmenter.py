@@ -10,7 +10,7 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 from sklearn.base import _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skkuranet._utils.tools import random_source
@@ -22,10 +22,18 @@ from skkuranet.estimators._network_presets import CLUSTERING, GROUPING
 from skkuranet.estimators._phase_clusters import phasors
 from skkuranet.estimators._simulation import LIMIT_TIME, limit_phases
 from skkuranet.estimators.segmenter._grouping import grouped_pixels, pair_objective
-from skkuranet.estimators.segmenter._labelling import labelled_pixels
-from skkuranet.estimators.segmenter._pixels import pairs_of
+from skkuranet.estimators.segmenter._labelling import check_channels, labelled_pixels, widest
+from skkuranet.estimators.segmenter._pixels import read_pairs
+from skkuranet.estimators.segmenter._places import learn_places
 from skkuranet.estimators.segmenter._whole_image import ImageBase
-from skkuranet.images.label_density import feature_noise, guidance_of, smoothing_of, waves_of_place
+from skkuranet.images.feature_cache import FeatureCache
+from skkuranet.images.label_density import (
+    closed_form_plan,
+    feature_noise,
+    guidance_of,
+    smoothing_of,
+    waves_of_place,
+)
 from skkuranet.images.reading import FEATURES, ranges_of
 from skkuranet.metrics import symmetric_best_dice
 from skkuranet.training import Curriculum
@@ -226,6 +234,8 @@ class KuraNetSegmenter(ImageBase):
     _parameter_constraints: dict = {
         **ClusteringBase._parameter_constraints,
         "features": [StrOptions(set(FEATURES)), callable],
+        "place": [StrOptions({"auto"}), "boolean"],
+        "spatial_dims": [Options(Integral, {2, 3})],
         "n_segments": [Interval(Integral, 2, None, closed="left"), None],
         "bandwidth": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "smoothing": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
@@ -239,6 +249,8 @@ class KuraNetSegmenter(ImageBase):
         self,
         features="rgb_xy",
         *,
+        place="auto",
+        spatial_dims=2,
         n_segments=None,
         bandwidth="auto",
         feature_noise="auto",
@@ -271,6 +283,8 @@ class KuraNetSegmenter(ImageBase):
         checkpoint_every=100,
     ):
         self.features = features
+        self.place = place
+        self.spatial_dims = spatial_dims
         self.n_segments = n_segments
         self.bandwidth = bandwidth
         self.feature_noise = feature_noise
@@ -342,18 +356,6 @@ class KuraNetSegmenter(ImageBase):
             If 0 counts as unlabelled, labels are stray pixels or cover less than .01 % of the
             labelled pixels, or EXIF turns an image.
         """
-        images, masks = pairs_of(image, mask, self.unlabeled, self.nodata)
-        n_channels = {image.shape[2] for image in images}
-        if len(n_channels) > 1:
-            raise ValueError(
-                f"All images of a fit must have as many channels, got {sorted(n_channels)}. "
-                "Convert them first, for instance with skimage.color.gray2rgb."
-            )
-        ranges = np.stack([ranges_of(image) for image in images])
-        attributes = {
-            "n_channels_in_": n_channels.pop(),
-            "_channel_ranges": np.stack((ranges[..., 0].min(0), ranges[..., 1].max(0)), axis=1),
-        }
         groups = self.n_segments is not None
         if self._goes_on and groups != self._groups_:
             before, now = ("n_segments", "labels") if self._groups_ else ("labels", "n_segments")
@@ -361,9 +363,12 @@ class KuraNetSegmenter(ImageBase):
                 f"warm_start=True cannot go on from {before} to {now}, whose couplings are of "
                 "another kind. Set warm_start=False to start anew."
             )
-        attributes["_groups_"] = groups
+        n_images, pairs = read_pairs(
+            image, mask, self.unlabeled, self.nodata, n_axes=self.spatial_dims
+        )
+        self._cache = FeatureCache()
         learn = self._learn_groups if groups else self._learn_labels
-        learn(images, masks, attributes)
+        learn(n_images, pairs)
         return self
 
     def fit_predict(self, image, mask):
@@ -448,12 +453,11 @@ class KuraNetSegmenter(ImageBase):
             Mean over the images, from 0 to 1; every label counts as a segment.
         """
         check_is_fitted(self)
-        images, masks = self._pairs(image, mask)
         scores = [
             symmetric_best_dice(
                 _numbered(true.labels[true.known]), _numbered(self.predict(one)[true.known])
             )
-            for one, true in zip(images, masks, strict=True)
+            for one, true in self._pairs(image, mask)
         ]
         return float(np.mean(scores))
 
@@ -478,15 +482,20 @@ class KuraNetSegmenter(ImageBase):
         if self._in_closed_form:
             after = max(1, self.max_iter // 8)
             dense = task.n_labelled >= _DENSE
-            return self._after_closed_form(
+            n_rows, n_steps = closed_form_plan(task.n_telling)
+            plan = self._after_closed_form(
                 plan,
                 after,
-                max(1, self.max_iter - after),
+                max(1, min(n_steps, self.max_iter - after)),
                 task,
                 # Of few pixels, those left out are too few to tell when to stop.
                 patience=_LOOKS if self.tol > 0 and dense else None,
                 stall=1 if self.tol > 0 else None,
             )
+            few = min(n_rows, plan.closed_form.n_rows)
+            # Batches of many pixels that say the same take time for nothing.
+            closed_form = dataclasses.replace(plan.closed_form, n_rows=few)
+            return dataclasses.replace(plan, closed_form=closed_form)
         return dataclasses.replace(
             plan,
             # Four segments are held apart so weakly that only late states show whether they are.
@@ -496,51 +505,82 @@ class KuraNetSegmenter(ImageBase):
             check_every=max(25, self.max_iter // 16),
         )
 
-    def _learn_labels(self, images, masks, attributes):
+    def _learn_labels(self, n_images, pairs):
         """Train on labels that mean the same in all masks."""
-        seen = labelled_pixels(images, masks, features=self.features)
+        seen = labelled_pixels(
+            pairs,
+            n_images,
+            features=self.features,
+            # What else a callable says of pixels is up to it.
+            place=self.place is True or not callable(self.features),
+            cache=self._cache,
+        )
         if len(seen.classes) > self.network_size:
             raise ValueError(
                 f"network_size={self.network_size} cannot hold the {len(seen.classes)} labels in "
                 "mask. Raise network_size to several times their number."
             )
+        result = learn_places(self, seen)
+        self._warn_of_lost_classes(result)
+        # Once, for all predictions.
+        self._reference_network(self.reference_features_)
+
+    def _learn_table(self, seen, *, place, others=None, part=""):
+        """Train on labelled pixels, with or without where they are; return how it went.
+
+        ``others`` is the segmenter that answers for other images.
+        """
+        X = seen.X if place == seen.has_place else seen.X[:, : -self.spatial_dims]
         decay = self._share_of_decay(seen.n_scattered) if self._in_closed_form else 1.0
-        result = self._learn_classes(
-            seen.X,
+        return self._learn_classes(
+            X,
             seen.codes,
             seen.codes,
             seen.classes,
             "mask",
+            n_telling=seen.n_scattered,
+            part=part,
             weight_decay=self.weight_decay * decay,
-            feature_noise=_given(self.feature_noise, lambda: feature_noise(seen.n_scattered)),
+            feature_noise=_given(
+                self.feature_noise, lambda: feature_noise(seen.n_scattered, X.shape[1])
+            ),
             encoding=(
-                None
-                if callable(self.features)
-                else waves_of_place(seen.X, self.bandwidth, seen.distances / seen.sides)
+                waves_of_place(
+                    X, self.bandwidth, seen.distances / seen.sides, n_axes=self.spatial_dims
+                )
+                if place
+                else None
             ),
             pools=seen.pools,
-            attributes=attributes
-            | {
-                "_n_pixel_features": seen.X.shape[1],
+            attributes={
+                "_groups_": False,
+                "n_channels_in_": len(seen.ranges),
+                "_channel_ranges": seen.ranges,
+                "_n_pixel_features": X.shape[1],
+                "place_": place,
+                "for_other_images_": others,
+                "_digests": seen.digests,
                 "smoothing_": _given(self.smoothing, lambda: smoothing_of(seen.distances)),
                 "guidance_": _given(self.guidance, lambda: guidance_of(seen.distances)),
             },
         )
-        self._warn_of_lost_classes(result)
-        # Once, for all predictions.
-        self._reference_network(seen.X)
 
-    def _learn_groups(self, images, masks, attributes):
+    def _learn_groups(self, n_images, pairs):
         """Train on networks of pixels of one image each; its labels are its own."""
+        images, masks = zip(*pairs, strict=True)
+        ranges = np.stack([ranges_of(check_channels(image, images[0])) for image in images])
+        # Pixels of a segment are near one another, in any image.
+        place = not callable(self.features) if self.place == "auto" else self.place
         X, codes, pools = grouped_pixels(
             images,
             masks,
             features=self.features,
+            place=place,
             rng=random_source(self.random_state),
         )
         normalization = self._normalization()
         # Details of place in one image say nothing about another.
-        blurred = callable(self.features) or self.bandwidth == "auto"
+        blurred = not place or self.bandwidth == "auto"
         self._learn(
             FitTask(
                 X,
@@ -553,8 +593,17 @@ class KuraNetSegmenter(ImageBase):
                 normalization=normalization,
                 weight_decay=self.weight_decay,
                 feature_noise=_given(self.feature_noise, lambda: 0.0),
-                encoding=None if blurred else waves_of_place(X, self.bandwidth),
-                attributes=attributes | {"_n_pixel_features": X.shape[1]},
+                encoding=(
+                    None if blurred else waves_of_place(X, self.bandwidth, n_axes=self.spatial_dims)
+                ),
+                attributes={
+                    "_groups_": True,
+                    "n_channels_in_": images[0].shape[-1],
+                    "_channel_ranges": widest(ranges),
+                    "_n_pixel_features": X.shape[1],
+                    "place_": place,
+                    "for_other_images_": None,
+                },
             )
         )
 
@@ -573,28 +622,31 @@ class KuraNetSegmenter(ImageBase):
         }
 
     def _segments(self, image):
-        """The label of the segment that pulls each pixel most, of what its neighbours say."""
-        if self._pull_readout is None:
-            found = self._said(self._probabilities, image)
-        else:
-            found = self._pulls(self._reference_members, image)
-        return self.classes_[found.argmax(axis=-1)]
+        """The most likely label of each pixel, of what its neighbours say."""
+        return self.classes_[self._probabilities(image).argmax(axis=-1)]
 
-    def _probabilities(self, X):
-        found = self._reference_network(X).says(X, MembershipNetwork.log_probabilities)
+    def _probabilities(self, image):
+        """Probabilities of the classes of each pixel, of what its neighbours say."""
+        asked = self._answering(image)
+        found = asked._said(asked._probabilities_of_rows, image).clip(0.0)
+        return found / found.sum(axis=-1, keepdims=True).clip(np.finfo(np.float32).tiny)
+
+    def _probabilities_of_rows(self, X):
+        if self._pull_readout is None:
+            found = self._reference_network(X).says(X, MembershipNetwork.log_probabilities)
+        else:
+            found = self._pull_readout.log_probabilities(self._pulls_of_classes(X))
         return np.exp(found).astype(np.float32)
 
     def _phases(self, image):
-        field = self._pulls(phasors(self.reference_phases_).T, image)
-        return np.arctan2(field[..., 1], field[..., 0])
-
-    def _pulls(self, sources, image):
-        """What the reference network exerts on each pixel, (h, w, k), for k things it sends."""
+        asked = self._answering(image)
+        sources = phasors(asked.reference_phases_).T
 
         def exerted(X):
-            return self._reference_network(X).drive(X, sources).astype(np.float32)
+            return asked._reference_network(X).drive(X, sources).astype(np.float32)
 
-        return self._said(exerted, image)
+        field = asked._said(exerted, image)
+        return np.arctan2(field[..., 1], field[..., 0])
 
     def _said(self, answer, image):
         """An answer for each pixel, with what is said of those near it and like it."""
@@ -606,10 +658,10 @@ class KuraNetSegmenter(ImageBase):
         return self.classes_[self.cluster(image, random_state=self._seed_of_answers())]
 
     def _limit_phases(self, image):
-        X, shape = self._reader().table(image)
+        X = self._reader().table(image)
         rng = random_source(self._seed_of_answers())
         limit = limit_phases(self.trained_network_, X, rng, self.step_size)
-        return wrap(torch.from_numpy(limit)).numpy().reshape(shape)
+        return wrap(torch.from_numpy(limit)).numpy().reshape(image.shape[:-1])
 
     def _seed_of_answers(self):
         """The same initial phases whenever an answer is asked for."""
