@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 from sklearn.base import clone
+from sklearn.callback import with_callbacks
 
 from skkuranet.training import TrainingResult
 
@@ -28,7 +29,7 @@ def learn_places(segmenter: Any, seen: Any) -> TrainingResult:
         others = copy.deepcopy(segmenter.for_other_images_)
         if others is not None:
             others.set_params(warm_start=True)
-            others._learn_table(seen, place=False, part=_PART)
+            _learn_without(others, seen)
         return segmenter._learn_table(seen, place=segmenter.place_, others=others)
     place = segmenter.place
     if place == "auto":
@@ -36,12 +37,17 @@ def learn_places(segmenter: Any, seen: Any) -> TrainingResult:
     if place is not None:
         return segmenter._learn_table(seen, place=place)
     others = clone(segmenter).set_params(place=False)
-    without = others._learn_table(seen, place=False, part=_PART)
+    without = _learn_without(others, seen)
     told = len(seen.codes) >= _ENOUGH and min(without.recalls, default=0.0) > _RIGHT
     if without.interrupted or told:
         _take_over(segmenter, others)
         return without
     return segmenter._learn_table(seen, place=True, others=others)
+
+
+@with_callbacks
+def _learn_without(others: Any, seen: Any) -> TrainingResult:
+    return others._learn_table(seen, place=False, part=_PART)
 
 
 def _take_over(segmenter: Any, others: Any) -> None:

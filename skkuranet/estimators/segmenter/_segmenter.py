@@ -8,24 +8,20 @@ import math
 from numbers import Integral, Real
 
 import numpy as np
-import torch
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skkuranet._utils.tools import random_source
-from skkuranet.coupling import MembershipNetwork
-from skkuranet.dynamics import wrap
 from skkuranet.estimators._clustering import ClusteringBase
 from skkuranet.estimators._fit_task import FitTask
 from skkuranet.estimators._network_presets import CLUSTERING, GROUPING
-from skkuranet.estimators._phase_clusters import phasors
-from skkuranet.estimators._simulation import LIMIT_TIME, limit_phases
+from skkuranet.estimators._simulation import LIMIT_TIME
 from skkuranet.estimators.segmenter._grouping import grouped_pixels, pair_objective
 from skkuranet.estimators.segmenter._labelling import check_channels, labelled_pixels, widest
 from skkuranet.estimators.segmenter._pixels import read_pairs
 from skkuranet.estimators.segmenter._places import learn_places
-from skkuranet.estimators.segmenter._whole_image import ImageBase
+from skkuranet.estimators.segmenter._readouts import ImageReadouts
 from skkuranet.images.feature_cache import FeatureCache
 from skkuranet.images.label_density import (
     closed_form_plan,
@@ -48,7 +44,7 @@ _DENSE, _LOOKS = 20_000, 4
 _HELD_OUT = 4000
 
 
-class KuraNetSegmenter(ImageBase):
+class KuraNetSegmenter(ImageReadouts):
     r"""Segment images by oscillators that learn to synchronise into segments.
 
     Every pixel is an oscillator. A neural network maps the features of two pixels, colour and
@@ -405,38 +401,6 @@ class KuraNetSegmenter(ImageBase):
         """
         return self.fit(image, mask).transform(image)
 
-    def predict(self, image):
-        """Return the label of the segment whose oscillators pull each pixel hardest.
-
-        Parameters
-        ----------
-        image : array of shape (h, w) or (h, w, n_channels), PIL image, path, or a list of them
-            Images of as many channels as those of fit.
-
-        Returns
-        -------
-        ndarray of shape (h, w), or list of them
-            Labels of ``classes_``.
-        """
-        reader = self._reader()
-        return reader.each(image, self._grouped if self._groups_ else self._segments)
-
-    def transform(self, image):
-        """Return the phase at which each pixel locks.
-
-        Parameters
-        ----------
-        image : array of shape (h, w) or (h, w, n_channels), PIL image, path, or a list of them
-            Images of as many channels as those of fit.
-
-        Returns
-        -------
-        ndarray of shape (h, w), or list of them
-            Phases in (−π, π].
-        """
-        reader = self._reader()
-        return reader.each(image, self._limit_phases if self._groups_ else self._phases)
-
     def score(self, image, mask):
         """Return the mean symmetric best Dice score of the predicted segments.
 
@@ -620,53 +584,6 @@ class KuraNetSegmenter(ImageBase):
             "classes_": numbers,
             "_simulation_seed": seed,
         }
-
-    def _segments(self, image):
-        """The most likely label of each pixel, of what its neighbours say."""
-        return self.classes_[self._probabilities(image).argmax(axis=-1)]
-
-    def _probabilities(self, image):
-        """Probabilities of the classes of each pixel, of what its neighbours say."""
-        asked = self._answering(image)
-        found = asked._said(asked._probabilities_of_rows, image).clip(0.0)
-        return found / found.sum(axis=-1, keepdims=True).clip(np.finfo(np.float32).tiny)
-
-    def _probabilities_of_rows(self, X):
-        if self._pull_readout is None:
-            found = self._reference_network(X).says(X, MembershipNetwork.log_probabilities)
-        else:
-            found = self._pull_readout.log_probabilities(self._pulls_of_classes(X))
-        return np.exp(found).astype(np.float32)
-
-    def _phases(self, image):
-        asked = self._answering(image)
-        sources = phasors(asked.reference_phases_).T
-
-        def exerted(X):
-            return asked._reference_network(X).drive(X, sources).astype(np.float32)
-
-        field = asked._said(exerted, image)
-        return np.arctan2(field[..., 1], field[..., 0])
-
-    def _said(self, answer, image):
-        """An answer for each pixel, with what is said of those near it and like it."""
-        reader = self._reader()
-        said = reader.by_pixel(answer, image)
-        return reader.smoothed(said, image, self.smoothing_, self.guidance_)
-
-    def _grouped(self, image):
-        return self.classes_[self.cluster(image, random_state=self._seed_of_answers())]
-
-    def _limit_phases(self, image):
-        X = self._reader().table(image)
-        rng = random_source(self._seed_of_answers())
-        limit = limit_phases(self.trained_network_, X, rng, self.step_size)
-        return wrap(torch.from_numpy(limit)).numpy().reshape(image.shape[:-1])
-
-    def _seed_of_answers(self):
-        """The same initial phases whenever an answer is asked for."""
-        number = isinstance(self.random_state, Integral)
-        return self.random_state if number else self._simulation_seed
 
 
 def _numbered(labels):
