@@ -54,17 +54,21 @@ def closed_form_plan(n_scattered):
     return max(_LEAST_ROWS, round(n_scattered)), max(_LEAST_STEPS, round(_STEPS * n_scattered))
 
 
-def smoothing_of(distances):
-    """Return over how many pixels pulls are averaged: the more, the farther labels are apart."""
-    return float(max(_LEAST_SMOOTHING, _SMOOTHING * distances.mean()))
+def smoothing_of(distances, share=1.0):
+    """Return over how many pixels pulls are averaged: the more, the farther labels are apart.
+
+    ``share`` says how much of that it is to be.
+    """
+    return float(max(_LEAST_SMOOTHING, share * _SMOOTHING * distances.mean()))
 
 
-def guidance_of(distances):
+def guidance_of(distances, share=1.0):
     """Return how far, in pixels, pulls follow the colours of an image.
 
-    It is about as far as labels are apart; 0 where labels are as dense as pixels.
+    It is about as far as labels are apart, or a ``share`` of it; 0 where labels are as dense as
+    pixels.
     """
-    return round(_GUIDANCE * float(distances.mean()))
+    return round(share * _GUIDANCE * float(distances.mean()))
 
 
 def waves_of_place(X, bandwidth, distances=None, n_axes=2):

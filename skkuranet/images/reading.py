@@ -171,8 +171,13 @@ def pixel_features(image, features, place=True):
     (*shape, n_channels). Raise ValueError if it returns something else, or values that are not
     finite.
     """
-    found = _seen(image, features, tuple(slice(0, n) for n in image.shape[:-1]))
-    return found if not place else np.hstack((found, _flat(positions(image.shape[:-1]))))
+    return block_features(image, features, tuple(slice(0, n) for n in image.shape[:-1]), place)
+
+
+def block_features(image, features, block, place=True):
+    """Return what :func:`pixel_features` does of the pixels in a block, slices of all axes."""
+    found = _seen(image, features, block)
+    return found if not place else np.hstack((found, _flat(positions(image.shape[:-1], block))))
 
 
 def feature_blocks(image, features, at_once, place=True):

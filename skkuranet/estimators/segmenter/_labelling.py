@@ -46,6 +46,8 @@ class LabelledPixels:
         Range of the intensities of each channel.
     digests : list of str
         What identifies each image.
+    first : tuple
+        The first image and its mask.
     """
 
     X: np.ndarray
@@ -58,6 +60,7 @@ class LabelledPixels:
     pools: Any
     ranges: np.ndarray
     digests: list[str]
+    first: tuple[np.ndarray, Mask]
 
 
 def labelled_pixels(
@@ -76,10 +79,11 @@ def labelled_pixels(
     """
     wanted = max(1, _PIXELS // n_images)
     tables, labels, ranges, distances, shapes, present = [], [], [], [], [], []
-    masks, digests, first = [], [], None
+    masks, digests = [], []
+    first: tuple[np.ndarray, Mask] | None = None
     for image, mask in pairs:
-        first = image[(slice(1),) * (image.ndim - 1)] if first is None else first
-        check_channels(image, first)
+        first = (image, mask) if first is None else first
+        check_channels(image, first[0])
         ranges.append(ranges_of(image))
         digests.append(digest(image))
         distances.append(mean_distance(mask.known))
@@ -90,6 +94,7 @@ def labelled_pixels(
         tables.append(cache.chosen(image, chosen, features, place))
         check_number(tables[-1].shape[1], tables[0].shape[1])
         labels.append(mask.labels[chosen])
+    assert first is not None
     classes = np.unique(np.concatenate(present))
     if len(classes) < 2:
         raise ValueError(
@@ -113,6 +118,7 @@ def labelled_pixels(
         torch.arange(sum(map(len, codes))).split([len(own) for own in codes]) if apart else None,
         widest(np.stack(ranges)),
         digests,
+        first,
     )
 
 

@@ -29,12 +29,14 @@ class ImageReadouts(ImageBase):
         Parameters
         ----------
         image : array of shape (h, w) or (h, w, n_channels), PIL image, path, or a list of them
-            Images of as many channels as those of fit.
+            Images of as many channels as those of fit. A list of paths, or a generator, is read
+            one image after the other.
 
         Returns
         -------
         ndarray of shape (h, w), or list of them
-            Labels of ``classes_``.
+            Labels of ``classes_``; for a generator a generator, which segments an image when it is
+            asked for the next.
         """
         return self._reader().each(image, self._grouped if self._groups_ else self._segments)
 

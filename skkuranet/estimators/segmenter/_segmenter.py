@@ -22,6 +22,7 @@ from skkuranet.estimators.segmenter._labelling import check_channels, labelled_p
 from skkuranet.estimators.segmenter._pixels import read_pairs
 from skkuranet.estimators.segmenter._places import learn_places
 from skkuranet.estimators.segmenter._readouts import ImageReadouts
+from skkuranet.estimators.segmenter._smoothing import SHARES, smoothing_that_fits
 from skkuranet.images.feature_cache import FeatureCache
 from skkuranet.images.label_density import (
     closed_form_plan,
@@ -58,18 +59,34 @@ class KuraNetSegmenter(ImageReadouts):
 
     :meth:`transform` is exact and in closed form: a pixel is driven by a reference network of
     training pixels, and comes to rest at the angle of the field that they exert. :meth:`predict`
-    looks at the parts of that field, one from each k-means cluster of the reference phases, and
-    takes the label of the strongest: where two clusters pull alike, the angle may be that of a
-    third which lies between them on the circle. :meth:`simulate` and
-    :meth:`cluster` run the mutual dynamics of all pixels of an image as one network instead.
+    looks at the pulls of the segments in that field, and takes the label of the strongest: where
+    two segments pull alike, the angle may be that of a third which lies between them on the circle.
+    :meth:`predict_proba` says how sure that is, and :meth:`instances` numbers the objects.
+    :meth:`simulate` and :meth:`cluster` run the mutual dynamics of all pixels of an image as one
+    network instead.
 
     Parameters
     ----------
     features : {"rgb_xy", "multiscale"} or callable, default="rgb_xy"
-        What the coupling network sees of a pixel. ``"rgb_xy"``: its channels and its column
-        and row, the five features of the paper for a colour image. ``"multiscale"``: those of
-        :func:`skimage.feature.multiscale_basic_features` and column and row. Or a callable
-        from an image of floats (h, w, n_channels) to features (h, w, n_features).
+        What the coupling network sees of a pixel besides its ``place``. ``"rgb_xy"``: its
+        channels; with column and row, the five features of the paper for a colour image.
+        ``"multiscale"``: those of :func:`skimage.feature.multiscale_basic_features`, up to scales
+        of 16 pixels, or 4 in volumes. Or a callable from an image of floats (h, w, n_channels) to
+        features (h, w, n_features). Those of the last image are kept, up to 256 MiB, so that what
+        is asked next of the same image is answered sooner.
+    place : {"auto", True, False}, default="auto"
+        Whether couplings see column and row. True: of any image, so that what lay at the top of
+        the labelled images is looked for at the top of others. ``"auto"``: of the labelled image
+        alone. One labelled image is then learned with place and without, where colours or textures
+        do not tell its labels apart by themselves; any other image, and what is cut from this one,
+        is answered for by ``for_other_images_``, which has no place. Several labelled images are
+        learned without. A callable's features are left as they are; with ``n_segments`` place
+        tells which pixels are near one another, and is seen in all images.
+    spatial_dims : {2, 3}, default=2
+        2: images, (row, column) or (row, column, channel). 3: volumes, (plane, row, column) or
+        (plane, row, column, channel), with masks (plane, row, column); planes count as far apart as
+        rows. A TIFF is a volume if its axes say so (OME, ImageJ), and any other file a volume of
+        one plane. Wherever shapes are (h, w), those of volumes are (d, h, w).
     n_segments : int, default=None
         None: a label means the same in all masks, and :meth:`predict` tells which pixels have it.
         A number: labels only say which pixels of an image belong together. What is learned then
@@ -79,18 +96,20 @@ class KuraNetSegmenter(ImageReadouts):
         How fine details of place can be: standard deviation of the angular frequencies of
         the waves through which the coupling network sees column and row, in radians per
         longer side of the image. ``"auto"`` is the finer the shorter the way from any pixel to
-        the next labelled one. 0 makes none; a callable's features get none, nor does
+        the next labelled one. 0 makes none; without ``place`` there are none, nor does
         ``"auto"`` make any where ``n_segments`` is given.
     feature_noise : "auto" or float, default="auto"
         Standard deviation of the noise that training adds to features, in standard deviations
         of each: how far pixels near a labelled one are taken to be like it. ``"auto"`` is 0.1
-        for a hundred scattered labels and falls with the square root of their number, strokes
-        counting for the few scattered pixels that would be as near to all others; 0 where
+        for a hundred scattered labels and five features. It falls with the square root of the
+        number of labels, strokes counting for the few scattered pixels that would be as near to all
+        others, and grows with that of more features, whose noise averages out; 0 where
         ``n_segments`` is given.
     smoothing : "auto" or float, default="auto"
         Standard deviation, in pixels, of the Gaussian by which the pull on a pixel is averaged
         with that on its neighbours in :meth:`predict` and :meth:`transform`; 0 does not average.
-        ``"auto"`` is a tenth of the mean distance to the next labelled pixel, 1 at least.
+        ``"auto"`` is a tenth of the mean distance to the next labelled pixel, 1 at least; or less,
+        with less ``guidance``, where labelled pixels would take the label of what is around them.
     guidance : "auto" or int, default="auto"
         Radius, in pixels, of windows over which pulls are smoothed further without crossing the
         edges of the image (guided filter, He et al. 2013); 0 leaves it out. ``"auto"`` is 0.6
@@ -113,7 +132,8 @@ class KuraNetSegmenter(ImageReadouts):
         Networks drawn for each iteration.
     max_iter : int, default=800
         Iterations of training at most; its whole schedule scales with it. Where couplings are
-        factorised, an eighth of them at the end goes through trajectories.
+        factorised, an eighth of them at the end goes through trajectories, and labels that say as
+        much as fewer than a hundred scattered pixels take fewer before.
     learning_rate_init : float, default=1e-2
         Peak learning rate of Adam in closed form; through trajectories it is three tenths of it.
     weight_decay : float, default=0.3
@@ -199,6 +219,11 @@ class KuraNetSegmenter(ImageReadouts):
         Number of iterations done.
     n_channels_in_ : int
         Number of channels of the images seen in fit.
+    place_ : bool
+        Whether ``coupling_`` sees column and row.
+    for_other_images_ : KuraNetSegmenter or None
+        What answers for other images than the labelled one, without place; None if this segmenter
+        answers for all.
     smoothing_ : float
         What ``smoothing`` comes to, in pixels; not there where ``n_segments`` is given.
     guidance_ : int
@@ -320,14 +345,17 @@ class KuraNetSegmenter(ImageReadouts):
         ----------
         image : array of shape (h, w) or (h, w, n_channels), PIL image, path, or a list of them
             Image to learn from, or several of as many channels; an array (n, h, w, n_channels), or
-            (n, h, w) with masks of that shape, is several, too. Whole numbers count as fractions
+            (n, h, w) with masks of that shape, is several, too. A generator, or a list of paths, is
+            read one image after the other, and only labelled pixels are kept, 500,000 in all at
+            most; with ``n_segments`` all images are in memory. Whole numbers count as fractions
             of the largest of their type, and floats as they are; the units of channels make no
             difference. Pixels far outside the range of all but .2 % of the image at either end are
             hot, and dimmed. Where all labels are in every image, every network of training is
             drawn from one of them. Pages of a TIFF are read if its axes say that they are
             channels; photographs are turned as their EXIF says.
         mask : array of shape (h, w), PIL image, path, or a list of them
-            Label of each pixel, or ``unlabeled``: whole numbers, booleans or strings. A label means
+            Label of each pixel, or ``unlabeled``: whole numbers, booleans or strings; or a
+            generator of them. Masks may each label a part of the segments. A label means
             the same in all masks, unless ``n_segments`` is given; an image may then be listed with
             several masks.
 
@@ -485,6 +513,10 @@ class KuraNetSegmenter(ImageReadouts):
                 "mask. Raise network_size to several times their number."
             )
         result = learn_places(self, seen)
+        self.smoothing_, self.guidance_ = self._smoothing_of(seen)
+        if self.for_other_images_ is not None:
+            own = self.smoothing_, self.guidance_
+            self.for_other_images_.smoothing_, self.for_other_images_.guidance_ = own
         self._warn_of_lost_classes(result)
         # Once, for all predictions.
         self._reference_network(self.reference_features_)
@@ -524,9 +556,22 @@ class KuraNetSegmenter(ImageReadouts):
                 "place_": place,
                 "for_other_images_": others,
                 "_digests": seen.digests,
-                "smoothing_": _given(self.smoothing, lambda: smoothing_of(seen.distances)),
-                "guidance_": _given(self.guidance, lambda: guidance_of(seen.distances)),
+                "smoothing_": 0.0,
+                "guidance_": 0,
             },
+        )
+
+    def _smoothing_of(self, seen):
+        """Return how far answers are smoothed, and how far they follow edges."""
+        tried = [
+            (
+                _given(self.smoothing, lambda share=share: smoothing_of(seen.distances, share)),
+                _given(self.guidance, lambda share=share: guidance_of(seen.distances, share)),
+            )
+            for share in SHARES
+        ]
+        return smoothing_that_fits(
+            self._reader(), self._probabilities_of_rows, *seen.first, seen.classes, tried
         )
 
     def _learn_groups(self, n_images, pairs):
