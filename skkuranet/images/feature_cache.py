@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from skkuranet.images.reading import feature_blocks, positions
+from skkuranet.images.reading import block_features, blocks_of, feature_blocks, positions
 
 Block = tuple[slice, ...]
 
 # Bytes of features that are kept, at most.
 _KEPT = 1 << 28
+# Pixels from which on features of an image are only computed where they are asked for.
+_LARGE = 1 << 20
 # Pixels whose features are computed at once.
 _PIXELS_AT_ONCE = 1 << 18
 
@@ -61,7 +63,9 @@ class FeatureCache:
         rows = np.zeros(wanted.shape, dtype=np.int64)
         rows[wanted] = np.arange(np.count_nonzero(wanted))
         made = None
-        for block, found in self.blocks(image, features, place):
+        large = wanted.size > _LARGE and not callable(features)
+        parts = _some(image, wanted, features, place) if large else None
+        for block, found in parts or self.blocks(image, features, place):
             here = wanted[block].ravel()
             if made is None:
                 made = np.empty((np.count_nonzero(wanted), found.shape[1]), np.float32)
@@ -90,3 +94,12 @@ class FeatureCache:
             yield block, found
         if kept is not None:
             self._last = key, kept
+
+
+def _some(
+    image: np.ndarray, wanted: np.ndarray, features: Any, place: bool
+) -> Iterator[tuple[Block, np.ndarray]]:
+    """Yield the blocks in which pixels are wanted, and their features."""
+    for block in blocks_of(image, features, _PIXELS_AT_ONCE):
+        if wanted[block].any():
+            yield block, block_features(image, features, block, place)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import distance_transform_edt, gaussian_filter
 from skimage.measure import label
 from skimage.morphology import local_maxima, reconstruction
 from skimage.segmentation import watershed
 
-# Least height of the landscape, in pixels.
-_LOWEST = 1e-3
+# Least height of the landscape, and the blur without which ragged borders make peaks; in pixels.
+_LOWEST, _BLUR = 1e-3, 1.0
 
 
 def split_objects(inside, certainty, neck, min_size):
@@ -36,7 +36,7 @@ def _split(inside, certainty, neck, together):
     inner = (slice(1, -1),) * inside.ndim
     distance = distance_transform_edt(border)[inner]
     # The ratio of a pass to a peak is a difference of logarithms.
-    height = np.log(np.maximum(distance * certainty, _LOWEST))
+    height = np.log(np.maximum(gaussian_filter(distance * certainty, _BLUR), _LOWEST))
     lowest = np.log(_LOWEST) - 1.0
     height[~inside] = lowest
     filled = reconstruction(np.maximum(height + np.log(neck), lowest), height)

@@ -139,9 +139,8 @@ class Features:
 # The widest Gaussian of an image and of a volume. It is cut off at four standard deviations;
 # derivatives look a little further.
 _SIGMA, _DERIVATIVES = {2: 16, 3: 4}, 8
-# Rows whose features are computed at once, at least, where others have to be computed with them;
-# and the same along each axis of a volume.
-_ROWS_AT_ONCE, _SIDE_AT_ONCE = 256, 96
+# Sides of the blocks of images and volumes where neighbours of pixels have to be seen, too.
+_SIDE_AT_ONCE = {2: 512, 3: 96}
 
 
 def _multiscale(image):
@@ -183,24 +182,24 @@ def block_features(image, features, block, place=True):
 def feature_blocks(image, features, at_once, place=True):
     """Yield blocks of an image, slices of all its axes, and the features of their pixels.
 
-    Blocks have about ``at_once`` pixels. Those of an image are whole rows, from the top down. A
-    callable is given the whole image, as how far it looks is not known.
+    Blocks have about ``at_once`` pixels, from the top down. A callable is given the whole image, as
+    how far it looks is not known.
     """
     shape = image.shape[:-1]
     own = _own_features(image, features) if callable(features) else None
-    reach = 0 if own is not None else FEATURES[features].reach(len(shape))
-    for block in _blocks(shape, at_once, reach):
+    for block in blocks_of(image, features, at_once):
         found = _seen(image, features, block) if own is None else _flat(own[block])
         yield block, found if not place else np.hstack((found, _flat(positions(shape, block))))
 
 
-def _blocks(shape, at_once, reach):
-    """Cut the first axis into pieces, or all axes where neighbours in a volume have to be seen."""
-    if reach and len(shape) == 3:
-        sides = [max(_SIDE_AT_ONCE, round(at_once ** (1 / 3)))] * 3
+def blocks_of(image, features, at_once):
+    """Yield the blocks of :func:`feature_blocks`: whole rows, or less where neighbours are seen."""
+    shape = image.shape[:-1]
+    if not callable(features) and FEATURES[features].reach(len(shape)):
+        side = max(_SIDE_AT_ONCE[len(shape)], round(at_once ** (1 / len(shape))))
+        sides = [side] * len(shape)
     else:
-        first = at_once // math.prod(shape[1:])
-        sides = [max(_ROWS_AT_ONCE if reach else 1, first), *shape[1:]]
+        sides = [max(1, at_once // math.prod(shape[1:])), *shape[1:]]
     return itertools.product(*(gen_batches(n, n_in) for n, n_in in zip(shape, sides, strict=True)))
 
 

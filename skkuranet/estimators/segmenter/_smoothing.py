@@ -40,8 +40,11 @@ def smoothing_that_fits(
     if len(tried) == 1:
         return tried[0]
     window = _window(mask)
-    X = block_features(image, reader.features, window, reader.place)
     pixels, shape = image[window], mask.known[window].shape
+    if shape == mask.known.shape:
+        X = reader.table(image)
+    else:
+        X = block_features(image, reader.features, window, reader.place)
     said = np.concatenate([answer(X[batch]) for batch in gen_batches(len(X), _PIXELS)])
     said, known = said.reshape(*shape, -1), mask.known[window]
     codes = np.searchsorted(classes, mask.labels[window][known])
