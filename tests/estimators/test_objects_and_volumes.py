@@ -89,7 +89,7 @@ def test_specks_are_no_objects():
 
 
 def test_objects_of_an_image_are_numbered():
-    mask = discs((30, 20), (30, 42), (20, 75), radius=11).astype(int)
+    mask = discs((30, 20), (30, 40), (20, 75), radius=11).astype(int)
     image = mask + np.random.RandomState(0).normal(0.0, 0.1, mask.shape)
     labels = np.full(mask.shape, -1)
     labels[30, 12:28], labels[3, :], labels[56, :] = 1, 0, 0
@@ -196,11 +196,11 @@ def test_volumes_are_read_from_files_whose_axes_say_so(tmp_path):
 
 
 def test_volumes_are_never_guessed():
-    image, _, labels = volume()
+    image, mask, labels = volume()
     with pytest.raises(ValueError, match=r"\(plane, row, column\).*spatial_dims=2"):
-        KuraNetSegmenter(spatial_dims=3).fit(image[0], labels[0])
+        KuraNetSegmenter(spatial_dims=3).fit(image[0], mask[8])
     with pytest.raises(ValueError, match=r"\(row, column\).*spatial_dims=3"):
-        KuraNetSegmenter().fit([image[..., None]], [labels])
+        KuraNetSegmenter().fit([image[..., None]], [mask])
     with pytest.raises(ValueError, match="the image has 16 planes, 40 rows and 48 columns"):
         KuraNetSegmenter(spatial_dims=3).fit(image, labels[:5])
     with pytest.raises(ValueError, match="'spatial_dims' parameter"):

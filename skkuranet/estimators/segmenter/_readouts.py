@@ -76,7 +76,7 @@ class ImageReadouts(ImageBase):
         self._check_named("predict_proba")
         return self._reader().each(image, self._probabilities)
 
-    def instances(self, image, *, background=None, neck=0.9, min_size="auto"):
+    def instances(self, image, *, background=None, neck=0.85, min_size="auto"):
         """Return which object each pixel belongs to.
 
         Objects are connected pixels of one segment. Where two touch, a watershed parts them: on
@@ -88,7 +88,7 @@ class ImageReadouts(ImageBase):
             Images of as many channels as those of fit; volumes have one axis more.
         background : label, default=None
             The label of ``classes_`` that is no object; None for the first of them.
-        neck : float, default=0.9
+        neck : float, default=0.85
             Parts of an object are two if the neck between them is narrower than this share of the
             narrower one, from 0 to 1; 0 leaves what touches together.
         min_size : int or "auto", default="auto"
