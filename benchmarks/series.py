@@ -9,7 +9,6 @@ ones; peers on the same features, from the same strokes. Ours has its defaults b
 """
 
 import argparse
-import functools
 import statistics
 import time
 
@@ -106,7 +105,12 @@ SERIES = {
 
 def textures(image):
     axis = -1 if image.ndim == 3 else None
-    return multiscale_basic_features(image, channel_axis=axis, sigma_min=0.5, sigma_max=16)
+    return multiscale_basic_features(image, channel_axis=axis)
+
+
+def textures_and_place(image):
+    place = np.moveaxis(np.mgrid[: image.shape[0], : image.shape[1]], 0, -1) / max(image.shape)
+    return np.concatenate((textures(image), place), axis=-1)
 
 
 def ours(place):
@@ -119,12 +123,8 @@ def ours(place):
 
 def trainable(features):
     def fit(image, strokes, seed):
-        axis = -1 if image.ndim == 3 else None
-        model = TrainableSegmenter(
-            clf=RandomForestClassifier(random_state=seed),
-            features_func=features
-            or functools.partial(multiscale_basic_features, channel_axis=axis),
-        )
+        forest = RandomForestClassifier(random_state=seed)
+        model = TrainableSegmenter(clf=forest, features_func=features)
         # Its 0 means unlabelled.
         model.fit(image, strokes + 1)
         return lambda other: model.predict(other) - 1
@@ -135,8 +135,8 @@ def trainable(features):
 MODELS = {
     "ours": ours("auto"),
     "ours, place=True": ours(True),
-    "TrainableSegmenter": trainable(None),
-    "forest, same features": trainable(textures),
+    "TrainableSegmenter": trainable(textures),
+    "forest, with place": trainable(textures_and_place),
 }
 
 

@@ -10,6 +10,7 @@ from small_images import scene, scribbled
 
 import skkuranet
 from skkuranet import KuraNetSegmenter
+from skkuranet.training import _run as training
 
 QUICK = {"max_iter": 80, "hidden_layer_sizes": (32, 32), "random_state": 0}
 
@@ -100,6 +101,29 @@ def test_going_on_keeps_place(of_one):
     assert model.place_
     assert np.mean(model.predict(image) == mask) > 0.95
     assert not model.for_other_images_.place_
+
+
+def test_a_fit_that_is_killed_while_it_learns_place_goes_on(tmp_path, monkeypatch):
+    image, mask = grey_halves()
+    settings = {"smoothing": 1.0, "guidance": 0, **QUICK}
+    whole = KuraNetSegmenter(**settings).fit(image, mask)
+    kept = KuraNetSegmenter(**settings, checkpoint=tmp_path / "state", checkpoint_every=10)
+    step, done = training._Run.step, []
+
+    def killed(run, iteration):
+        done.append(iteration)
+        if len(done) == whole.n_iter_ + 30:
+            raise RuntimeError
+        return step(run, iteration)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training._Run, "step", killed)
+        with pytest.raises(RuntimeError):
+            kept.fit(image, mask)
+    assert [path.name for path in tmp_path.iterdir()] == ["state.place.0"]
+    kept.fit(image, mask)
+    assert kept.loss_curve_ == whole.loss_curve_
+    assert not list(tmp_path.iterdir())
 
 
 def test_parameters_that_change_later_hold_for_other_images(of_one):

@@ -15,8 +15,8 @@ from skkuranet.training import TrainingResult
 _RIGHT = 0.99
 # Labelled pixels from which on that can be told.
 _ENOUGH = 40
-# What the names of files of checkpoints get for couplings without place.
-_PART = ".others"
+# What the names of files of checkpoints get for couplings with place, beside those without.
+_PART = ".place"
 
 
 def learn_places(segmenter: Any, seen: Any) -> TrainingResult:
@@ -30,7 +30,8 @@ def learn_places(segmenter: Any, seen: Any) -> TrainingResult:
         if others is not None:
             others.set_params(warm_start=True)
             _learn_without(others, seen)
-        return segmenter._learn_table(seen, place=segmenter.place_, others=others)
+        part = "" if others is None else _PART
+        return segmenter._learn_table(seen, place=segmenter.place_, others=others, part=part)
     place = segmenter.place
     if place == "auto":
         place = None if len(seen.digests) == 1 and seen.has_place else False
@@ -42,12 +43,12 @@ def learn_places(segmenter: Any, seen: Any) -> TrainingResult:
     if without.interrupted or told:
         _take_over(segmenter, others)
         return without
-    return segmenter._learn_table(seen, place=True, others=others)
+    return segmenter._learn_table(seen, place=True, others=others, part=_PART)
 
 
 @with_callbacks
 def _learn_without(others: Any, seen: Any) -> TrainingResult:
-    return others._learn_table(seen, place=False, part=_PART)
+    return others._learn_table(seen, place=False)
 
 
 def _take_over(segmenter: Any, others: Any) -> None:

@@ -6,8 +6,10 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
+from sklearn.utils.metaestimators import available_if
 
 from skkuranet._utils.messages import plain
+from skkuranet._utils.surroundings import undisturbed
 from skkuranet._utils.tools import random_source
 from skkuranet.coupling import MembershipNetwork
 from skkuranet.dynamics import wrap
@@ -18,6 +20,16 @@ from skkuranet.images.instances import split_objects
 
 # Radius of the smallest object that counts, in standard deviations of smoothing.
 _SMALLEST = 2.0
+
+
+def _names_segments(segmenter):
+    """Return whether segments have names; raise AttributeError if not."""
+    if segmenter.n_segments is None:
+        return True
+    raise AttributeError(
+        f"This needs segments with names, but n_segments={segmenter.n_segments} learns groups "
+        "without any. Use predict, or fit with n_segments=None."
+    )
 
 
 class ImageReadouts(ImageBase):
@@ -55,6 +67,8 @@ class ImageReadouts(ImageBase):
         """
         return self._reader().each(image, self._limit_phases if self._groups_ else self._phases)
 
+    @available_if(_names_segments)
+    @undisturbed
     def predict_proba(self, image):
         """Return how likely each pixel belongs to each segment.
 
@@ -73,9 +87,10 @@ class ImageReadouts(ImageBase):
         ndarray of shape (h, w, n_classes), or list of them
             In the order of ``classes_``; each pixel's sum to 1.
         """
-        self._check_named("predict_proba")
         return self._reader().each(image, self._probabilities)
 
+    @available_if(_names_segments)
+    @undisturbed
     def instances(self, image, *, background=None, neck=0.85, min_size="auto"):
         """Return which object each pixel belongs to.
 
@@ -104,7 +119,7 @@ class ImageReadouts(ImageBase):
         --------
         skimage.measure.regionprops_table : Size, place and shape of each.
         """
-        self._check_named("instances")
+        reader = self._reader()
         classes = list(self.classes_)
         background = classes[0] if background is None else background
         if background not in classes:
@@ -125,15 +140,7 @@ class ImageReadouts(ImageBase):
         def objects(pixels):
             return self._objects(pixels, skipped, neck, min_size)
 
-        return self._reader().each(image, objects)
-
-    def _check_named(self, method):
-        self._reader()
-        if self._groups_:
-            raise ValueError(
-                f"{method} needs segments with names, but n_segments={self.n_segments} learned "
-                "groups without any. Use predict, or fit with n_segments=None."
-            )
+        return reader.each(image, objects)
 
     def _smallest_object(self):
         """Pixels of a disc, or a ball, that smoothing may make of a speck."""
