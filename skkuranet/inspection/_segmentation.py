@@ -81,8 +81,19 @@ class SegmentationDisplay:
         -------
         SegmentationDisplay
             The display, plotted.
+
+        Raises
+        ------
+        ValueError
+            If the estimator is of volumes.
         """
         model, before = asked(cls, estimator, "transform")
+        if model.spatial_dims == 3:
+            raise ValueError(
+                "SegmentationDisplay shows images, and this segmenter is of volumes. Show a plane "
+                "of each: SegmentationDisplay(volume[k], segmenter.transform(volume)[k], "
+                "segmenter.predict(volume)[k]).plot()."
+            )
         pixels = read_image(image, nodata=model.nodata)
         seen = before(pixels)
         if mask is not None:

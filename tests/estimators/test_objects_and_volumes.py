@@ -171,6 +171,8 @@ def test_volumes_have_positions_and_windows_of_their_own():
     assert model.reference_features_.shape[1] == 4
     assert model.guidance_ == 3
     assert model.predict(image).shape == mask.shape
+    with pytest.raises(ValueError, match="this segmenter is of volumes"):
+        SegmentationDisplay.from_estimator(model, image)
 
 
 def test_features_of_large_volumes_are_those_of_the_whole():
