@@ -11,14 +11,13 @@ from sklearn.utils import gen_batches
 
 from skkuranet.estimators.segmenter._pixels import PixelReader
 from skkuranet.images.masks import Mask
-from skkuranet.images.reading import block_features
 
 #: Shares of what the distance of labels asks for that are tried, the largest first.
 SHARES = (1.0, 0.5, 0.25, 0.125, 0.0)
 # Mean share of each class that smoothing may deny beyond what is denied anyway.
 _DENIED = 0.02
 # Pixels of an image that are looked at, at most.
-_PIXELS = 1 << 17
+_PIXELS = 100_000
 
 Block = tuple[slice, ...]
 
@@ -41,10 +40,9 @@ def smoothing_that_fits(
         return tried[0]
     window = _window(mask)
     pixels, shape = image[window], mask.known[window].shape
-    if shape == mask.known.shape:
-        X = reader.table(image)
-    else:
-        X = block_features(image, reader.features, window, reader.place)
+    inside = np.zeros(mask.known.shape, dtype=bool)
+    inside[window] = True
+    X = reader.cache.chosen(image, inside, reader.features, reader.place)
     said = np.concatenate([answer(X[batch]) for batch in gen_batches(len(X), _PIXELS)])
     said, known = said.reshape(*shape, -1), mask.known[window]
     codes = np.searchsorted(classes, mask.labels[window][known])
