@@ -280,6 +280,22 @@ def unseen_images(rows):
     return csv_table(f"Covering of {rows[0]['n_images']} images never seen", header, body)
 
 
+def series(rows):
+    names = list(rows[0]["models"])
+    body = []
+    for kind in dict.fromkeys(r["series"] for r in rows):
+        own = [r["models"] for r in rows if r["series"] == kind]
+        cells = []
+        for name in names:
+            first, after = (
+                statistics.median(r[name][what] for r in own) for what in ("first", "next")
+            )
+            cells.append(f"{first:.3f}, {after:.3f}")
+        body.append([kind, *cells])
+    word = "Share of each class named right, of the first image and of the next ones; median seed"
+    return csv_table(word, ["series", *names], body)
+
+
 def segmentation_scale(rows):
     return prediction(rows).replace('"rows"', '"pixels"')
 
@@ -310,6 +326,7 @@ TABLES = {
     "segmentation_images": ("segmentation", segmentation_images),
     "segmentation_scale": ("segmentation_scale", segmentation_scale),
     "unseen_images": ("unseen_images", unseen_images),
+    "series": ("series", series),
     "flow_speed": ("speed", scale_tables.flow_speed),
     "dynamics_speed": ("speed", scale_tables.dynamics_speed),
     "oscillatools_speed": ("speed", scale_tables.oscillatools_speed),

@@ -37,6 +37,8 @@ class FitTask:
         ``complete(network, seed)`` returns all fitted attributes that follow from a network.
     n_labelled : int
         Number of rows whose class is known.
+    n_telling : float or None
+        How many rows would say as much if none was like another; None where that is not known.
     weight_decay, feature_noise : float
         Of the coupling network; on the features of drawn nodes, in standard deviations.
     edges : ndarray of shape (2, n_edges), WeightedEdges or None
@@ -55,6 +57,8 @@ class FitTask:
         What networks are before training.
     checkpoint_path : str or None
         What the names of the files begin with that hold the state of each restart.
+    part : str
+        Added to that, for one of several tasks of a fit.
     settings : mapping
         Parameters that tell this fit from others.
     """
@@ -66,6 +70,7 @@ class FitTask:
     complete: Callable[[nn.Module, int], dict]
     normalization: Normalization
     n_labelled: int = 0
+    n_telling: float | None = None
     weight_decay: float = 0.0
     feature_noise: float = 0.0
     edges: Edges | None = None
@@ -78,6 +83,7 @@ class FitTask:
     begin: Beginning | None = None
     memory_budget: int = 2**30
     checkpoint_path: str | None = None
+    part: str = ""
     checkpoint_every: int = 100
     settings: Mapping[str, object] = field(default_factory=dict)
 
@@ -98,7 +104,7 @@ class FitTask:
         """Return where the state of a restart is kept, if anywhere."""
         if self.checkpoint_path is None:
             return None
-        return Checkpoint(f"{self.checkpoint_path}.{restart}", self.checkpoint_every)
+        return Checkpoint(f"{self.checkpoint_path}{self.part}.{restart}", self.checkpoint_every)
 
 
 @dataclass(frozen=True)

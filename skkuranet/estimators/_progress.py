@@ -33,3 +33,22 @@ class Progress:
                 f"{left:.0f} s left at most. verbose=0 is silent.",
                 file=sys.stderr,
             )
+
+
+class CountedProgress:
+    """Prints how many of several things are done.
+
+    With ``verbose`` it prints a line for each, to standard error. None prints one every ten
+    seconds; what takes less than ten says nothing.
+    """
+
+    def __init__(self, verbose: bool | int | None, name: str, what: str, total: int) -> None:
+        self.verbose, self.name, self.what, self.total = verbose, name, what, total
+        self.last = time.monotonic()
+
+    def tell(self, n_done: int) -> None:
+        """Take note of how many are done, and print what is due."""
+        due = self.verbose is None and time.monotonic() >= self.last + _SECONDS
+        if self.verbose or due:
+            self.last = time.monotonic()
+            print(f"[{self.name}] {self.what} {n_done} of {self.total}", file=sys.stderr)

@@ -45,22 +45,27 @@ def is_file(source):
     return isinstance(source, (str, os.PathLike, Image.Image))
 
 
-def read_file(source, name, *, modes=None, turned=None):
+def read_file(source, name, *, n_axes=2, modes=None, turned=None):
     """Return the pixels of a path or PIL image, (h, w) or (h, w, n_channels).
 
-    Errors call the source ``name``. ``modes`` are those of PIL that may be; None takes all. Names
+    With ``n_axes=3`` it is a volume, (d, h, w) or (d, h, w, n_channels), from a TIFF whose axes say
+    that its pages are planes; any other file is a volume of one plane. Errors call the source
+    ``name``. ``modes`` are those of PIL that may be; None takes all. Names
     of images that EXIF turns go to the list ``turned``; without one the caller is told at once.
     Raise ValueError for another mode, or several pages that are not channels; OSError if the file
     is no image.
     """
     if isinstance(source, Image.Image):
+        found = None
         pixels, is_turned = _read_pillow(source, name, modes)
     else:
         with open(source, "rb") as file:
             is_tiff = file.read(4) in _TIFF
         label = f"{name}={str(source)!r}"
-        found = _read_tiff(source, label) if is_tiff else None
+        found = _read_tiff(source, label, n_axes) if is_tiff else None
         pixels, is_turned = _open(source, label, modes) if found is None else found
+    if n_axes == 3 and found is None:
+        pixels = pixels[None]
     if is_turned:
         if turned is None:
             note_turned([name])
@@ -124,7 +129,7 @@ def _turned(pixels, orientation):
     return _TURNS[orientation](pixels) if orientation in _TURNS else pixels
 
 
-def _read_tiff(path, name):
+def _read_tiff(path, name, n_axes):
     """Return the pixels of a TIFF, and whether EXIF turns them; None if Pillow has to read it.
 
     Pillow knows no axes, and keeps eight bits of some pixels that have more.
@@ -134,7 +139,7 @@ def _read_tiff(path, name):
             # Pages may be smaller copies, or masks, of others.
             pictures = [s for s in file.series if not _is_aside(s.keyframe)]
             page = pictures[0].keyframe
-            fault = _fault(pictures)
+            fault = _fault(pictures, n_axes)
             if fault is None and page.photometric.name not in _COLOURS:
                 return None
             pixels = pictures[0].asarray() if fault is None else None
@@ -147,6 +152,8 @@ def _read_tiff(path, name):
     if fault is not None:
         raise ValueError(f"{name} {fault}.")
     orientation = None if tag is None else tag.value
+    if n_axes == 3:
+        return _volume(pixels, axes), False
     return _turned(_channels_last(pixels, axes), orientation), orientation in _TURNS
 
 
@@ -154,24 +161,39 @@ def _is_aside(page):
     return page.is_reduced or page.is_mask
 
 
-def _fault(pictures):
-    """Say why the pictures of a TIFF are not one image; None if they are."""
+def _fault(pictures, n_axes):
+    """Say why the pictures of a TIFF are not one image or volume; None if they are."""
     if len(pictures) > 1:
         return (
             f"has {len(pictures)} pictures of different shapes. Pass one as an array: "
             "tifffile.imread(path, series=0)"
         )
     axes, shape = pictures[0].axes, pictures[0].shape
-    counted = [axis for axis in axes if axis not in _PIXELS_AND_CHANNELS]
+    known = _PIXELS_AND_CHANNELS + ("Z" if n_axes == 3 else "")
+    counted = [axis for axis in axes if axis not in known]
     if not counted:
         return None
     n_pages = math.prod(n for axis, n in zip(axes, shape, strict=True) if axis in counted)
     kind = _COUNTED.get(counted[0], "pages") if len(counted) == 1 else "pages"
+    if n_axes == 3:
+        return (
+            f"has {n_pages} {kind}, and nothing says that they are planes of a volume. If they "
+            "are, pass them as an array: tifffile.imread(path)"
+        )
+    volume = "Set spatial_dims=3 to read a volume. Or pass" if counted == ["Z"] else "Pass"
     return (
-        f"has {n_pages} {kind}, and nothing says that they are channels. Pass one as an array, "
+        f"has {n_pages} {kind}, and nothing says that they are channels. {volume} one as an array, "
         "tifffile.imread(path)[0], or, if they are channels, all of them: "
         "np.moveaxis(tifffile.imread(path), 0, -1)"
     )
+
+
+def _volume(pixels, axes):
+    """Return pixels with the axes of a TIFF, such as ZCYX, as (d, h, w[, n_channels])."""
+    if "Z" not in axes:
+        pixels, axes = pixels[None], "Z" + axes
+    pixels = np.moveaxis(pixels, [axes.index(axis) for axis in "ZYX"], (0, 1, 2))
+    return pixels if pixels.ndim == 3 else pixels.reshape(*pixels.shape[:3], -1)
 
 
 def _channels_last(pixels, axes):

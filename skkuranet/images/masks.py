@@ -26,14 +26,35 @@ class Mask:
 
     Parameters
     ----------
-    labels : ndarray of shape (h, w)
+    labels : ndarray of shape (h, w), or (d, h, w) of a volume
         Whole numbers, booleans or strings.
-    known : ndarray of shape (h, w), bool
+    known : ndarray of that shape, bool
         Which of them count.
     """
 
     labels: np.ndarray
     known: np.ndarray
+
+    def fitting(self, shape: tuple[int, ...], name: str) -> Mask:
+        """Return the mask of an image whose pixels have this shape; raise ValueError if it is none.
+
+        A mask with one channel fits, too.
+        """
+        if self.labels.shape == (*shape, 1):
+            return Mask(self.labels[..., 0], self.known[..., 0])
+        if self.labels.shape[:-1] == shape:
+            raise ValueError(
+                f"{name} has {self.labels.shape[-1]} channels, but a label is one number. If its "
+                "colours are labels, number them: np.unique(mask.reshape(-1, mask.shape[-1]), "
+                "axis=0, return_inverse=True)[1].reshape(mask.shape[:-1])."
+            )
+        if self.labels.shape != shape:
+            planes = f"{shape[0]} planes, " if len(shape) == 3 else ""
+            raise ValueError(
+                f"{name} has shape {self.labels.shape}, but the image has {planes}{shape[-2]} rows "
+                f"and {shape[-1]} columns. Pass one label for each pixel."
+            )
+        return self
 
 
 @dataclass(frozen=True)
@@ -46,11 +67,12 @@ class _Raw:
     is_painted: bool
 
 
-def read_masks(masks, shapes, unlabeled, names, classes=()) -> list[Mask]:
+def read_masks(masks, unlabeled, names, classes=(), n_axes=2) -> list[Mask]:
     """Return masks, arrays, PIL images or paths, as labels of one type.
 
-    ``shapes`` are (h, w) of the images, ``names`` are what errors call the masks. ``unlabeled`` is
-    a label, None if all pixels have one, or "auto":
+    Whether they fit an image of ``n_axes`` axes of pixels, :meth:`Mask.fitting` tells. ``names``
+    are what errors call the masks. ``unlabeled`` is a label, None if all pixels have one, or
+    "auto":
 
     - -1 in signed whole numbers and floats, "" in strings, none in booleans;
     - 0 in unsigned whole numbers from files and PIL images, where painting tools leave it, if
@@ -58,9 +80,9 @@ def read_masks(masks, shapes, unlabeled, names, classes=()) -> list[Mask]:
       have it; the caller is told so;
     - none in unsigned arrays.
 
-    Raise ValueError if a mask does not fit, has labels of other types, or no labels.
+    Raise ValueError if a mask has labels of other types, or no labels.
     """
-    raw = [_raw(*one) for one in zip(masks, shapes, names, strict=True)]
+    raw = [_raw(mask, name, n_axes) for mask, name in zip(masks, names, strict=True)]
     strings = {one.labels.dtype.kind == "U" for one in raw}
     if len(strings) > 1:
         raise ValueError(
@@ -89,27 +111,16 @@ def read_masks(masks, shapes, unlabeled, names, classes=()) -> list[Mask]:
     return [Mask(one.labels.astype(dtype, copy=False), one.known) for one in read]
 
 
-def _raw(mask, shape, name):
-    """Read one mask and check its shape and type."""
+def _raw(mask, name, n_axes):
+    """Read one mask and check its type."""
     is_painted = is_file(mask)
     if is_painted:
         # A palette image is a mask as it should be: its numbers are labels.
-        mask = read_file(mask, name)
+        mask = read_file(mask, name, n_axes=n_axes)
     mask = np.ma.asarray(mask)
     labels, hidden = mask.data, np.ma.getmaskarray(mask)
-    if labels.ndim == 3 and labels.shape[2] == 1:
-        labels, hidden = labels[..., 0], hidden[..., 0]
-    if labels.ndim == 3 and labels.shape[:2] == tuple(shape):
-        raise ValueError(
-            f"{name} has {labels.shape[2]} channels, but a label is one number. If its colours are "
-            "labels, number them: np.unique(mask.reshape(-1, mask.shape[2]), axis=0, "
-            "return_inverse=True)[1].reshape(mask.shape[:2])."
-        )
-    if labels.shape != tuple(shape):
-        raise ValueError(
-            f"{name} has shape {labels.shape}, but the image has {shape[0]} rows and {shape[1]} "
-            "columns. Pass one label for each pixel."
-        )
+    if not labels.size:
+        raise ValueError(f"{name} is empty: its shape is {labels.shape}.")
     return _Raw(name, _typed(labels, hidden, name), hidden, is_painted)
 
 
@@ -225,16 +236,26 @@ def _warn_of_a_twin(masks, unlabeled):
         )
 
 
+def _shifted(codes, step, axis):
+    """Return codes of the pixels one step away along an axis; -1 beyond the border."""
+    found = np.roll(codes, step, axis)
+    edge = (slice(None),) * axis + (0 if step > 0 else -1,)
+    found[edge] = -1
+    return found
+
+
 def warn_of_strays(masks: Sequence[Mask], classes: np.ndarray) -> None:
     """Name labels that cover next to nothing, and those that smooth edges leave."""
     counts, inside = (np.zeros(len(classes), dtype=np.int64) for _ in range(2))
     for mask in masks:
         codes = np.where(mask.known, np.searchsorted(classes, mask.labels), -1)
         counts += np.bincount(codes[mask.known], minlength=len(classes))
-        middle = codes[1:-1, 1:-1]
-        around = codes[:-2, 1:-1], codes[2:, 1:-1], codes[1:-1, :-2], codes[1:-1, 2:]
-        alike = np.logical_and.reduce([middle == near for near in around]) & (middle >= 0)
-        inside += np.bincount(middle[alike], minlength=len(classes))
+        alike = codes >= 0
+        # Borders of the image have no pixel beyond them that could be alike.
+        for axis in range(codes.ndim):
+            for step in (1, -1):
+                alike &= codes == _shifted(codes, step, axis)
+        inside += np.bincount(codes[alike], minlength=len(classes))
     share = counts / counts.sum()
     stray = (share < _RARE) & (inside == 0)
     if stray.sum() >= _STRAY and inside.any():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
@@ -19,17 +21,17 @@ _SAMPLE = 1_000_000
 
 
 def without_data(image, nodata):
-    """Return which pixels of an image (h, w, n_channels) have no data, or None if all have.
+    """Return which pixels of an image (*shape, n_channels) have no data, or None if all have.
 
     It is those that are masked, and those that are ``nodata`` in all channels (NaN: in any).
     """
-    missing = np.zeros(image.shape[:2], dtype=bool)
+    missing = np.zeros(image.shape[:-1], dtype=bool)
     if isinstance(image, np.ma.MaskedArray):
-        missing |= np.ma.getmaskarray(image).any(axis=2)
+        missing |= np.ma.getmaskarray(image).any(axis=-1)
     if nodata is not None:
         pixels = np.asarray(image)
         nan = nodata != nodata
-        missing |= np.isnan(pixels).any(axis=2) if nan else (pixels == nodata).all(axis=2)
+        missing |= np.isnan(pixels).any(axis=-1) if nan else (pixels == nodata).all(axis=-1)
     return missing if missing.any() else None
 
 
@@ -41,8 +43,9 @@ def filled(image, missing):
 
 def _sample(image):
     """Return evenly spaced pixels of an image, (n, n_channels)."""
-    step = max(1, round((image.shape[0] * image.shape[1] / _SAMPLE) ** 0.5))
-    return image[::step, ::step].reshape(-1, image.shape[2])
+    n_axes = image.ndim - 1
+    step = max(1, round((math.prod(image.shape[:-1]) / _SAMPLE) ** (1 / n_axes)))
+    return image[(slice(None, None, step),) * n_axes].reshape(-1, image.shape[-1])
 
 
 def seems_no_data(image):
@@ -68,8 +71,14 @@ def channel_ranges(image):
     places = n_extreme, len(pixels) - 1 - n_extreme
     ranges = np.partition(pixels, places, axis=0)[list(places)].T.astype(np.float64)
     flat = ranges[:, 0] == ranges[:, 1]
-    ranges[flat] = np.stack((image.min(axis=(0, 1)), image.max(axis=(0, 1))), axis=1)[flat]
+    ranges[flat] = np.stack(_extremes(image), axis=1)[flat]
     return ranges
+
+
+def _extremes(image):
+    """Return the lowest and the highest value of each channel."""
+    axes = tuple(range(image.ndim - 1))
+    return image.min(axis=axes), image.max(axis=axes)
 
 
 def without_hot_pixels(image):
@@ -82,6 +91,7 @@ def without_hot_pixels(image):
         # Python compares whole numbers of 64 bits with floats exactly.
         lowest = np.array([int(max(x, limits.min)) for x in lowest], dtype=image.dtype)
         highest = np.array([int(min(x, limits.max)) for x in highest], dtype=image.dtype)
-    if (image.min(axis=(0, 1)) < lowest).any() or (image.max(axis=(0, 1)) > highest).any():
+    least, most = _extremes(image)
+    if (least < lowest).any() or (most > highest).any():
         return np.clip(image, lowest, highest, dtype=image.dtype)
     return image

@@ -32,6 +32,9 @@ class SegmentationDisplay:
     unlabeled : int or str, default=-1
         Label of pixels in ``mask`` that are not labelled; they stay blank, as do those that are
         masked in an array of :mod:`numpy.ma`.
+    margins : ndarray of shape (h, w), default=None
+        How much likelier the segment of each pixel is than any other, from 0 to 1; None leaves it
+        out.
 
     Attributes
     ----------
@@ -48,15 +51,16 @@ class SegmentationDisplay:
     >>> display = SegmentationDisplay(halves, np.pi * halves, halves).plot()
     """
 
-    def __init__(self, image, phases, labels, *, mask=None, unlabeled=-1):
+    def __init__(self, image, phases, labels, *, mask=None, unlabeled=-1, margins=None):
         self.image = image
         self.phases = phases
         self.labels = labels
         self.mask = mask
         self.unlabeled = unlabeled
+        self.margins = margins
 
     @classmethod
-    def from_estimator(cls, estimator, image, mask=None, *, axes=None):
+    def from_estimator(cls, estimator, image, mask=None, *, margins=False, axes=None):
         """Segment an image and plot it.
 
         Parameters
@@ -67,22 +71,41 @@ class SegmentationDisplay:
             The image.
         mask : array of shape (h, w), PIL image, or path, default=None
             True segments, or scribbles.
+        margins : bool, default=False
+            Whether to show how sure the segment of each pixel is, of ``predict_proba``.
         axes : sequence of matplotlib Axes, default=None
-            One for each picture: three, or four with a mask. None makes a new figure.
+            One for each picture: three, and one for a mask and for margins each. None makes a new
+            figure.
 
         Returns
         -------
         SegmentationDisplay
             The display, plotted.
+
+        Raises
+        ------
+        ValueError
+            If the estimator is of volumes.
         """
         model, before = asked(cls, estimator, "transform")
+        if model.spatial_dims == 3:
+            raise ValueError(
+                "SegmentationDisplay shows images, and this segmenter is of volumes. Show a plane "
+                "of each: SegmentationDisplay(volume[k], segmenter.transform(volume)[k], "
+                "segmenter.predict(volume)[k]).plot()."
+            )
         pixels = read_image(image, nodata=model.nodata)
         seen = before(pixels)
         if mask is not None:
-            shape = pixels.shape[:2]
-            (read,) = read_masks([mask], [shape], model.unlabeled, ["mask"], model.classes_)
+            (read,) = read_masks([mask], model.unlabeled, ["mask"], model.classes_)
+            read = read.fitting(pixels.shape[:-1], "mask")
             mask = np.ma.masked_array(read.labels, mask=~read.known)
-        display = cls(pixels, model.transform(seen), model.predict(seen), mask=mask)
+        sure = None
+        if margins:
+            two = np.sort(model.predict_proba(seen), axis=-1)[..., -2:]
+            sure = two[..., 1] - two[..., 0]
+        phases, labels = model.transform(seen), model.predict(seen)
+        display = cls(pixels, phases, labels, mask=mask, margins=sure)
         return display.plot(axes=axes)
 
     def plot(self, *, axes=None):
@@ -91,7 +114,8 @@ class SegmentationDisplay:
         Parameters
         ----------
         axes : sequence of matplotlib Axes, default=None
-            One for each picture: three, or four with a mask. None makes a new figure.
+            One for each picture: three, and one for a mask and for margins each. None makes a new
+            figure.
 
         Returns
         -------
@@ -106,7 +130,7 @@ class SegmentationDisplay:
         check_matplotlib_support("SegmentationDisplay.plot")
         import matplotlib.pyplot as plt
 
-        n_pictures = 3 if self.mask is None else 4
+        n_pictures = 3 + (self.mask is not None) + (self.margins is not None)
         if axes is None:
             height, width = np.shape(self.labels)
             size = _WIDTH * n_pictures, _WIDTH * height / width + _TITLE
@@ -126,9 +150,12 @@ class SegmentationDisplay:
         pictures = [palette[np.searchsorted(classes, segments)] for segments in shown]
         if self.mask is not None:
             pictures[1][np.ma.getmaskarray(self.mask)] = 0.0
-        for ax, picture in zip(self.axes_[2:], pictures, strict=True):
+        titles = ["image", "phases", "segments", "mask"][: 2 + len(pictures)]
+        for ax, picture in zip(self.axes_[2:], pictures, strict=False):
             ax.imshow(picture, interpolation="nearest")
-        titles = ("image", "phases", "segments", "mask")
-        for ax, title in zip(self.axes_, titles, strict=False):
+        if self.margins is not None:
+            self.axes_[-1].imshow(self.margins, vmin=0.0, vmax=1.0, cmap="gray")
+            titles.append("margins")
+        for ax, title in zip(self.axes_, titles, strict=True):
             ax.set(title=title, xticks=[], yticks=[])
         return self

@@ -47,6 +47,9 @@ class OfRows(KuraNetSegmenter):
     def predict(self, X):
         return super().predict(np.asarray(X)[None])[0]
 
+    def predict_proba(self, X):
+        return super().predict_proba(np.asarray(X)[None])[0]
+
     def transform(self, X):
         return super().transform(np.asarray(X)[None])[0]
 

@@ -101,7 +101,7 @@ def test_labels_that_nobody_meant_are_named():
 
 def test_stacks_of_grey_images():
     images, masks = zip(*(scene(seed=s) for s in range(3)), strict=True)
-    grey = np.stack([image.mean(axis=2).astype(np.uint8) for image in images])
+    grey = np.stack([image[..., 0] for image in images])
     masks = np.stack([(mask == 2).astype(int) for mask in masks])
     model = KuraNetSegmenter(**QUICK)
     one_by_one = model.fit(list(grey), list(masks)).predict(list(grey))

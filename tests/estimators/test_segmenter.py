@@ -153,7 +153,7 @@ def test_an_estimator_like_others(fitted):
 def test_answers_do_not_depend_on_how_pixels_are_batched(fitted, monkeypatch):
     image, _ = scene()
     whole = fitted.transform(image)
-    monkeypatch.setattr("skkuranet.estimators.segmenter._pixels._PIXELS_AT_ONCE", 500)
+    monkeypatch.setattr("skkuranet.images.feature_cache._PIXELS_AT_ONCE", 500)
     np.testing.assert_array_equal(fitted.transform(image), whole)
 
 
@@ -172,7 +172,7 @@ BAD = {
     "no labels": (IMAGE, MASK * 0 - 1, "mask has no labels: every pixel is unlabeled=-1"),
     "range": (IMAGE, np.full(MASK.shape, 2**64 - 1, dtype=np.uint64), "64-bit integers"),
     "broken labels": (IMAGE, MASK + 0.5, "mask must hold whole numbers"),
-    "empty": (IMAGE[:0], MASK[:0], "image is empty"),
+    "empty": (IMAGE[:0], MASK[:0], "is empty"),
     "nan": (np.where(IMAGE.max() == IMAGE, np.nan, IMAGE), MASK, "NaN or infinite pixels"),
     "axes": (np.zeros((2, 3, 4, 5, 6)), MASK, "must have the axes"),
     "complex": (IMAGE * 1j, MASK, "real numbers"),
@@ -259,7 +259,7 @@ def test_the_label_is_that_of_the_segment_that_pulls_hardest(fitted):
     with torch.no_grad():
         coupling = couple_driven(
             model.coupling_.double(),
-            torch.from_numpy(pixel_features(image, "rgb_xy")).double(),
+            torch.from_numpy(pixel_features(image, "rgb_xy", model.place_)).double(),
             torch.from_numpy(reference).double(),
             model.normalization_,
         ).dense()

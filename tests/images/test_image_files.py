@@ -66,7 +66,7 @@ def test_frames_of_an_animation_are_not_dropped(tmp_path, ending):
         read_image(path)
     with Image.open(path) as opened:
         with pytest.raises(ValueError, match=r"mask has 2 pages.*image\.copy"):
-            read_masks([opened], [(24, 40)], "auto", ["mask"])
+            read_masks([opened], "auto", ["mask"])
         # What the message advises.
         assert read_image(opened.convert("L")).shape == (24, 40, 1)
 

@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skkuranet import KuraNetSegmenter
 from skkuranet.images.guided_filter import guided_filter
 from skkuranet.images.masks import read_masks
-from skkuranet.images.reading import feature_bands, pixel_features, read_image
+from skkuranet.images.reading import feature_blocks, pixel_features, read_image
 from skkuranet.metrics import symmetric_best_dice
 
 QUICK = {"max_iter": 80, "hidden_layer_sizes": (32, 32), "random_state": 0}
@@ -38,7 +38,7 @@ def test_labels_that_never_share_an_image_are_told_apart(pairs):
 def test_features_of_large_images_are_those_of_the_whole():
     image = np.random.RandomState(0).randint(0, 255, (600, 50, 3), dtype=np.uint8)
     for features in ("rgb_xy", "multiscale"):
-        bands = list(feature_bands(image, features, 1))
+        bands = [table for _, table in feature_blocks(image, features, 1)]
         assert len(bands) > 1
         np.testing.assert_array_equal(np.concatenate(bands), pixel_features(image, features))
 
@@ -117,13 +117,13 @@ def test_files_that_are_no_images_are_named(tmp_path):
     with pytest.raises(OSError, match="image is damaged or cut off"):
         read_image(cut)
     with pytest.raises(OSError, match="mask is damaged or cut off"):
-        read_masks([cut], [(24, 40)], -1, ["mask"])
+        read_masks([cut], -1, ["mask"])
     assert read_image(Image.open(whole)).shape == (24, 40, 3)
 
 
 def read(mask, unlabeled="auto", **options):
     """One mask as it is read."""
-    return read_masks([mask], [np.shape(mask)[:2]], unlabeled, ["mask"], **options)[0]
+    return read_masks([mask], unlabeled, ["mask"], **options)[0]
 
 
 def test_masks_may_be_masked_and_labels_as_large_as_they_go():

@@ -14,7 +14,8 @@ HALVES = np.repeat([[1, 2]], 20, axis=1).repeat(24, axis=0)
 def read(*masks, unlabeled="auto", classes=(), shape=HALVES.shape):
     """Masks as they are read."""
     names = [f"mask[{i}]" for i in range(len(masks))]
-    return read_masks(masks, [shape] * len(masks), unlabeled, names, classes)
+    found = read_masks(masks, unlabeled, names, classes)
+    return [mask.fitting(shape, name) for mask, name in zip(found, names, strict=True)]
 
 
 def strokes(dtype, nothing=0):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,15 +17,16 @@ _PIXELS, _LEAST = 500_000, 500
 
 
 def grouped_pixels(
-    images: list[np.ndarray],
-    masks: list[Mask],
+    images: Sequence[np.ndarray],
+    masks: Sequence[Mask],
     *,
     features: Any,
+    place: bool,
     rng: np.random.RandomState,
 ) -> tuple[np.ndarray, np.ndarray, tuple[torch.Tensor, ...]]:
     """Draw labelled pixels of each image, whose labels are its own.
 
-    Images are (h, w, n_channels); one may come several times, with another mask each. Return
+    Images are (*shape, n_channels); one may come several times, with another mask each. Return
     features (n, n_features), the label of each pixel, from 0 in each image, and the pixels of each
     image. Raise ValueError if no mask has two labels, or images differ in their features.
     """
@@ -34,7 +36,7 @@ def grouped_pixels(
     for image, mask in zip(images, masks, strict=True):
         if image is not seen:
             # An image with several masks is looked at once.
-            seen, table = image, pixel_features(image, features)
+            seen, table = image, pixel_features(image, features, place)
         chosen = rng.permutation(np.flatnonzero(mask.known))[:wanted]
         X.append(table[chosen])
         check_number(table.shape[1], X[0].shape[1])

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from skkuranet._utils.messages import plain, warn_caller
+from skkuranet.estimators._progress import CountedProgress
+from skkuranet.images.feature_cache import FeatureCache
 from skkuranet.images.files import note_turned
 from skkuranet.images.guided_filter import guided_filter
 from skkuranet.images.masks import Mask, read_masks
 from skkuranet.images.reading import (
     as_list,
     check_number,
-    feature_bands,
     intensities,
-    pixel_features,
     ranges_of,
     read_image,
     read_pixels,
 )
 from skkuranet.images.robust import seems_no_data
 
-# Pixels that are answered for at once.
-_PIXELS_AT_ONCE = 1 << 18
 # Variance of intensities, as fractions of the range of their channel, that counts as an edge.
 _EPSILON = 3e-4
 # How far intensities may leave those of fit before something must be wrong, as a factor.
@@ -38,14 +37,18 @@ _BRIGHTER = 20.0
 class PixelReader:
     """Images as a fitted segmenter sees them.
 
-    ``ranges`` (n_channels, 2) are those of the intensities in the images of fit.
+    ``ranges`` (n_channels, 2) are those of the intensities in the images of fit; ``place`` says
+    whether the last of the ``n_features`` are where pixels are, ``n_axes`` is 3 for volumes.
     """
 
     features: Any
     ranges: np.ndarray
     n_features: int
+    place: bool = True
+    n_axes: int = 2
     nodata: float | None = None
     verbose: Any = None
+    cache: FeatureCache = field(default_factory=FeatureCache)
 
     @property
     def n_channels(self) -> int:
@@ -53,11 +56,11 @@ class PixelReader:
         return len(self.ranges)
 
     def read(self, image: Any, name: str = "image", turned: list[str] | None = None) -> np.ndarray:
-        """Return an image as an array, (h, w, n_channels), if it is like those of fit."""
-        image = read_image(image, name, nodata=self.nodata, turned=turned)
-        if image.shape[2] != self.n_channels:
+        """Return an image as an array, (*shape, n_channels), if it is like those of fit."""
+        image = read_image(image, name, n_axes=self.n_axes, nodata=self.nodata, turned=turned)
+        if image.shape[-1] != self.n_channels:
             raise ValueError(
-                f"{name} has {image.shape[2]} channels, but KuraNetSegmenter was fitted to images "
+                f"{name} has {image.shape[-1]} channels, but KuraNetSegmenter was fitted to images "
                 f"of {self.n_channels}."
             )
         reached, seen = np.abs(self.ranges).max(), np.abs(ranges_of(image)).max()
@@ -71,50 +74,57 @@ class PixelReader:
             )
         return image
 
-    def check_is_one(self, image: Any) -> None:
-        """Raise ValueError for several images."""
-        if as_list(image, self.n_channels) is not None:
+    def one(self, image: Any) -> np.ndarray:
+        """Return one image as an array; raise ValueError for several."""
+        if as_list(image, self.n_channels, n_axes=self.n_axes) is not None or _is_stream(image):
             raise ValueError("Pass one image; every image is a network of its own.")
+        return self.read(image)
 
-    def table(self, image: Any) -> tuple[np.ndarray, tuple[int, int]]:
-        """Return the features of all pixels of one image, and its height and width."""
-        self.check_is_one(image)
-        image = self.read(image)
-        X = pixel_features(image, self.features)
+    def table(self, image: np.ndarray) -> np.ndarray:
+        """Return the features of all pixels of an image that has been read."""
+        X = self.cache.table(image, self.features, self.place)
         check_number(X.shape[1], self.n_features)
-        return X, image.shape[:2]
+        return X
 
     def each(self, image: Any, action: Callable[[np.ndarray], Any]) -> Any:
-        """Answer for one image, or for each of several."""
-        several = as_list(image, self.n_channels)
+        """Answer for one image, for each of a list, or for each of a stream as it comes."""
+        if _is_stream(image):
+            return (action(self.read(one, f"image[{i}]")) for i, one in enumerate(image))
+        several = as_list(image, self.n_channels, n_axes=self.n_axes)
         if several is None:
             return action(self.read(image))
         turned: list[str] = []
-        found = [action(self.read(one, f"image[{i}]", turned)) for i, one in enumerate(several)]
+        progress = CountedProgress(self.verbose, "KuraNetSegmenter", "image", len(several))
+        found = []
+        for i, one in enumerate(several):
+            found.append(action(self.read(one, f"image[{i}]", turned)))
+            progress.tell(i + 1)
         note_turned(turned)
         return found
 
     def by_pixel(self, answer: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> np.ndarray:
-        """Answer for every pixel, a bounded number of them at once."""
-        n_pixels, n_done = image.shape[0] * image.shape[1], 0
-        parts = []
-        for X in feature_bands(image, self.features, _PIXELS_AT_ONCE):
+        """Answer for every pixel, a bounded number of them at once; (*shape, n)."""
+        shape, n_done, made = image.shape[:-1], 0, None
+        for block, X in self.cache.blocks(image, self.features, self.place):
             check_number(X.shape[1], self.n_features)
-            parts.append(answer(X))
+            found = answer(X)
+            if made is None:
+                made = np.empty((*shape, *found.shape[1:]), found.dtype)
+            made[block] = found.reshape(made[block].shape)
             n_done += len(X)
             if self.verbose:
-                done = n_done / n_pixels
+                done = n_done / math.prod(shape)
                 bar = ("=" * round(30 * done)).ljust(30)
                 end = "\n" if done == 1.0 else "\r"
                 print(f"[KuraNetSegmenter] |{bar}| {done:4.0%}", end=end, file=sys.stderr)
-        found = np.concatenate(parts)
-        return found.reshape(*image.shape[:2], *found.shape[1:])
+        assert made is not None
+        return made
 
     def smoothed(
         self, said: np.ndarray, image: np.ndarray, smoothing: float, guidance: int
     ) -> np.ndarray:
         """Return what is said of each pixel with what is said of those near it and like it."""
-        said = gaussian_filter(said, smoothing, axes=(0, 1))
+        said = gaussian_filter(said, smoothing, axes=tuple(range(self.n_axes)))
         if not guidance:
             return said
         lowest, highest = self.ranges.astype(np.float32).T
@@ -124,57 +134,90 @@ class PixelReader:
         return guided_filter(said, guide, guidance, _EPSILON)
 
 
-def pairs_of(
-    image: Any, mask: Any, unlabeled: Any, nodata: float | None, classes: Any = ()
-) -> tuple[list[np.ndarray], list[Mask]]:
-    """Images and masks that fit each other; ``classes`` are labels that are known already."""
-    several = as_list(image, masks=mask)
+def _is_stream(images: Any) -> bool:
+    """Return whether images come one after the other, as from a generator."""
+    return isinstance(images, Iterator)
+
+
+def read_pairs(
+    image: Any,
+    mask: Any,
+    unlabeled: Any,
+    nodata: float | None,
+    classes: Any = (),
+    n_axes: int = 2,
+) -> tuple[int, Iterator[tuple[np.ndarray, Mask]]]:
+    """Return the number of images, and these one after the other, each with its mask.
+
+    ``classes`` are known labels.
+
+    Masks are read before, as they say together what is a label. Raise ValueError where one does not
+    fit its image, or there are not as many.
+    """
+    several = _several(image, mask, n_axes)
+    masks = [mask] if several is None else list(mask)
+    images = [image] if several is None else several
+    one = several is None or (isinstance(images, list) and len(images) == len(masks) == 1)
+    if isinstance(images, list) and (len(images) != len(masks) or not images):
+        raise _other_number(len(images), len(masks))
+    numbers = [""] if one else [f"[{i}]" for i in range(len(masks))]
+    read = read_masks(masks, unlabeled, [f"mask{n}" for n in numbers], classes, n_axes)
+    return len(masks), _pairs(images, read, numbers, nodata, n_axes)
+
+
+def _several(image: Any, mask: Any, n_axes: int) -> Iterable[Any] | None:
+    """Return several images as a list or a stream, and one image as None."""
+    several = image if _is_stream(image) else as_list(image, masks=mask, n_axes=n_axes)
     if several is None:
-        _refuse_channels_first(image, mask)
-        image, mask = [image], [mask]
-    elif isinstance(mask, np.ndarray) and mask.ndim == 2:
+        _refuse_channels_first(image, mask, n_axes)
+    elif isinstance(mask, np.ndarray) and mask.ndim == n_axes:
         raise ValueError("mask is one mask, but image is several; pass as many of each.")
-    else:
-        image = several
-    if len(image) != len(mask) or not len(image):
-        raise ValueError(
-            f"Pass as many masks as images, and one at least; got {len(image)} images and "
-            f"{len(mask)} masks."
-        )
-    numbers = [""] if several is None or len(image) == 1 else [f"[{i}]" for i in range(len(image))]
-    turned: list[str] = []
-    read = [
-        read_pixels(one, f"image{number}", nodata=nodata, turned=turned)
-        for one, number in zip(image, numbers, strict=True)
-    ]
-    note_turned(turned)
-    _hint_at_no_data([pixels for pixels, _ in read])
-    masks = read_masks(
-        mask,
-        [pixels.shape[:2] for pixels, _ in read],
-        unlabeled,
-        [f"mask{number}" for number in numbers],
-        classes,
+    return several
+
+
+def _other_number(n_images: int, n_masks: int) -> ValueError:
+    return ValueError(
+        f"Pass as many masks as images, and one at least; got {n_images} images and {n_masks} "
+        "masks."
     )
-    return [pixels for pixels, _ in read], [
-        _with_data(one, missing, f"mask{number}")
-        for one, (_, missing), number in zip(masks, read, numbers, strict=True)
-    ]
 
 
-def _hint_at_no_data(images):
-    found = [value for value in map(seems_no_data, images) if value is not None]
+def _pairs(
+    images: Iterable[Any], masks: list[Mask], numbers: list[str], nodata: float | None, n_axes: int
+) -> Iterator[tuple[np.ndarray, Mask]]:
+    turned: list[str] = []
+    marks, n_images = [], 0
+    for n_images, image in enumerate(images, start=1):
+        if n_images > len(masks):
+            break
+        number = numbers[n_images - 1]
+        pixels, missing = read_pixels(
+            image, f"image{number}", n_axes=n_axes, nodata=nodata, turned=turned
+        )
+        marks.append(seems_no_data(pixels))
+        mask = masks[n_images - 1].fitting(pixels.shape[:-1], f"mask{number}")
+        yield pixels, _with_data(mask, missing, f"mask{number}")
+    if n_images != len(masks):
+        more = "more" if n_images > len(masks) else str(n_images)
+        raise ValueError(f"Pass as many masks as images; got {more} images and {len(masks)} masks.")
+    note_turned(turned)
+    _hint_at_no_data(marks)
+
+
+def _hint_at_no_data(marks):
+    found = [value for value in marks if value is not None]
     if found:
         warn_caller(
-            f"Many pixels of {len(found)} of {len(images)} images are {plain(found[0])}, far from "
+            f"Many pixels of {len(found)} of {len(marks)} images are {plain(found[0])}, far from "
             f"all others. Set nodata={plain(found[0])} if that stands for no data.",
             UserWarning,
         )
 
 
-def _refuse_channels_first(image, mask):
+def _refuse_channels_first(image, mask, n_axes):
     shape = np.shape(image) if isinstance(image, np.ndarray) else ()
-    if len(shape) == 3 and isinstance(mask, np.ndarray) and mask.shape == shape[1:] != shape[:2]:
+    first = isinstance(mask, np.ndarray) and mask.shape == shape[1:] != shape[:-1]
+    if len(shape) == n_axes + 1 and first:
         raise ValueError(
             f"image has shape {shape} and mask {mask.shape}. If the first axis of the image is its "
             "channels, pass np.moveaxis(image, 0, -1); if it is a stack of images, pass as many "
@@ -190,12 +233,3 @@ def _with_data(mask, missing, name):
     if not known.any():
         raise ValueError(f"{name} labels no pixel that has data. Label others, or check nodata.")
     return Mask(mask.labels, known)
-
-
-def labelled_features(image: np.ndarray, known: np.ndarray, features: Any) -> np.ndarray:
-    """Features of the labelled pixels, and of no more at a time than needed."""
-    bands, first, chosen = feature_bands(image, features, _PIXELS_AT_ONCE), 0, []
-    for band in bands:
-        chosen.append(band[known[first : first + len(band)]])
-        first += len(band)
-    return np.concatenate(chosen)

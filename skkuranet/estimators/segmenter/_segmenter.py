@@ -8,24 +8,29 @@ import math
 from numbers import Integral, Real
 
 import numpy as np
-import torch
 from sklearn.base import _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skkuranet._utils.tools import random_source
-from skkuranet.coupling import MembershipNetwork
-from skkuranet.dynamics import wrap
 from skkuranet.estimators._clustering import ClusteringBase
 from skkuranet.estimators._fit_task import FitTask
 from skkuranet.estimators._network_presets import CLUSTERING, GROUPING
-from skkuranet.estimators._phase_clusters import phasors
-from skkuranet.estimators._simulation import LIMIT_TIME, limit_phases
+from skkuranet.estimators._simulation import LIMIT_TIME
 from skkuranet.estimators.segmenter._grouping import grouped_pixels, pair_objective
-from skkuranet.estimators.segmenter._labelling import labelled_pixels
-from skkuranet.estimators.segmenter._pixels import pairs_of
-from skkuranet.estimators.segmenter._whole_image import ImageBase
-from skkuranet.images.label_density import feature_noise, guidance_of, smoothing_of, waves_of_place
+from skkuranet.estimators.segmenter._labelling import check_channels, labelled_pixels, widest
+from skkuranet.estimators.segmenter._pixels import read_pairs
+from skkuranet.estimators.segmenter._places import learn_places
+from skkuranet.estimators.segmenter._readouts import ImageReadouts
+from skkuranet.estimators.segmenter._smoothing import SHARES, smoothing_that_fits
+from skkuranet.images.feature_cache import FeatureCache
+from skkuranet.images.label_density import (
+    closed_form_plan,
+    feature_noise,
+    guidance_of,
+    smoothing_of,
+    waves_of_place,
+)
 from skkuranet.images.reading import FEATURES, ranges_of
 from skkuranet.metrics import symmetric_best_dice
 from skkuranet.training import Curriculum
@@ -40,7 +45,7 @@ _DENSE, _LOOKS = 20_000, 4
 _HELD_OUT = 4000
 
 
-class KuraNetSegmenter(ImageBase):
+class KuraNetSegmenter(ImageReadouts):
     r"""Segment images by oscillators that learn to synchronise into segments.
 
     Every pixel is an oscillator. A neural network maps the features of two pixels, colour and
@@ -54,18 +59,34 @@ class KuraNetSegmenter(ImageBase):
 
     :meth:`transform` is exact and in closed form: a pixel is driven by a reference network of
     training pixels, and comes to rest at the angle of the field that they exert. :meth:`predict`
-    looks at the parts of that field, one from each k-means cluster of the reference phases, and
-    takes the label of the strongest: where two clusters pull alike, the angle may be that of a
-    third which lies between them on the circle. :meth:`simulate` and
-    :meth:`cluster` run the mutual dynamics of all pixels of an image as one network instead.
+    looks at the pulls of the segments in that field, and takes the label of the strongest: where
+    two segments pull alike, the angle may be that of a third which lies between them on the circle.
+    :meth:`predict_proba` says how sure that is, and :meth:`instances` numbers the objects.
+    :meth:`simulate` and :meth:`cluster` run the mutual dynamics of all pixels of an image as one
+    network instead.
 
     Parameters
     ----------
     features : {"rgb_xy", "multiscale"} or callable, default="rgb_xy"
-        What the coupling network sees of a pixel. ``"rgb_xy"``: its channels and its column
-        and row, the five features of the paper for a colour image. ``"multiscale"``: those of
-        :func:`skimage.feature.multiscale_basic_features` and column and row. Or a callable
-        from an image of floats (h, w, n_channels) to features (h, w, n_features).
+        What the coupling network sees of a pixel besides its ``place``. ``"rgb_xy"``: its
+        channels; with column and row, the five features of the paper for a colour image.
+        ``"multiscale"``: those of :func:`skimage.feature.multiscale_basic_features`, up to scales
+        of 16 pixels, or 4 in volumes. Or a callable from an image of floats (h, w, n_channels) to
+        features (h, w, n_features). Those of the last image are kept, up to 256 MiB, so that what
+        is asked next of the same image is answered sooner.
+    place : {"auto", True, False}, default="auto"
+        Whether couplings see column and row. True: of any image, so that what lay at the top of
+        the labelled images is looked for at the top of others. ``"auto"``: of the labelled image
+        alone. One labelled image is then learned with place and without, where colours or textures
+        do not tell its labels apart by themselves; any other image, and what is cut from this one,
+        is answered for by ``for_other_images_``, which has no place. Several labelled images are
+        learned without. A callable's features are left as they are; with ``n_segments`` place
+        tells which pixels are near one another, and is seen in all images.
+    spatial_dims : {2, 3}, default=2
+        2: images, (row, column) or (row, column, channel). 3: volumes, (plane, row, column) or
+        (plane, row, column, channel), with masks (plane, row, column); planes count as far apart as
+        rows. A TIFF is a volume if its axes say so (OME, ImageJ), and any other file a volume of
+        one plane. Wherever shapes are (h, w), those of volumes are (d, h, w).
     n_segments : int, default=None
         None: a label means the same in all masks, and :meth:`predict` tells which pixels have it.
         A number: labels only say which pixels of an image belong together. What is learned then
@@ -75,18 +96,20 @@ class KuraNetSegmenter(ImageBase):
         How fine details of place can be: standard deviation of the angular frequencies of
         the waves through which the coupling network sees column and row, in radians per
         longer side of the image. ``"auto"`` is the finer the shorter the way from any pixel to
-        the next labelled one. 0 makes none; a callable's features get none, nor does
+        the next labelled one. 0 makes none; without ``place`` there are none, nor does
         ``"auto"`` make any where ``n_segments`` is given.
     feature_noise : "auto" or float, default="auto"
         Standard deviation of the noise that training adds to features, in standard deviations
         of each: how far pixels near a labelled one are taken to be like it. ``"auto"`` is 0.1
-        for a hundred scattered labels and falls with the square root of their number, strokes
-        counting for the few scattered pixels that would be as near to all others; 0 where
+        for a hundred scattered labels and five features. It falls with the square root of the
+        number of labels, strokes counting for the few scattered pixels that would be as near to all
+        others, and grows with that of more features, whose noise averages out; 0 where
         ``n_segments`` is given.
     smoothing : "auto" or float, default="auto"
         Standard deviation, in pixels, of the Gaussian by which the pull on a pixel is averaged
         with that on its neighbours in :meth:`predict` and :meth:`transform`; 0 does not average.
-        ``"auto"`` is a tenth of the mean distance to the next labelled pixel, 1 at least.
+        ``"auto"`` is a tenth of the mean distance to the next labelled pixel, 1 at least; or less,
+        with less ``guidance``, where labelled pixels would take the label of what is around them.
     guidance : "auto" or int, default="auto"
         Radius, in pixels, of windows over which pulls are smoothed further without crossing the
         edges of the image (guided filter, He et al. 2013); 0 leaves it out. ``"auto"`` is 0.6
@@ -109,7 +132,8 @@ class KuraNetSegmenter(ImageBase):
         Networks drawn for each iteration.
     max_iter : int, default=800
         Iterations of training at most; its whole schedule scales with it. Where couplings are
-        factorised, an eighth of them at the end goes through trajectories.
+        factorised, an eighth of them at the end goes through trajectories, and labels that say as
+        much as fewer than a hundred scattered pixels take fewer before.
     learning_rate_init : float, default=1e-2
         Peak learning rate of Adam in closed form; through trajectories it is three tenths of it.
     weight_decay : float, default=0.3
@@ -195,6 +219,11 @@ class KuraNetSegmenter(ImageBase):
         Number of iterations done.
     n_channels_in_ : int
         Number of channels of the images seen in fit.
+    place_ : bool
+        Whether ``coupling_`` sees column and row.
+    for_other_images_ : KuraNetSegmenter or None
+        What answers for other images than the labelled one, without place; None if this segmenter
+        answers for all.
     smoothing_ : float
         What ``smoothing`` comes to, in pixels; not there where ``n_segments`` is given.
     guidance_ : int
@@ -226,6 +255,8 @@ class KuraNetSegmenter(ImageBase):
     _parameter_constraints: dict = {
         **ClusteringBase._parameter_constraints,
         "features": [StrOptions(set(FEATURES)), callable],
+        "place": [StrOptions({"auto"}), "boolean"],
+        "spatial_dims": [Options(Integral, {2, 3})],
         "n_segments": [Interval(Integral, 2, None, closed="left"), None],
         "bandwidth": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "smoothing": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
@@ -239,6 +270,8 @@ class KuraNetSegmenter(ImageBase):
         self,
         features="rgb_xy",
         *,
+        place="auto",
+        spatial_dims=2,
         n_segments=None,
         bandwidth="auto",
         feature_noise="auto",
@@ -271,6 +304,8 @@ class KuraNetSegmenter(ImageBase):
         checkpoint_every=100,
     ):
         self.features = features
+        self.place = place
+        self.spatial_dims = spatial_dims
         self.n_segments = n_segments
         self.bandwidth = bandwidth
         self.feature_noise = feature_noise
@@ -310,14 +345,17 @@ class KuraNetSegmenter(ImageBase):
         ----------
         image : array of shape (h, w) or (h, w, n_channels), PIL image, path, or a list of them
             Image to learn from, or several of as many channels; an array (n, h, w, n_channels), or
-            (n, h, w) with masks of that shape, is several, too. Whole numbers count as fractions
+            (n, h, w) with masks of that shape, is several, too. A generator, or a list of paths, is
+            read one image after the other, and only labelled pixels are kept, 500,000 in all at
+            most; with ``n_segments`` all images are in memory. Whole numbers count as fractions
             of the largest of their type, and floats as they are; the units of channels make no
             difference. Pixels far outside the range of all but .2 % of the image at either end are
             hot, and dimmed. Where all labels are in every image, every network of training is
             drawn from one of them. Pages of a TIFF are read if its axes say that they are
             channels; photographs are turned as their EXIF says.
         mask : array of shape (h, w), PIL image, path, or a list of them
-            Label of each pixel, or ``unlabeled``: whole numbers, booleans or strings. A label means
+            Label of each pixel, or ``unlabeled``: whole numbers, booleans or strings; or a
+            generator of them. Masks may each label a part of the segments. A label means
             the same in all masks, unless ``n_segments`` is given; an image may then be listed with
             several masks.
 
@@ -342,18 +380,6 @@ class KuraNetSegmenter(ImageBase):
             If 0 counts as unlabelled, labels are stray pixels or cover less than .01 % of the
             labelled pixels, or EXIF turns an image.
         """
-        images, masks = pairs_of(image, mask, self.unlabeled, self.nodata)
-        n_channels = {image.shape[2] for image in images}
-        if len(n_channels) > 1:
-            raise ValueError(
-                f"All images of a fit must have as many channels, got {sorted(n_channels)}. "
-                "Convert them first, for instance with skimage.color.gray2rgb."
-            )
-        ranges = np.stack([ranges_of(image) for image in images])
-        attributes = {
-            "n_channels_in_": n_channels.pop(),
-            "_channel_ranges": np.stack((ranges[..., 0].min(0), ranges[..., 1].max(0)), axis=1),
-        }
         groups = self.n_segments is not None
         if self._goes_on and groups != self._groups_:
             before, now = ("n_segments", "labels") if self._groups_ else ("labels", "n_segments")
@@ -361,9 +387,12 @@ class KuraNetSegmenter(ImageBase):
                 f"warm_start=True cannot go on from {before} to {now}, whose couplings are of "
                 "another kind. Set warm_start=False to start anew."
             )
-        attributes["_groups_"] = groups
+        n_images, pairs = read_pairs(
+            image, mask, self.unlabeled, self.nodata, n_axes=self.spatial_dims
+        )
+        self._cache = FeatureCache()
         learn = self._learn_groups if groups else self._learn_labels
-        learn(images, masks, attributes)
+        learn(n_images, pairs)
         return self
 
     def fit_predict(self, image, mask):
@@ -400,38 +429,6 @@ class KuraNetSegmenter(ImageBase):
         """
         return self.fit(image, mask).transform(image)
 
-    def predict(self, image):
-        """Return the label of the segment whose oscillators pull each pixel hardest.
-
-        Parameters
-        ----------
-        image : array of shape (h, w) or (h, w, n_channels), PIL image, path, or a list of them
-            Images of as many channels as those of fit.
-
-        Returns
-        -------
-        ndarray of shape (h, w), or list of them
-            Labels of ``classes_``.
-        """
-        reader = self._reader()
-        return reader.each(image, self._grouped if self._groups_ else self._segments)
-
-    def transform(self, image):
-        """Return the phase at which each pixel locks.
-
-        Parameters
-        ----------
-        image : array of shape (h, w) or (h, w, n_channels), PIL image, path, or a list of them
-            Images of as many channels as those of fit.
-
-        Returns
-        -------
-        ndarray of shape (h, w), or list of them
-            Phases in (−π, π].
-        """
-        reader = self._reader()
-        return reader.each(image, self._limit_phases if self._groups_ else self._phases)
-
     def score(self, image, mask):
         """Return the mean symmetric best Dice score of the predicted segments.
 
@@ -448,12 +445,11 @@ class KuraNetSegmenter(ImageBase):
             Mean over the images, from 0 to 1; every label counts as a segment.
         """
         check_is_fitted(self)
-        images, masks = self._pairs(image, mask)
         scores = [
             symmetric_best_dice(
                 _numbered(true.labels[true.known]), _numbered(self.predict(one)[true.known])
             )
-            for one, true in zip(images, masks, strict=True)
+            for one, true in self._pairs(image, mask)
         ]
         return float(np.mean(scores))
 
@@ -478,15 +474,20 @@ class KuraNetSegmenter(ImageBase):
         if self._in_closed_form:
             after = max(1, self.max_iter // 8)
             dense = task.n_labelled >= _DENSE
-            return self._after_closed_form(
+            n_rows, n_steps = closed_form_plan(task.n_telling)
+            plan = self._after_closed_form(
                 plan,
                 after,
-                max(1, self.max_iter - after),
+                max(1, min(n_steps, self.max_iter - after)),
                 task,
                 # Of few pixels, those left out are too few to tell when to stop.
                 patience=_LOOKS if self.tol > 0 and dense else None,
                 stall=1 if self.tol > 0 else None,
             )
+            few = min(n_rows, plan.closed_form.n_rows)
+            # Batches of many pixels that say the same take time for nothing.
+            closed_form = dataclasses.replace(plan.closed_form, n_rows=few)
+            return dataclasses.replace(plan, closed_form=closed_form)
         return dataclasses.replace(
             plan,
             # Four segments are held apart so weakly that only late states show whether they are.
@@ -496,51 +497,99 @@ class KuraNetSegmenter(ImageBase):
             check_every=max(25, self.max_iter // 16),
         )
 
-    def _learn_labels(self, images, masks, attributes):
+    def _learn_labels(self, n_images, pairs):
         """Train on labels that mean the same in all masks."""
-        seen = labelled_pixels(images, masks, features=self.features)
+        seen = labelled_pixels(
+            pairs,
+            n_images,
+            features=self.features,
+            # What else a callable says of pixels is up to it.
+            place=self.place is True or not callable(self.features),
+            cache=self._cache,
+        )
         if len(seen.classes) > self.network_size:
             raise ValueError(
                 f"network_size={self.network_size} cannot hold the {len(seen.classes)} labels in "
                 "mask. Raise network_size to several times their number."
             )
+        result = learn_places(self, seen)
+        self.smoothing_, self.guidance_ = self._smoothing_of(seen)
+        if self.for_other_images_ is not None:
+            own = self.smoothing_, self.guidance_
+            self.for_other_images_.smoothing_, self.for_other_images_.guidance_ = own
+        self._warn_of_lost_classes(result)
+        # Once, for all predictions.
+        self._reference_network(self.reference_features_)
+
+    def _learn_table(self, seen, *, place, others=None, part=""):
+        """Train on labelled pixels, with or without where they are; return how it went.
+
+        ``others`` is the segmenter that answers for other images.
+        """
+        X = seen.X if place == seen.has_place else seen.X[:, : -self.spatial_dims]
         decay = self._share_of_decay(seen.n_scattered) if self._in_closed_form else 1.0
-        result = self._learn_classes(
-            seen.X,
+        return self._learn_classes(
+            X,
             seen.codes,
             seen.codes,
             seen.classes,
             "mask",
+            n_telling=seen.n_scattered,
+            part=part,
             weight_decay=self.weight_decay * decay,
-            feature_noise=_given(self.feature_noise, lambda: feature_noise(seen.n_scattered)),
+            feature_noise=_given(
+                self.feature_noise, lambda: feature_noise(seen.n_scattered, X.shape[1])
+            ),
             encoding=(
-                None
-                if callable(self.features)
-                else waves_of_place(seen.X, self.bandwidth, seen.distances / seen.sides)
+                waves_of_place(
+                    X, self.bandwidth, seen.distances / seen.sides, n_axes=self.spatial_dims
+                )
+                if place
+                else None
             ),
             pools=seen.pools,
-            attributes=attributes
-            | {
-                "_n_pixel_features": seen.X.shape[1],
-                "smoothing_": _given(self.smoothing, lambda: smoothing_of(seen.distances)),
-                "guidance_": _given(self.guidance, lambda: guidance_of(seen.distances)),
+            attributes={
+                "_groups_": False,
+                "n_channels_in_": len(seen.ranges),
+                "_channel_ranges": seen.ranges,
+                "_n_pixel_features": X.shape[1],
+                "place_": place,
+                "for_other_images_": others,
+                "_digests": seen.digests,
+                "smoothing_": 0.0,
+                "guidance_": 0,
             },
         )
-        self._warn_of_lost_classes(result)
-        # Once, for all predictions.
-        self._reference_network(seen.X)
 
-    def _learn_groups(self, images, masks, attributes):
+    def _smoothing_of(self, seen):
+        """Return how far answers are smoothed, and how far they follow edges."""
+        tried = [
+            (
+                _given(self.smoothing, lambda share=share: smoothing_of(seen.distances, share)),
+                _given(self.guidance, lambda share=share: guidance_of(seen.distances, share)),
+            )
+            for share in SHARES
+        ]
+        return smoothing_that_fits(
+            self._reader(), self._probabilities_of_rows, *seen.first, seen.classes, tried
+        )
+
+    def _learn_groups(self, n_images, pairs):
         """Train on networks of pixels of one image each; its labels are its own."""
+        images, masks = zip(*pairs, strict=True)
+        ranges = np.stack([ranges_of(check_channels(image, images[0])) for image in images])
+        # Pixels of a segment are near one another, in any image.
+        place = not callable(self.features) if self.place == "auto" else self.place
         X, codes, pools = grouped_pixels(
             images,
             masks,
             features=self.features,
+            place=place,
             rng=random_source(self.random_state),
         )
         normalization = self._normalization()
         # Details of place in one image say nothing about another.
-        blurred = callable(self.features) or self.bandwidth == "auto"
+        blurred = not place or self.bandwidth == "auto"
         self._learn(
             FitTask(
                 X,
@@ -553,8 +602,17 @@ class KuraNetSegmenter(ImageBase):
                 normalization=normalization,
                 weight_decay=self.weight_decay,
                 feature_noise=_given(self.feature_noise, lambda: 0.0),
-                encoding=None if blurred else waves_of_place(X, self.bandwidth),
-                attributes=attributes | {"_n_pixel_features": X.shape[1]},
+                encoding=(
+                    None if blurred else waves_of_place(X, self.bandwidth, n_axes=self.spatial_dims)
+                ),
+                attributes={
+                    "_groups_": True,
+                    "n_channels_in_": images[0].shape[-1],
+                    "_channel_ranges": widest(ranges),
+                    "_n_pixel_features": X.shape[1],
+                    "place_": place,
+                    "for_other_images_": None,
+                },
             )
         )
 
@@ -571,50 +629,6 @@ class KuraNetSegmenter(ImageBase):
             "classes_": numbers,
             "_simulation_seed": seed,
         }
-
-    def _segments(self, image):
-        """The label of the segment that pulls each pixel most, of what its neighbours say."""
-        if self._pull_readout is None:
-            found = self._said(self._probabilities, image)
-        else:
-            found = self._pulls(self._reference_members, image)
-        return self.classes_[found.argmax(axis=-1)]
-
-    def _probabilities(self, X):
-        found = self._reference_network(X).says(X, MembershipNetwork.log_probabilities)
-        return np.exp(found).astype(np.float32)
-
-    def _phases(self, image):
-        field = self._pulls(phasors(self.reference_phases_).T, image)
-        return np.arctan2(field[..., 1], field[..., 0])
-
-    def _pulls(self, sources, image):
-        """What the reference network exerts on each pixel, (h, w, k), for k things it sends."""
-
-        def exerted(X):
-            return self._reference_network(X).drive(X, sources).astype(np.float32)
-
-        return self._said(exerted, image)
-
-    def _said(self, answer, image):
-        """An answer for each pixel, with what is said of those near it and like it."""
-        reader = self._reader()
-        said = reader.by_pixel(answer, image)
-        return reader.smoothed(said, image, self.smoothing_, self.guidance_)
-
-    def _grouped(self, image):
-        return self.classes_[self.cluster(image, random_state=self._seed_of_answers())]
-
-    def _limit_phases(self, image):
-        X, shape = self._reader().table(image)
-        rng = random_source(self._seed_of_answers())
-        limit = limit_phases(self.trained_network_, X, rng, self.step_size)
-        return wrap(torch.from_numpy(limit)).numpy().reshape(shape)
-
-    def _seed_of_answers(self):
-        """The same initial phases whenever an answer is asked for."""
-        number = isinstance(self.random_state, Integral)
-        return self.random_state if number else self._simulation_seed
 
 
 def _numbered(labels):

@@ -7,7 +7,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skkuranet.estimators._clustering import ClusteringBase
 from skkuranet.estimators._simulation import LIMIT_TIME, steps_in
-from skkuranet.estimators.segmenter._pixels import PixelReader, pairs_of
+from skkuranet.estimators.segmenter._pixels import PixelReader, read_pairs
+from skkuranet.images.feature_cache import FeatureCache, digest
 
 
 class ImageBase(ClusteringBase):
@@ -20,14 +21,48 @@ class ImageBase(ClusteringBase):
             self.features,
             self._channel_ranges,
             self._n_pixel_features,
+            self.place_,
+            self.spatial_dims,
             self.nodata,
             self.verbose,
+            vars(self).setdefault("_cache", FeatureCache()),
         )
 
+    def _answering(self, image):
+        """Return the segmenter that answers for an image that has been read.
+
+        It is the one without place where place was learned of another image.
+        """
+        others = self.for_other_images_
+        if others is None or digest(image) in self._digests:
+            return self
+        # Parameters may have changed since.
+        params = self.get_params(deep=False)
+        return others.set_params(**params | {"place": False})
+
+    def _asked(self, image):
+        """Return the segmenter that answers for one image, its features and its shape."""
+        pixels = self._reader().one(image)
+        asked = self._answering(pixels)
+        return asked, asked._reader().table(pixels), pixels.shape[:-1]
+
+    def _without_rows(self):
+        found = super()._without_rows()
+        if vars(self).get("for_other_images_") is not None:
+            found.for_other_images_ = self.for_other_images_._without_rows()
+        return found
+
+    def __getstate__(self):
+        # Features of the last image follow from it.
+        return {name: value for name, value in super().__getstate__().items() if name != "_cache"}
+
     def _pairs(self, image, mask):
-        """Images and masks that answers are compared with."""
+        """Images, one after the other, each with the mask that answers are compared with."""
         known = () if self._groups_ else self.classes_
-        return pairs_of(image, mask, self.unlabeled, self.nodata, known)
+        _, pairs = read_pairs(
+            image, mask, self.unlabeled, self.nodata, known, n_axes=self.spatial_dims
+        )
+        return pairs
 
     def simulate(
         self,
@@ -63,7 +98,7 @@ class ImageBase(ClusteringBase):
         Trajectory
             ``times`` (T,) and ``phases`` (T, h * w), pixels in the order of ``image.ravel()``.
         """
-        X, shape = self._reader().table(image)
+        asked, X, shape = self._asked(image)
         if initial_phases is not None:
             if np.shape(initial_phases) != shape:
                 raise ValueError(
@@ -73,7 +108,7 @@ class ImageBase(ClusteringBase):
             initial_phases = np.ravel(initial_phases)
         step_size = self.step_size if step_size is None else step_size
         n_steps = steps_in(LIMIT_TIME, step_size) if n_steps is None else n_steps
-        return self._simulated(
+        return asked._simulated(
             X,
             n_steps=n_steps,
             save_from=n_steps if save_from is None else save_from,
@@ -96,8 +131,8 @@ class ImageBase(ClusteringBase):
             With the learned couplings, in double precision; pixels in the order of
             ``image.ravel()``.
         """
-        X, _ = self._reader().table(image)
-        return self.trained_network_.oscillators(X)
+        asked, X, _ = self._asked(image)
+        return asked.trained_network_.oscillators(X)
 
     def coupling_matrix(self, image, pixels=None):
         """Return couplings between pixels of an image as a matrix.
@@ -114,9 +149,9 @@ class ImageBase(ClusteringBase):
         ndarray of shape (n, n)
             K[i, j] is the strength with which pixel j acts on pixel i.
         """
-        X, _ = self._reader().table(image)
+        asked, X, _ = self._asked(image)
         chosen = X if pixels is None else X[np.asarray(pixels)]
-        return self.trained_network_.matrix(chosen).cpu().numpy()
+        return asked.trained_network_.matrix(chosen).cpu().numpy()
 
     def cluster(self, image, n_segments=None, *, n_steps=None, random_state=None):
         """Segment an image by the limit of the mutual dynamics of its pixels.
@@ -141,10 +176,10 @@ class ImageBase(ClusteringBase):
         ndarray of shape (h, w), int
             Segment of each pixel, from 0.
         """
-        X, shape = self._reader().table(image)
+        asked, X, shape = self._asked(image)
         n_segments = len(self.classes_) if n_segments is None else n_segments
         self._check_number("n_segments", n_segments, len(X), "pixels")
-        return self._clusters(X, n_segments, self._rng(random_state), n_steps).reshape(shape)
+        return asked._clusters(X, n_segments, self._rng(random_state), n_steps).reshape(shape)
 
     def synchrony_loss(self, image, mask, *, n_steps=None, random_state=None):
         """Return the cluster synchrony loss of all labelled pixels as one network, at the limit.
@@ -165,11 +200,10 @@ class ImageBase(ClusteringBase):
         float
             0 for segments in phase and splay among each other, 1 for the opposite.
         """
-        reader = self._reader()
-        reader.check_is_one(image)
-        (pixels,), (labelled,) = self._pairs(image, mask)
-        X, _ = reader.table(pixels)
-        classes, codes = np.unique(labelled.labels[labelled.known], return_inverse=True)
-        return self._limit_loss(
-            X[labelled.known.ravel()], codes, len(classes), self._rng(random_state), n_steps
+        self._reader().one(image)
+        ((pixels, labelled),) = self._pairs(image, mask)
+        asked, X, _ = self._asked(pixels)
+        _, codes = np.unique(labelled.labels[labelled.known], return_inverse=True)
+        return asked._limit_loss(
+            X[labelled.known.ravel()], codes, codes.max() + 1, self._rng(random_state), n_steps
         )
