@@ -62,7 +62,7 @@ oldest:
 	OMP_NUM_THREADS=1 .oldest/bin/python -m pytest -n 2 $(OLD_WARNINGS)
 
 benchmark: $(EXTRAS)
-	for name in mixtures controls unseen prediction latency global_synchrony synchrony_limits synchrony_scale segmentation segmentation_scale unseen_images tables tuning sizes speed equal_budget other_dynamics design identify bench bench_stability distributed_scaling; do $(BIN)/python benchmarks/$$name.py || exit; done
+	for name in mixtures controls unseen prediction latency global_synchrony synchrony_limits synchrony_scale segmentation segmentation_scale unseen_images series tables tuning sizes speed equal_budget other_dynamics design identify bench bench_stability distributed_scaling; do $(BIN)/python benchmarks/$$name.py || exit; done
 
 clean:
 	rm -rf .venv .package .oldest build dist demo_output docs/_build docs/generated docs/auto_examples
