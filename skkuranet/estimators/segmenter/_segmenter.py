@@ -21,6 +21,7 @@ from skkuranet.estimators._fit_task import FitTask
 from skkuranet.estimators._network_presets import CLUSTERING, GROUPING
 from skkuranet.estimators._phase_clusters import phasors
 from skkuranet.estimators._simulation import LIMIT_TIME, limit_phases
+from skkuranet.estimators._unseen import GROUPS, learned_from_images, of_seen_groups
 from skkuranet.estimators.segmenter._grouping import grouped_pixels, pair_objective
 from skkuranet.estimators.segmenter._labelling import labelled_pixels
 from skkuranet.estimators.segmenter._pixels import pairs_of
@@ -70,7 +71,23 @@ class KuraNetSegmenter(ImageBase):
         None: a label means the same in all masks, and :meth:`predict` tells which pixels have it.
         A number: labels only say which pixels of an image belong together. What is learned then
         is whether two pixels do, and :meth:`predict` groups those of any image into so many
-        segments by the limit of their mutual dynamics.
+        segments by the limit of their mutual dynamics; with ``groups="unseen"``, None finds how
+        many there are in an image.
+    groups : {"seen", "unseen"}, default="seen"
+        ``"unseen"``: labels say which pixels of an image belong together, as with ``n_segments``,
+        and superpixels are the oscillators. What is seen of the border between two, colour,
+        texture and contrast, makes their coupling, and :meth:`predict` and :meth:`cluster` find the
+        segments of any image, and how many. It needs many images, such as those of BSDS500. It
+        runs on the processor; besides what follows, ``n_segments``, ``hidden_layer_sizes``,
+        ``unlabeled``, ``nodata``, ``random_state`` and ``verbose`` count, and all else has to stay
+        at its default.
+    superpixels : "slic", callable or None, default="slic"
+        With ``groups="unseen"``, what makes the superpixels: :func:`skimage.segmentation.slic`,
+        about 600; a callable from colours between 0 and 1 (h, w, 3) to their numbers (h, w); or
+        None, where each pixel is one.
+    threshold : float or "auto", default="auto"
+        With ``groups="unseen"``, the distance 1 - cos, from 0 to 2, below which segments are one.
+        ``"auto"`` is what is best for the images of fit.
     bandwidth : "auto" or float, default="auto"
         How fine details of place can be: standard deviation of the angular frequencies of
         the waves through which the coupling network sees column and row, in radians per
@@ -176,7 +193,8 @@ class KuraNetSegmenter(ImageBase):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Labels of the masks, in their type; with ``n_segments`` numbers from 0.
+        Labels of the masks, in their type; with ``n_segments`` numbers from 0. Not there with
+        ``groups="unseen"``.
     cluster_centers_ : ndarray of shape (n_classes, 2)
         k-means centres of the reference phasors, in the order of ``classes_``.
     coupling_ : torch.nn.Module
@@ -193,6 +211,8 @@ class KuraNetSegmenter(ImageBase):
         Cluster synchrony loss, from 0 to 1, of training networks at the limit.
     n_iter_ : int
         Number of iterations done.
+    grouping_ : ImageGroups
+        What makes superpixels alike, and its ``threshold``; with ``groups="unseen"`` alone.
     n_channels_in_ : int
         Number of channels of the images seen in fit.
     smoothing_ : float
@@ -227,6 +247,9 @@ class KuraNetSegmenter(ImageBase):
         **ClusteringBase._parameter_constraints,
         "features": [StrOptions(set(FEATURES)), callable],
         "n_segments": [Interval(Integral, 2, None, closed="left"), None],
+        "groups": [StrOptions(GROUPS)],
+        "superpixels": [StrOptions({"slic"}), callable, None],
+        "threshold": [StrOptions({"auto"}), Interval(Real, 0, 2, closed="both")],
         "bandwidth": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "smoothing": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "guidance": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
@@ -240,6 +263,9 @@ class KuraNetSegmenter(ImageBase):
         features="rgb_xy",
         *,
         n_segments=None,
+        groups="seen",
+        superpixels="slic",
+        threshold="auto",
         bandwidth="auto",
         feature_noise="auto",
         smoothing="auto",
@@ -272,6 +298,9 @@ class KuraNetSegmenter(ImageBase):
     ):
         self.features = features
         self.n_segments = n_segments
+        self.groups = groups
+        self.superpixels = superpixels
+        self.threshold = threshold
         self.bandwidth = bandwidth
         self.feature_noise = feature_noise
         self.smoothing = smoothing
@@ -354,7 +383,8 @@ class KuraNetSegmenter(ImageBase):
             "n_channels_in_": n_channels.pop(),
             "_channel_ranges": np.stack((ranges[..., 0].min(0), ranges[..., 1].max(0)), axis=1),
         }
-        groups = self.n_segments is not None
+        unseen = self.groups == "unseen"
+        groups = unseen or self.n_segments is not None
         if self._goes_on and groups != self._groups_:
             before, now = ("n_segments", "labels") if self._groups_ else ("labels", "n_segments")
             raise ValueError(
@@ -362,6 +392,9 @@ class KuraNetSegmenter(ImageBase):
                 "another kind. Set warm_start=False to start anew."
             )
         attributes["_groups_"] = groups
+        if unseen:
+            self._keep(attributes | learned_from_images(self, images, masks, ranges, self._sizes()))
+            return self
         learn = self._learn_groups if groups else self._learn_labels
         learn(images, masks, attributes)
         return self
@@ -383,6 +416,7 @@ class KuraNetSegmenter(ImageBase):
         """
         return self.fit(image, mask).predict(image)
 
+    @of_seen_groups("predict or cluster")
     def fit_transform(self, image, mask):
         """Fit, and return the phases at which all pixels of the images lock.
 
@@ -411,11 +445,12 @@ class KuraNetSegmenter(ImageBase):
         Returns
         -------
         ndarray of shape (h, w), or list of them
-            Labels of ``classes_``.
+            Labels of ``classes_``; with ``groups="unseen"`` segments from 0.
         """
         reader = self._reader()
         return reader.each(image, self._grouped if self._groups_ else self._segments)
 
+    @of_seen_groups("predict or cluster")
     def transform(self, image):
         """Return the phase at which each pixel locks.
 
@@ -603,6 +638,8 @@ class KuraNetSegmenter(ImageBase):
         return reader.smoothed(said, image, self.smoothing_, self.guidance_)
 
     def _grouped(self, image):
+        if self.groups == "unseen":
+            return self.cluster(image)
         return self.classes_[self.cluster(image, random_state=self._seed_of_answers())]
 
     def _limit_phases(self, image):

@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skkuranet.estimators._clustering import ClusteringBase
 from skkuranet.estimators._simulation import LIMIT_TIME, steps_in
+from skkuranet.estimators._unseen import of_seen_groups
 from skkuranet.estimators.segmenter._pixels import PixelReader, pairs_of
 
 
@@ -29,6 +30,7 @@ class ImageBase(ClusteringBase):
         known = () if self._groups_ else self.classes_
         return pairs_of(image, mask, self.unlabeled, self.nodata, known)
 
+    @of_seen_groups("predict or cluster")
     def simulate(
         self,
         image,
@@ -82,6 +84,7 @@ class ImageBase(ClusteringBase):
             random_state=random_state,
         )
 
+    @of_seen_groups("predict or cluster")
     def network(self, image):
         """Return the network made of all pixels of an image, for analysis.
 
@@ -99,6 +102,7 @@ class ImageBase(ClusteringBase):
         X, _ = self._reader().table(image)
         return self.trained_network_.oscillators(X)
 
+    @of_seen_groups("predict or cluster")
     def coupling_matrix(self, image, pixels=None):
         """Return couplings between pixels of an image as a matrix.
 
@@ -129,7 +133,8 @@ class ImageBase(ClusteringBase):
         image : array of shape (h, w) or (h, w, n_channels), PIL image, or path
             One image.
         n_segments : int, default=None
-            Number of segments; None for the number of classes in fit.
+            Number of segments; None for the number of classes in fit. With ``groups="unseen"``,
+            None is the estimator's.
         n_steps : int, default=None
             Number of steps; None for 500 units of time.
         random_state : int, RandomState instance or None, default=None
@@ -141,11 +146,17 @@ class ImageBase(ClusteringBase):
         ndarray of shape (h, w), int
             Segment of each pixel, from 0.
         """
+        if self.groups == "unseen":
+            reader = self._reader()
+            reader.check_is_one(image)
+            n_segments = self.n_segments if n_segments is None else n_segments
+            return self.grouping_.segment(reader.read(image), n_segments)
         X, shape = self._reader().table(image)
         n_segments = len(self.classes_) if n_segments is None else n_segments
         self._check_number("n_segments", n_segments, len(X), "pixels")
         return self._clusters(X, n_segments, self._rng(random_state), n_steps).reshape(shape)
 
+    @of_seen_groups("predict or cluster")
     def synchrony_loss(self, image, mask, *, n_steps=None, random_state=None):
         """Return the cluster synchrony loss of all labelled pixels as one network, at the limit.
 
