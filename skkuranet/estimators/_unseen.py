@@ -37,6 +37,9 @@ _OF_ROWS, _OF_IMAGES = {*_ALL, "connectivity"}, {*_ALL, "n_segments", "nodata", 
 # Widths of hidden layers by default, and dimensions of the sphere.
 _SIZES_OF_ROWS, _SIZES_OF_IMAGES, _N_DIMS = (64, 64), (96, 96), 16
 
+# Rows of which both halves hold a pair.
+_LEAST_ROWS = 4
+
 
 def of_seen_groups(instead: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return a decorator of methods that make no sense of groups never seen, and refuse them.
@@ -79,6 +82,10 @@ def learned_from_rows(
         edges = edges_of(connectivity, len(X))
         connectivity = sp.csr_array((np.ones(edges.shape[1]), tuple(edges)), shape=(len(X),) * 2)
         connectivity = connectivity[known][:, known]
+    if np.count_nonzero(known) < _LEAST_ROWS:
+        raise ValueError(
+            f"groups='unseen' needs four labelled rows at least, got {np.count_nonzero(known)}."
+        )
     grouping, losses = learn_rows(
         table[known],
         codes[known],

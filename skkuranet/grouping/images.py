@@ -25,6 +25,8 @@ _SUPERPIXELS, _COMPACTNESS = 600, 8.0
 # Pairs of superpixels of each image of training, and images that textons are learned from, at most.
 _PAIRS, _IMAGES = 12_000, 100
 _PLAN = Plan(edge_epochs=8, epochs=6)
+# How thresholds are chosen.
+_THRESHOLD = {"slack": 0.003, "place": 0.5}
 
 
 def _slic(rgb: np.ndarray) -> np.ndarray:
@@ -165,7 +167,7 @@ def learn_images(
     found = ImageGroups(network, reader, threshold or 0.0)
     if threshold is None:
         trees = [found.hierarchy(lesson.graph) for lesson in lessons]
-        found = replace(found, threshold=best_threshold(lessons, trees))
+        found = replace(found, threshold=best_threshold(lessons, trees, **_THRESHOLD))
     return found, losses
 
 

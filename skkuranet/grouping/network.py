@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -112,16 +113,16 @@ def new_network(
     *,
     n_dims: int,
     rng: np.random.RandomState,
-    repulsion: float = 0.0,
+    **options: Any,
 ) -> GroupingNetwork:
-    """Return an untrained network for graphs like this one."""
+    """Return an untrained network for graphs like this one, with ``options`` of the class."""
     with SinglePrecision():
         network = GroupingNetwork(
             graph.edge_features.shape[1],
             graph.node_features.shape[1],
             hidden_layer_sizes,
             n_dims=n_dims,
-            repulsion=repulsion,
+            **options,
             generator=torch.Generator().manual_seed(int(rng.randint(2**31 - 1))),
         )
     return network.float()

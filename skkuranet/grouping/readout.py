@@ -13,8 +13,6 @@ from skkuranet.metrics import segmentation_covering
 
 # Where trees may be cut; distances are 1 - cos, and the best lie near 0 as often as not.
 _CUTS = np.geomspace(0.01, 1.0, 41)
-# Coverings closer than this to the best count as equal.
-_EQUAL = 0.003
 
 
 @dataclass(frozen=True)
@@ -61,10 +59,13 @@ def hierarchy(graph: Graph, distances: np.ndarray, least: int = 1) -> Hierarchy:
     return Hierarchy(graph, distances, tree, least)
 
 
-def best_threshold(lessons: Sequence[Lesson], found: Sequence[Hierarchy]) -> float:
+def best_threshold(
+    lessons: Sequence[Lesson], found: Sequence[Hierarchy], *, slack: float, place: float
+) -> float:
     """Return the threshold at which groups cover those of people best, on average.
 
-    Of thresholds that do equally well, it is the one in the middle.
+    Coverings closer than ``slack`` to the best count as equal. Of equal thresholds, in order, it is
+    the one at ``place``: 0 is the finest, 1 the coarsest.
     """
     scores = np.mean(
         [
@@ -73,8 +74,8 @@ def best_threshold(lessons: Sequence[Lesson], found: Sequence[Hierarchy]) -> flo
         ],
         axis=0,
     )
-    best = np.flatnonzero(scores >= scores.max() - _EQUAL)
-    return float(_CUTS[best[len(best) // 2]])
+    best = np.flatnonzero(scores >= scores.max() - slack)
+    return float(_CUTS[best[int(place * (len(best) - 1))]])
 
 
 def _covering(lesson: Lesson, groups: np.ndarray) -> float:

@@ -23,10 +23,12 @@ from skkuranet.grouping.training import Plan, train
 # Neighbours of a row in each metric, and rows that a group has at least.
 N_NEIGHBORS, LEAST = 15, 6
 # Networks of training, their rows and pairs at most.
-_NETWORKS, _ROWS, _PAIRS = 24, 400, 4000
-# Repulsion of all rows by one another.
-_REPULSION = 1.0
-_PLAN = Plan(edge_epochs=20, epochs=3)
+_NETWORKS, _ROWS, _PAIRS = 16, 300, 4000
+# Repulsion of all rows by one another, and Euler steps.
+_REPULSION, _N_STEPS = 1.0, 60
+_PLAN = Plan(edge_epochs=15, epochs=2)
+# How thresholds are chosen: classes never seen scatter more than those of training.
+_THRESHOLD = {"slack": 0.01, "place": 0.75}
 # Classes from which on metrics come from other classes than those that are told apart.
 _ENOUGH = 4
 
@@ -100,14 +102,19 @@ def learn_rows(
     """
     lessons = [_episode(X, codes, connectivity, rng) for _ in range(_NETWORKS)]
     network = new_network(
-        lessons[0].graph, hidden_layer_sizes, n_dims=n_dims, rng=rng, repulsion=_REPULSION
+        lessons[0].graph,
+        hidden_layer_sizes,
+        n_dims=n_dims,
+        rng=rng,
+        repulsion=_REPULSION,
+        n_steps=_N_STEPS,
     )
     losses = train(network, lessons, _PLAN, rng, progress)
     maps = metrics_of(within_class_covariance(X, codes))
     found = RowGroups(network, maps, threshold or 0.0, connectivity)
     if threshold is None:
         trees = [found.hierarchy(lesson.graph) for lesson in lessons]
-        found = replace(found, threshold=best_threshold(lessons, trees))
+        found = replace(found, threshold=best_threshold(lessons, trees, **_THRESHOLD))
     return found, losses
 
 

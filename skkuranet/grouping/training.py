@@ -140,16 +140,14 @@ def loss_through(network: GroupingNetwork, lesson: Lesson) -> Tensor:
     states, logits = network.settle(lesson.graph)
     slope, middle = network.likeness
     of_pairs = slope * (cosines(states, lesson.pairs) - middle)
-    pairs = (of_pairs, lesson.pair_targets, lesson.pair_weights)
-    edges = (logits, lesson.targets, lesson.weights)
-    return _cross_entropy(*map(_tensor, pairs)) + _EDGES * _cross_entropy(*map(_tensor, edges))
+    pairs = _cross_entropy(of_pairs, lesson.pair_targets, lesson.pair_weights)
+    return pairs + _EDGES * _cross_entropy(logits, lesson.targets, lesson.weights)
 
 
-def _tensor(values: Tensor | np.ndarray) -> Tensor:
-    return torch.as_tensor(values, dtype=torch.float32)
-
-
-def _cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+def _cross_entropy(
+    logits: Tensor, targets: Tensor | np.ndarray, weights: Tensor | np.ndarray
+) -> Tensor:
+    targets, weights = (torch.as_tensor(one, dtype=logits.dtype) for one in (targets, weights))
     loss = nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
     return (weights * loss).sum() / weights.sum()
 
