@@ -66,13 +66,12 @@ def images_time(content):
         [
             str(r["seed"]),
             f"{r['fit_cpu_seconds']:.0f}",
-            f"{r['seconds_per_image']:.2f}",
             f"{r['threshold']:.3f}",
         ]
         for r in rows
     ]
-    header = ["seed", "fit, s of one core", "one image, s", "threshold chosen"]
-    return csv_table("Time, and thresholds that training has chosen", header, body)
+    header = ["seed", "fit, s of one core", "threshold chosen"]
+    return csv_table("Time of training, and the threshold that it has chosen", header, body)
 
 
 TABLES = {"unseen": rows_of_classes}
