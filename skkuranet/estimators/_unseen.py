@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,22 +23,41 @@ from skkuranet.images.masks import Mask
 
 #: What ``groups`` may be.
 GROUPS = {"seen", "unseen"}
-# Parameters that count for groups never seen; the device because it makes no difference.
-_ALL = {
+# Parameters that count for groups never seen, the device because it makes no difference; and those
+# that count for no others.
+_COUNT = {
+    "connectivity",
     "device",
     "groups",
     "hidden_layer_sizes",
+    "n_segments",
+    "nodata",
     "random_state",
+    "superpixels",
     "threshold",
     "unlabeled",
     "verbose",
 }
-_OF_ROWS, _OF_IMAGES = {*_ALL, "connectivity"}, {*_ALL, "n_segments", "nodata", "superpixels"}
+_ONLY_UNSEEN = {"connectivity", "superpixels", "threshold"}
 # Widths of hidden layers by default, and dimensions of the sphere.
 _SIZES_OF_ROWS, _SIZES_OF_IMAGES, _N_DIMS = (64, 64), (96, 96), 16
 
 # Rows of which both halves hold a pair.
 _LEAST_ROWS = 4
+
+
+def check_parameters(estimator: Any) -> None:
+    """Raise ValueError if a parameter that has no part in ``groups`` is not at its default."""
+    defaults = inspect.signature(type(estimator).__init__).parameters
+    for name, value in estimator.get_params(deep=False).items():
+        counts = name in _COUNT if estimator.groups == "unseen" else name not in _ONLY_UNSEEN
+        default = defaults[name].default
+        if not (counts or value is default or (np.isscalar(value) and value == default)):
+            shown = plain(value) if np.isscalar(value) else f"a {type(value).__name__}"
+            raise ValueError(
+                f"{name}={shown} has no part in groups={plain(estimator.groups)}. Leave it at its "
+                f"default, {plain(default)}."
+            )
 
 
 def of_seen_groups(instead: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -66,7 +85,6 @@ def learned_from_rows(
     estimator: Any, X: Any, y: Any, sample_weight: Any, sizes: tuple[int, ...] | None
 ) -> dict[str, Any]:
     """Return the fitted attributes of an estimator of tables; ``sizes`` are of hidden layers."""
-    _check_left_alone(estimator, _OF_ROWS)
     if sample_weight is not None:
         raise ValueError("sample_weight has no part in groups='unseen'. Leave it out.")
     given = X
@@ -115,7 +133,6 @@ def learned_from_images(
     An image may be listed several times, with a mask each. ``ranges`` (n_channels, 2) are those of
     the channels.
     """
-    _check_left_alone(estimator, _OF_IMAGES)
     people: dict[Any, tuple[np.ndarray, list[Mask]]] = {}
     for image, mask in zip(images, masks, strict=True):
         key = image.shape, image.dtype.str, hash(image.tobytes())
@@ -148,15 +165,3 @@ def _attributes(grouping: Any, losses: list[float]) -> dict[str, Any]:
         "loss_curve_": losses,
         "n_iter_": len(losses),
     }
-
-
-def _check_left_alone(estimator: Any, used: Collection[str]) -> None:
-    """Raise ValueError if a parameter that has no part in this is not at its default."""
-    defaults = inspect.signature(type(estimator).__init__).parameters
-    for name, value in estimator.get_params(deep=False).items():
-        default = defaults[name].default
-        if name not in used and value is not default and value != default:
-            raise ValueError(
-                f"{name}={plain(value)} has no part in groups='unseen'. Leave it at its default, "
-                f"{plain(default)}; what counts is {', '.join(sorted(used))}."
-            )

@@ -29,7 +29,7 @@ from skkuranet.estimators._labels import check_classes, check_labelled
 from skkuranet.estimators._node_columns import NodeMotion, check_phases
 from skkuranet.estimators._phase_clusters import phasors
 from skkuranet.estimators._simulation import settled_under
-from skkuranet.estimators._unseen import GROUPS, learned_from_rows, of_seen_groups
+from skkuranet.estimators._unseen import GROUPS, check_parameters, learned_from_rows, of_seen_groups
 from skkuranet.training._schedule import Curriculum
 
 # Nodes of networks drawn for training, at least and for each class.
@@ -345,6 +345,7 @@ class KuraNetClusterer(
         FloatingPointError
             If the loss is not finite.
         """
+        check_parameters(self)
         if self.groups == "unseen":
             self._keep(learned_from_rows(self, X, y, sample_weight, self._sizes()))
             return self

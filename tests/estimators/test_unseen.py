@@ -111,6 +111,8 @@ def test_what_cannot_be_learned_from_is_refused():
         fit(X, y, sample_weight=np.ones(len(X)))
     with pytest.raises(ValueError, match=r"n_steps=5 has no part in groups='unseen'"):
         KuraNetClusterer(groups="unseen", n_steps=5).fit(X, y)
+    with pytest.raises(ValueError, match="connectivity=a csr_array has no part in groups='seen'"):
+        KuraNetClusterer(connectivity=sp.csr_array((len(X),) * 2)).fit(X, y)
     with pytest.raises(ValueError, match="connectivity has no edges"):
         KuraNetClusterer(groups="unseen", connectivity=sp.csr_array((len(X),) * 2)).fit(X, y)
     with pytest.raises(ValueError, match="'groups' parameter"):

@@ -21,7 +21,12 @@ from skkuranet.estimators._fit_task import FitTask
 from skkuranet.estimators._network_presets import CLUSTERING, GROUPING
 from skkuranet.estimators._phase_clusters import phasors
 from skkuranet.estimators._simulation import LIMIT_TIME, limit_phases
-from skkuranet.estimators._unseen import GROUPS, learned_from_images, of_seen_groups
+from skkuranet.estimators._unseen import (
+    GROUPS,
+    check_parameters,
+    learned_from_images,
+    of_seen_groups,
+)
 from skkuranet.estimators.segmenter._grouping import grouped_pixels, pair_objective
 from skkuranet.estimators.segmenter._labelling import labelled_pixels
 from skkuranet.estimators.segmenter._pixels import pairs_of
@@ -371,6 +376,7 @@ class KuraNetSegmenter(ImageBase):
             If 0 counts as unlabelled, labels are stray pixels or cover less than .01 % of the
             labelled pixels, or EXIF turns an image.
         """
+        check_parameters(self)
         images, masks = pairs_of(image, mask, self.unlabeled, self.nodata)
         n_channels = {image.shape[2] for image in images}
         if len(n_channels) > 1:
