@@ -32,8 +32,8 @@ class Cues:
 
     Parameters
     ----------
-    rgb, lab : ndarray of shape (h, w, 3)
-        Colours, between 0 and 1 and in CIELAB.
+    lab : ndarray of shape (h, w, 3)
+        Colours in CIELAB.
     colours : ndarray of shape (3 * n_bins, h, w)
         Which bins of L, a and b each pixel is in; shares of two neighbouring ones.
     textons : ndarray of shape (h, w)
@@ -45,7 +45,6 @@ class Cues:
         of the resolution.
     """
 
-    rgb: np.ndarray
     lab: np.ndarray
     colours: np.ndarray
     textons: np.ndarray
@@ -107,7 +106,7 @@ def cues_of(rgb: np.ndarray, textons: np.ndarray) -> Cues:
         )
         tensors = _tensors(roots)
         gradients.append((level, np.stack([tensors[:, part].sum(1) for part in parts])))
-    return Cues(rgb, lab, colours, of_pixel, len(textons), (*gradients, *_of_lab(lab)))
+    return Cues(lab, colours, of_pixel, len(textons), (*gradients, *_of_lab(lab)))
 
 
 def _of_lab(lab: np.ndarray) -> list[tuple[int, np.ndarray]]:
