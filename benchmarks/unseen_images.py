@@ -95,7 +95,7 @@ def check(regions, groups, people):
 
 
 def of_network(model, image, people):
-    """Scores of all that takes the same network, by method and setting; and seconds of one core of ours."""
+    """Scores of all that takes the same network, by method and setting; and CPU seconds of ours."""
     grouping = model.grouping_
     begin = time.process_time()
     graph, regions = grouping.reader.read(read_image(image))
