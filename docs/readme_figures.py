@@ -125,22 +125,42 @@ def columns_that_say_nothing(results):
 
 
 def unseen(results):
-    """Groups that no label has told of."""
-    rows = results("unseen")["rows"]
-    here, kmeans = (median(rows, lambda r, k=k: r[k]) for k in ("ours", "kmeans"))
+    """Groups of classes that training has not seen, beside a method that is told their number."""
+    here, kmeans = indices(results, "digits", ("ours", "k-means, k"))
     return (
-        "for groups of which no label has told: the digits 7 to 9 after training on 0 to 6, "
-        f"adjusted Rand index {here:.2f}, k-means on the pixels {kmeans:.2f}"
+        "to find groups of classes that were never there: three digits after training on the other "
+        f"seven, adjusted Rand index {here:.2f}, without their number; k-means with it "
+        f"{kmeans:.2f}"
     )
 
 
-def unseen_images(results):
-    """Images that no label has told of."""
-    rows = results("unseen_images")["rows"]
-    here, there = (median(rows, lambda r, k=k: r[k]["covering"]) for k in ("ours", "felzenszwalb"))
+def letters(results):
+    """Unseen classes that stay hard."""
+    here, kmeans = indices(results, "letters", ("ours", "k-means, k"))
     return (
-        f"to segment photographs without any label of theirs: covering {here:.2f} on BSDS500, "
-        f"scikit-image's `felzenszwalb` {there:.2f}"
+        "for unseen classes of shapes that move, which want an embedding of images first: letters, "
+        f"turned and shifted, adjusted Rand index {here:.2f}, k-means with their number "
+        f"{kmeans:.2f}"
+    )
+
+
+def indices(results, data, methods):
+    """Mean adjusted Rand index of methods on one kind of table."""
+    rows = [row["index"] for row in results("unseen")["rows"] if row["data"] == data]
+    return [statistics.mean(row[method] for row in rows) for method in methods]
+
+
+def unseen_images(results):
+    """Photographs that training has not seen."""
+    tested = [row["tested"] for row in results("unseen_images")["rows"]]
+    here, there = (
+        statistics.mean(t[method]["covering"] for t in tested if method in t)
+        for method in ("ours", "felzenszwalb")
+    )
+    return (
+        "to segment photographs after training on others: covering "
+        f"{here:.2f} on images of BSDS500, scikit-image's `felzenszwalb` {there:.2f}, "
+        "each at its best setting"
     )
 
 
@@ -162,8 +182,8 @@ def power_grids(results):
     )
 
 
-GAINS = (synchrony, identification, scribbles, tables, sizes)
-LOSSES = (small_tables, fast_tables, columns_that_say_nothing, unseen, unseen_images, power_grids)
+GAINS = (synchrony, identification, scribbles, unseen_images, tables, unseen, sizes)
+LOSSES = (small_tables, fast_tables, columns_that_say_nothing, letters, power_grids)
 
 
 def when(results):

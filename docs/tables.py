@@ -15,6 +15,7 @@ import physics_tables
 import readme_figures
 import result_pictures
 import scale_tables
+import unseen_tables
 from scale_tables import csv_table
 
 PAPER = {
@@ -74,20 +75,6 @@ def controls(rows):
         body.append([name, *(f"{max(v, 0.0):.4f}" for v in values)])
     header = ["", "trained", "untrained, factorised", "untrained, pairwise", "block control"]
     return csv_table("Loss of new networks of 100 oscillators, median of the seeds", header, body)
-
-
-def unseen(rows):
-    names = {
-        "ours": "KuraNetClusterer.cluster",
-        "kmeans": "k-means on the pixels",
-        "nca_kmeans": "NeighborhoodComponentsAnalysis, then k-means",
-    }
-    body = [
-        [title, f"{statistics.median(r[n] for r in rows):.3f}", f"{min(r[n] for r in rows):.3f}"]
-        for n, title in names.items()
-    ]
-    title = "Adjusted Rand index on digits never seen"
-    return csv_table(title, ["", "median seed", "worst seed"], body)
 
 
 def prediction(rows):
@@ -265,21 +252,6 @@ def segmentation_images(rows):
     return csv_table(word, ["image", *(title for title, _, _ in kinds)], body)
 
 
-def unseen_images(rows):
-    names = {
-        "ours": "KuraNetSegmenter, n_segments",
-        "k-means": "k-means on the same features",
-        "felzenszwalb": "felzenszwalb, at its best scale",
-    }
-    body = []
-    for name, title in names.items():
-        values = [r[name]["covering"] for r in rows]
-        settings = ", ".join(str(r[name]["setting"]) for r in rows)
-        body.append([title, f"{statistics.median(values):.4f}", f"{min(values):.4f}", settings])
-    header = ["", "median seed", "worst seed", "best number of segments, or scale"]
-    return csv_table(f"Covering of {rows[0]['n_images']} images never seen", header, body)
-
-
 def series(rows):
     names = list(rows[0]["models"])
     body = []
@@ -315,7 +287,7 @@ TABLES = {
     "accuracy": ("mixtures_factorized", of_mixtures),
     "accuracy_real": ("mixtures_factorized", of_real_data),
     "controls": ("controls", controls),
-    "unseen": ("unseen", unseen),
+    **{name: ("unseen", table) for name, table in unseen_tables.TABLES.items()},
     "prediction": ("prediction", prediction),
     "latency": ("latency", latency),
     "synchrony_controls": ("global_synchrony", synchrony_controls),
@@ -325,7 +297,6 @@ TABLES = {
     "segmentation_whole": ("segmentation", segmentation_whole),
     "segmentation_images": ("segmentation", segmentation_images),
     "segmentation_scale": ("segmentation_scale", segmentation_scale),
-    "unseen_images": ("unseen_images", unseen_images),
     "series": ("series", series),
     "flow_speed": ("speed", scale_tables.flow_speed),
     "dynamics_speed": ("speed", scale_tables.dynamics_speed),
@@ -355,6 +326,7 @@ WHOLE = {
     "tables_bars": ("tables", peer_tables.bars),
     "tables_single": ("tables", peer_tables.single),
     **{name: ("other_dynamics", table) for name, table in dynamics_tables.TABLES.items()},
+    **{name: ("unseen_images", table) for name, table in unseen_tables.WHOLE.items()},
     "design": ("design", dynamics_tables.design),
     **{name: ("identify", table) for name, table in identify_tables.TABLES.items()},
 }

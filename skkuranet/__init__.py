@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from skkuranet.estimators.clusterer import KuraNetClusterer
     from skkuranet.estimators.clusterer import KuraNetClusterer as KuraNetClassifier
     from skkuranet.estimators.compression import compress
+    from skkuranet.estimators.grouper import KuraNetGrouper
     from skkuranet.estimators.identifier import KuraNetIdentifier
     from skkuranet.estimators.random_batches import BatchedSimulation, simulate_in_batches
     from skkuranet.estimators.segmenter import KuraNetSegmenter
@@ -30,6 +31,7 @@ __all__ = [
     "BatchedSimulation",
     "KuraNetClassifier",
     "KuraNetClusterer",
+    "KuraNetGrouper",
     "KuraNetIdentifier",
     "KuraNetSegmenter",
     "KuraNetSynchronizer",
@@ -47,6 +49,7 @@ _PLACES = {
     # Another name of the clusterer, by what it is to scikit-learn.
     "KuraNetClassifier": ("estimators.clusterer", "KuraNetClusterer"),
     "KuraNetClusterer": ("estimators.clusterer", "KuraNetClusterer"),
+    "KuraNetGrouper": ("estimators.grouper", "KuraNetGrouper"),
     "KuraNetIdentifier": ("estimators.identifier", "KuraNetIdentifier"),
     "KuraNetSegmenter": ("estimators.segmenter", "KuraNetSegmenter"),
     "KuraNetSynchronizer": ("estimators.synchronizer", "KuraNetSynchronizer"),

@@ -236,6 +236,11 @@ class KuraNetBase(Versioned, CallbackSupportMixin, BaseEstimator):
     @property
     def _goes_on(self) -> bool:
         """Whether the next fit begins with the couplings of the last."""
+        if self.warm_start and hasattr(self, "grouping_"):
+            raise ValueError(
+                "warm_start=True cannot go on from groups='unseen', whose couplings are of another "
+                "kind. Set warm_start=False to start anew."
+            )
         return self.warm_start and hasattr(self, "coupling_")
 
     def _beginning(self, task: FitTask) -> Beginning:
@@ -265,6 +270,12 @@ class KuraNetBase(Versioned, CallbackSupportMixin, BaseEstimator):
                 UserWarning,
             )
         return os.fspath(self.checkpoint)
+
+    def _keep(self, learned: Mapping[str, object]) -> None:
+        """Set fitted attributes, and leave none that an earlier fit of another kind has set."""
+        for name in vars(self).get("_learned", ()):
+            vars(self).pop(name, None)
+        vars(self).update(learned, _learned=tuple(learned))
 
     def _learn(self, task: FitTask) -> TrainingResult:
         """Train ``n_init`` networks, and set the fitted attributes of the best."""
@@ -313,10 +324,7 @@ class KuraNetBase(Versioned, CallbackSupportMixin, BaseEstimator):
             n_iter_=best.n_iterations,
             limit_loss_=best.limit_loss,
         )
-        # An earlier fit of another kind may have left attributes that this one does not set.
-        for name in vars(self).get("_learned", ()):
-            vars(self).pop(name, None)
-        vars(self).update(learned, _learned=tuple(learned))
+        self._keep(learned)
         root.call_on_fit_task_end(estimator=self, X=task.X, y=task.y, reconstruction_attributes={})
         kept = [task.checkpoint(restart) for restart in range(self.n_init)]
         for checkpoint in kept:

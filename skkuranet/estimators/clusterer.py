@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from itertools import pairwise
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 import torch
@@ -37,6 +37,7 @@ from skkuranet.estimators._labels import check_classes, check_labelled
 from skkuranet.estimators._node_columns import NodeMotion, check_phases
 from skkuranet.estimators._phase_clusters import phasors
 from skkuranet.estimators._simulation import settled_under
+from skkuranet.estimators._unseen import GROUPS, check_parameters, learned_from_rows, of_seen_groups
 from skkuranet.files._onnx import to_onnx
 from skkuranet.training._schedule import Curriculum
 
@@ -101,6 +102,20 @@ class KuraNetClusterer(
         the paper; more than a few classes are then hard to tell apart on one circle.
     class_weight : dict, "balanced" or None, default=None
         What the rows of each class count for. ``"balanced"`` makes all classes count alike.
+    groups : {"seen", "unseen"}, default="seen"
+        What is learned. ``"seen"``: which of the classes of fit a row is of. ``"unseen"``: what
+        makes two rows alike, so that :meth:`cluster` finds groups of classes that were never
+        there, and how many; :meth:`transform` shows where rows come to rest, as unit vectors, and
+        methods that name classes are refused. It runs on the processor; besides what follows,
+        ``hidden_layer_sizes``, ``unlabeled``, ``random_state`` and ``verbose`` count, and all else
+        has to stay at its default.
+    connectivity : "knn", callable, array-like or sparse matrix, default="knn"
+        With ``groups="unseen"``, which rows are neighbours: the nearest in each of several
+        metrics, or those with an edge in a matrix (n_samples, n_samples), which a callable makes
+        of any X.
+    threshold : float or "auto", default="auto"
+        With ``groups="unseen"``, the distance 1 - cos, from 0 to 2, below which groups are one.
+        ``"auto"`` is what is best for networks of training.
     dynamics : str, type or Dynamics, default="kuramoto"
         The equation of motion of the phases: a name in :data:`skkuranet.dynamics.DYNAMICS`, a class
         or an instance with parameters that all rows share. It moves training networks, the
@@ -203,6 +218,9 @@ class KuraNetClusterer(
         do not learn in closed form.
     n_iter_ : int
         Number of iterations done.
+    grouping_ : RowGroups
+        What makes rows alike, and its ``threshold``; with ``groups="unseen"`` alone, as
+        ``labels_`` are then groups of the training rows, from 0.
     n_features_in_ : int
         Number of features seen in fit.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -231,6 +249,9 @@ class KuraNetClusterer(
         **ClusteringBase._parameter_constraints,
         "readout": [StrOptions({"pulls", "kmeans"})],
         "class_weight": [dict, StrOptions({"balanced"}), None],
+        "groups": [StrOptions(GROUPS)],
+        "connectivity": [StrOptions({"knn"}), callable, "array-like", "sparse matrix"],
+        "threshold": [StrOptions({"auto"}), Interval(Real, 0, 2, closed="both")],
         "dynamics": [StrOptions(set(DYNAMICS)), type, Dynamics],
         "network_size": [StrOptions({"auto"}), Interval(Integral, 2, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left"), None],
@@ -248,6 +269,9 @@ class KuraNetClusterer(
         normalization="auto",
         readout="pulls",
         class_weight=None,
+        groups="seen",
+        connectivity="knn",
+        threshold="auto",
         dynamics="kuramoto",
         network_size="auto",
         batch_size=4,
@@ -278,6 +302,9 @@ class KuraNetClusterer(
         self.normalization = normalization
         self.readout = readout
         self.class_weight = class_weight
+        self.groups = groups
+        self.connectivity = connectivity
+        self.threshold = threshold
         self.dynamics = dynamics
         self.network_size = network_size
         self.batch_size = batch_size
@@ -330,6 +357,10 @@ class KuraNetClusterer(
         FloatingPointError
             If the loss is not finite.
         """
+        check_parameters(self)
+        if self.groups == "unseen":
+            self._keep(learned_from_rows(self, X, y, sample_weight, self._sizes()))
+            return self
         given = X
         check_phases(self.dynamics)
         X, y, classes, codes = check_labelled(self, X, y, reset=True, ensure_min_samples=2)
@@ -391,6 +422,7 @@ class KuraNetClusterer(
         """
         return self.fit(X, y).labels_
 
+    @of_seen_groups("cluster(X)")
     def predict(self, X):
         """Return the most probable class of each row.
 
@@ -406,6 +438,7 @@ class KuraNetClusterer(
         """
         return as_given(self._labels(checked(self, X, "predict")), X)
 
+    @of_seen_groups("cluster(X)")
     def predict_proba(self, X):
         r"""Return class probabilities.
 
@@ -428,6 +461,7 @@ class KuraNetClusterer(
         found = self._log_probabilities(checked(self, X, "predict_proba"))
         return as_given(np.exp(found), X)
 
+    @of_seen_groups("cluster(X)")
     def predict_log_proba(self, X):
         """Return the logarithms of the class probabilities.
 
@@ -446,6 +480,8 @@ class KuraNetClusterer(
     def transform(self, X):
         """Return the phasors (cos θ, sin θ) at which the rows lock.
 
+        With ``groups="unseen"``, the unit vectors at which one network of all rows comes to rest.
+
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
@@ -454,10 +490,14 @@ class KuraNetClusterer(
         Returns
         -------
         ndarray of shape (n_samples, 2)
-            Points of the unit circle.
+            Points of the unit circle; (n_samples, 16) with ``groups="unseen"``.
         """
-        return as_given(phasors(self._lock(checked(self, X, "transform"))), X)
+        seen = checked(self, X, "transform")
+        if self.groups == "unseen":
+            return as_given(self.grouping_.vectors(on_host(seen)), X)
+        return as_given(phasors(self._lock(seen)), X)
 
+    @of_seen_groups("cluster(X)")
     def simulate(
         self,
         X,
@@ -501,6 +541,7 @@ class KuraNetClusterer(
             random_state=random_state,
         )
 
+    @of_seen_groups("cluster(X)")
     def network(self, X):
         """Return the network made of these rows, for analysis.
 
@@ -517,6 +558,7 @@ class KuraNetClusterer(
         """
         return self.trained_network_.oscillators(checked(self, X, "network"))
 
+    @of_seen_groups("cluster(X)")
     def coupling_matrix(self, X, Y=None):
         """Return couplings as a matrix.
 
@@ -548,7 +590,8 @@ class KuraNetClusterer(
         X : array-like of shape (n_samples, n_features)
             Node features; one network is made of all rows.
         n_clusters : int, default=None
-            Number of clusters; None for the number of classes in fit.
+            Number of clusters; None for the number of classes in fit. With ``groups="unseen"``,
+            None finds it.
         random_state : int, RandomState instance or None, default=None
             Source of initial phases and of k-means; None takes the estimator's. Up to three draws
             of phases are tried, as clusters may stay merged for long on the way from one.
@@ -559,10 +602,15 @@ class KuraNetClusterer(
             Cluster of each row, from 0.
         """
         given, X = X, checked(self, X, "cluster")
+        if self.groups == "unseen":
+            if n_clusters is not None:
+                self._check_number("n_clusters", n_clusters, len(X), "rows")
+            return as_given(self.grouping_.cluster(on_host(X), n_clusters), given)
         n_clusters = len(self.classes_) if n_clusters is None else n_clusters
         self._check_number("n_clusters", n_clusters, len(X), "rows")
         return as_given(self._clusters(X, n_clusters, self._rng(random_state)), given)
 
+    @of_seen_groups("cluster(X)")
     def synchrony_loss(self, X, y, *, random_state=None):
         """Return the cluster synchrony loss of the mutual dynamics at the limit (Table II).
 

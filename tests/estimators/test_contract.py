@@ -6,7 +6,7 @@ from sklearn.utils import estimator_checks as checks
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skkuranet import KuraNetClusterer, KuraNetSegmenter, KuraNetSynchronizer
+from skkuranet import KuraNetClusterer, KuraNetGrouper, KuraNetSegmenter, KuraNetSynchronizer
 
 pytestmark = [
     # Many checks fit random labels, two points, or frequencies that no coupling holds together.
@@ -28,6 +28,8 @@ pytestmark = [
             n_steps=10,
             max_iter=100,
         ),
+        KuraNetGrouper(),
+        KuraNetGrouper(n_clusters=2, n_dims=2),
         KuraNetSynchronizer(),
         KuraNetSynchronizer(
             coupling="pairwise", hidden_layer_sizes=(8,), max_iter=5, batch_size=2, n_reference=20
@@ -102,7 +104,9 @@ def test_an_estimator_of_images_fitted(check):
     check("KuraNetSegmenter", OfRows())
 
 
-@pytest.mark.parametrize("kind", [KuraNetClusterer, KuraNetSynchronizer, KuraNetSegmenter])
+@pytest.mark.parametrize(
+    "kind", [KuraNetClusterer, KuraNetGrouper, KuraNetSynchronizer, KuraNetSegmenter]
+)
 def test_estimators_show_themselves_in_notebooks(kind):
     shown = kind(random_state=12345)._repr_html_()
     assert kind.__name__ in shown

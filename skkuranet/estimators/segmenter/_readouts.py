@@ -15,6 +15,7 @@ from skkuranet.coupling import MembershipNetwork
 from skkuranet.dynamics import wrap
 from skkuranet.estimators._phase_clusters import phasors
 from skkuranet.estimators._simulation import limit_phases
+from skkuranet.estimators._unseen import of_seen_groups
 from skkuranet.estimators.segmenter._whole_image import ImageBase
 from skkuranet.images.instances import split_objects
 
@@ -24,11 +25,12 @@ _SMALLEST = 2.0
 
 def _names_segments(segmenter):
     """Return whether segments have names; raise AttributeError if not."""
-    if segmenter.n_segments is None:
+    if segmenter.n_segments is None and segmenter.groups == "seen":
         return True
     raise AttributeError(
-        f"This needs segments with names, but n_segments={segmenter.n_segments} learns groups "
-        "without any. Use predict, or fit with n_segments=None."
+        f"This needs segments with names, but n_segments={segmenter.n_segments} and "
+        f"groups={segmenter.groups!r} learn groups without any. Use predict, or fit with "
+        "n_segments=None and groups='seen'."
     )
 
 
@@ -47,11 +49,12 @@ class ImageReadouts(ImageBase):
         Returns
         -------
         ndarray of shape (h, w), or list of them
-            Labels of ``classes_``; for a generator a generator, which segments an image when it is
-            asked for the next.
+            Labels of ``classes_``, or with ``groups="unseen"`` segments from 0; for a generator a
+            generator, which segments an image when it is asked for the next.
         """
         return self._reader().each(image, self._grouped if self._groups_ else self._segments)
 
+    @of_seen_groups("predict or cluster")
     def transform(self, image):
         """Return the phase at which each pixel locks.
 
@@ -192,6 +195,8 @@ class ImageReadouts(ImageBase):
         return reader.smoothed(said, image, self.smoothing_, self.guidance_)
 
     def _grouped(self, image):
+        if self.groups == "unseen":
+            return self.cluster(image)
         return self.classes_[self.cluster(image, random_state=self._seed_of_answers())]
 
     def _limit_phases(self, image):

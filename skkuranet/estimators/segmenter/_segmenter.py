@@ -17,6 +17,12 @@ from skkuranet.estimators._clustering import ClusteringBase
 from skkuranet.estimators._fit_task import FitTask
 from skkuranet.estimators._network_presets import CLUSTERING, GROUPING
 from skkuranet.estimators._simulation import LIMIT_TIME
+from skkuranet.estimators._unseen import (
+    GROUPS,
+    check_parameters,
+    learned_from_images,
+    of_seen_groups,
+)
 from skkuranet.estimators.segmenter._grouping import grouped_pixels, pair_objective
 from skkuranet.estimators.segmenter._labelling import check_channels, labelled_pixels, widest
 from skkuranet.estimators.segmenter._pixels import read_pairs
@@ -91,7 +97,23 @@ class KuraNetSegmenter(ImageReadouts):
         None: a label means the same in all masks, and :meth:`predict` tells which pixels have it.
         A number: labels only say which pixels of an image belong together. What is learned then
         is whether two pixels do, and :meth:`predict` groups those of any image into so many
-        segments by the limit of their mutual dynamics.
+        segments by the limit of their mutual dynamics; with ``groups="unseen"``, None finds how
+        many there are in an image.
+    groups : {"seen", "unseen"}, default="seen"
+        ``"unseen"``: labels say which pixels of an image belong together, as with ``n_segments``,
+        and superpixels are the oscillators. What is seen of the border between two, colour,
+        texture and contrast, makes their coupling, and :meth:`predict` and :meth:`cluster` find the
+        segments of any image, and how many. It needs many images, such as those of BSDS500. It
+        runs on the processor; besides what follows, ``n_segments``, ``hidden_layer_sizes``,
+        ``unlabeled``, ``nodata``, ``random_state`` and ``verbose`` count, and all else has to stay
+        at its default.
+    superpixels : "slic", callable or None, default="slic"
+        With ``groups="unseen"``, what makes the superpixels: :func:`skimage.segmentation.slic`,
+        about 600; a callable from colours between 0 and 1 (h, w, 3) to their numbers (h, w); or
+        None, where each pixel is one.
+    threshold : float or "auto", default="auto"
+        With ``groups="unseen"``, the distance 1 - cos, from 0 to 2, below which segments are one.
+        ``"auto"`` is what is best for the images of fit.
     bandwidth : "auto" or float, default="auto"
         How fine details of place can be: standard deviation of the angular frequencies of
         the waves through which the coupling network sees column and row, in radians per
@@ -200,7 +222,8 @@ class KuraNetSegmenter(ImageReadouts):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Labels of the masks, in their type; with ``n_segments`` numbers from 0.
+        Labels of the masks, in their type; with ``n_segments`` numbers from 0. Not there with
+        ``groups="unseen"``.
     cluster_centers_ : ndarray of shape (n_classes, 2)
         k-means centres of the reference phasors, in the order of ``classes_``.
     coupling_ : torch.nn.Module
@@ -217,6 +240,8 @@ class KuraNetSegmenter(ImageReadouts):
         Cluster synchrony loss, from 0 to 1, of training networks at the limit.
     n_iter_ : int
         Number of iterations done.
+    grouping_ : ImageGroups
+        What makes superpixels alike, and its ``threshold``; with ``groups="unseen"`` alone.
     n_channels_in_ : int
         Number of channels of the images seen in fit.
     place_ : bool
@@ -258,6 +283,9 @@ class KuraNetSegmenter(ImageReadouts):
         "place": [StrOptions({"auto"}), "boolean"],
         "spatial_dims": [Options(Integral, {2, 3})],
         "n_segments": [Interval(Integral, 2, None, closed="left"), None],
+        "groups": [StrOptions(GROUPS)],
+        "superpixels": [StrOptions({"slic"}), callable, None],
+        "threshold": [StrOptions({"auto"}), Interval(Real, 0, 2, closed="both")],
         "bandwidth": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "smoothing": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "guidance": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
@@ -273,6 +301,9 @@ class KuraNetSegmenter(ImageReadouts):
         place="auto",
         spatial_dims=2,
         n_segments=None,
+        groups="seen",
+        superpixels="slic",
+        threshold="auto",
         bandwidth="auto",
         feature_noise="auto",
         smoothing="auto",
@@ -307,6 +338,9 @@ class KuraNetSegmenter(ImageReadouts):
         self.place = place
         self.spatial_dims = spatial_dims
         self.n_segments = n_segments
+        self.groups = groups
+        self.superpixels = superpixels
+        self.threshold = threshold
         self.bandwidth = bandwidth
         self.feature_noise = feature_noise
         self.smoothing = smoothing
@@ -380,7 +414,9 @@ class KuraNetSegmenter(ImageReadouts):
             If 0 counts as unlabelled, labels are stray pixels or cover less than .01 % of the
             labelled pixels, or EXIF turns an image.
         """
-        groups = self.n_segments is not None
+        check_parameters(self)
+        unseen = self.groups == "unseen"
+        groups = unseen or self.n_segments is not None
         if self._goes_on and groups != self._groups_:
             before, now = ("n_segments", "labels") if self._groups_ else ("labels", "n_segments")
             raise ValueError(
@@ -391,7 +427,10 @@ class KuraNetSegmenter(ImageReadouts):
             image, mask, self.unlabeled, self.nodata, n_axes=self.spatial_dims
         )
         self._cache = FeatureCache()
-        learn = self._learn_groups if groups else self._learn_labels
+        if unseen:
+            learn = self._learn_unseen
+        else:
+            learn = self._learn_groups if groups else self._learn_labels
         learn(n_images, pairs)
         return self
 
@@ -412,6 +451,7 @@ class KuraNetSegmenter(ImageReadouts):
         """
         return self.fit(image, mask).predict(image)
 
+    @of_seen_groups("predict or cluster")
     def fit_transform(self, image, mask):
         """Fit, and return the phases at which all pixels of the images lock.
 
@@ -615,6 +655,20 @@ class KuraNetSegmenter(ImageReadouts):
                 },
             )
         )
+
+    def _learn_unseen(self, n_images, pairs):
+        """Train on networks of superpixels of one image each; what is learned is of any image."""
+        images, masks = zip(*pairs, strict=True)
+        ranges = widest(np.stack([ranges_of(check_channels(image, images[0])) for image in images]))
+        attributes = {
+            "_groups_": True,
+            "n_channels_in_": images[0].shape[-1],
+            "_channel_ranges": ranges,
+            "place_": False,
+            "for_other_images_": None,
+        }
+        found = learned_from_images(self, list(images), list(masks), ranges, self._sizes())
+        self._keep(attributes | found)
 
     def _segment_numbers(self, masks):
         """Numbers of segments, in the integer type of the masks where it has so many."""

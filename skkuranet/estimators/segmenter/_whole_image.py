@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skkuranet.estimators._clustering import ClusteringBase
 from skkuranet.estimators._simulation import LIMIT_TIME, steps_in
+from skkuranet.estimators._unseen import of_seen_groups
 from skkuranet.estimators.segmenter._pixels import PixelReader, read_pairs
 from skkuranet.images.feature_cache import FeatureCache, digest
 
@@ -64,6 +65,7 @@ class ImageBase(ClusteringBase):
         )
         return pairs
 
+    @of_seen_groups("predict or cluster")
     def simulate(
         self,
         image,
@@ -117,6 +119,7 @@ class ImageBase(ClusteringBase):
             random_state=random_state,
         )
 
+    @of_seen_groups("predict or cluster")
     def network(self, image):
         """Return the network made of all pixels of an image, for analysis.
 
@@ -134,6 +137,7 @@ class ImageBase(ClusteringBase):
         asked, X, _ = self._asked(image)
         return asked.trained_network_.oscillators(X)
 
+    @of_seen_groups("predict or cluster")
     def coupling_matrix(self, image, pixels=None):
         """Return couplings between pixels of an image as a matrix.
 
@@ -164,7 +168,8 @@ class ImageBase(ClusteringBase):
         image : array of shape (h, w) or (h, w, n_channels), PIL image, or path
             One image.
         n_segments : int, default=None
-            Number of segments; None for the number of classes in fit.
+            Number of segments; None for the number of classes in fit. With ``groups="unseen"``,
+            None is the estimator's.
         n_steps : int, default=None
             Number of steps; None for 500 units of time.
         random_state : int, RandomState instance or None, default=None
@@ -176,11 +181,15 @@ class ImageBase(ClusteringBase):
         ndarray of shape (h, w), int
             Segment of each pixel, from 0.
         """
+        if self.groups == "unseen":
+            n_segments = self.n_segments if n_segments is None else n_segments
+            return self.grouping_.segment(self._reader().one(image), n_segments)
         asked, X, shape = self._asked(image)
         n_segments = len(self.classes_) if n_segments is None else n_segments
         self._check_number("n_segments", n_segments, len(X), "pixels")
         return asked._clusters(X, n_segments, self._rng(random_state), n_steps).reshape(shape)
 
+    @of_seen_groups("predict or cluster")
     def synchrony_loss(self, image, mask, *, n_steps=None, random_state=None):
         """Return the cluster synchrony loss of all labelled pixels as one network, at the limit.
 

@@ -1,0 +1,1 @@
+"""Groups that training has never seen: couplings on graphs, and how they are read."""

@@ -1,0 +1,84 @@
+"""Groups as trees of states have them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from skkuranet.grouping.graph import Graph, Lesson
+from skkuranet.grouping.linkage import Tree, absorbed, mean_linkage
+from skkuranet.metrics import segmentation_covering
+
+# Where trees may be cut; distances are 1 - cos, and the best lie near 0 as often as not.
+_CUTS = np.geomspace(0.01, 1.0, 41)
+
+
+@dataclass(frozen=True)
+class Hierarchy:
+    """All groups of one network, from each node alone to all together.
+
+    Parameters
+    ----------
+    graph : Graph
+        The network.
+    distances : ndarray of shape (n_edges,)
+        Distance of both ends of each edge.
+    tree : Tree
+        Its mean linkage.
+    least : int
+        Nodes that a group must have; smaller ones join the nearest other.
+    """
+
+    graph: Graph
+    distances: np.ndarray
+    tree: Tree
+    least: int
+
+    def cut_at(self, threshold: float) -> np.ndarray:
+        """Return the group of each node, from 0, when groups nearer than a threshold are one."""
+        return self._whole(self.tree.cut_at(threshold))
+
+    def cut_into(self, n_groups: int) -> np.ndarray:
+        """Return the group of each node, from 0, of so many groups."""
+        # Outliers part first: there are to be so many groups beside them.
+        enough = np.flatnonzero(self.tree.n_whole(self.least) == n_groups)
+        if not len(enough):
+            return self.tree.cut_into(n_groups)
+        return self._whole(self.tree.cut_into(self.graph.n_nodes - int(enough[-1])))
+
+    def _whole(self, groups: np.ndarray) -> np.ndarray:
+        graph = self.graph
+        return absorbed(groups, graph.edges, self.distances, graph.weights, self.least)
+
+
+def hierarchy(graph: Graph, distances: np.ndarray, least: int = 1) -> Hierarchy:
+    """Return the groups of a network whose edges are so long."""
+    tree = mean_linkage(graph.n_nodes, graph.edges, distances, graph.weights)
+    return Hierarchy(graph, distances, tree, least)
+
+
+def best_threshold(
+    lessons: Sequence[Lesson], found: Sequence[Hierarchy], *, slack: float, place: float
+) -> float:
+    """Return the threshold at which groups cover those of people best, on average.
+
+    Coverings closer than ``slack`` to the best count as equal. Of equal thresholds, in order, it is
+    the one at ``place``: 0 is the finest, 1 the coarsest.
+    """
+    scores = np.mean(
+        [
+            [_covering(lesson, one.cut_at(cut)) for cut in _CUTS]
+            for lesson, one in zip(lessons, found, strict=True)
+        ],
+        axis=0,
+    )
+    best = np.flatnonzero(scores >= scores.max() - slack)
+    return float(_CUTS[best[int(place * (len(best) - 1))]])
+
+
+def _covering(lesson: Lesson, groups: np.ndarray) -> float:
+    """Return the mean over people of how well groups cover theirs."""
+    said = [(labels[labels >= 0], groups[labels >= 0]) for labels in lesson.labels]
+    return float(np.mean([segmentation_covering(*pair) for pair in said if len(pair[0])]))
