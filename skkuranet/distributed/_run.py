@@ -14,6 +14,7 @@ from skkuranet._utils.tools import random_source, to_tensor
 from skkuranet.coupling import CouplingOperator
 from skkuranet.distributed._operators import couple_sharded
 from skkuranet.estimators._arrays import Table, checked, on_host
+from skkuranet.estimators._connectivity import has_graph
 from skkuranet.estimators._simulation import LIMIT_TIME, simulated, steps_in
 from skkuranet.training._checkpoint import fingerprint_of
 from skkuranet.training._process_group import Ranks, sharing
@@ -119,7 +120,7 @@ def simulate(
     >>> dist.destroy_process_group()
     """
     ranks = Ranks(group)
-    if getattr(estimator, "connectivity", None) is not None:
+    if has_graph(estimator):
         raise ValueError("connectivity: graphs are not shared out. Use the estimator's simulate.")
     trained = estimator.trained_network_
     if trained.node_motion.is_noisy:

@@ -21,6 +21,13 @@ from skkuranet.estimators._arrays import Table, on_host
 Edges = np.ndarray | WeightedEdges
 
 
+def has_graph(estimator: Any) -> bool:
+    """Return whether an estimator couples along a given graph."""
+    connectivity = getattr(estimator, "connectivity", None)
+    # A name says how groups never seen are found.
+    return not (connectivity is None or isinstance(connectivity, str))
+
+
 def ends_of(edges: Any) -> Any:
     """Return edges without their weights."""
     return edges.ends if isinstance(edges, WeightedEdges) else edges

@@ -780,7 +780,7 @@ class KuraNetClusterer(
         budget = budget_on(self.memory_budget, device_for(self.device, X))
         rows = budget // (_COPIES * 8 * len(self.classes_))
         rows = max(1, rows // _ROWS_OF_A_PART) * _ROWS_OF_A_PART
-        parts = (X[first : first + rows] for first in range(0, len(X), rows))
+        parts = (X[first : first + rows] for first in range(0, X.shape[0], rows))
         return np.concatenate([self._log_probabilities(part).argmax(axis=1) for part in parts])
 
     def _labels(self, X):

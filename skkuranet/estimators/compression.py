@@ -12,6 +12,7 @@ from skkuranet._utils.tools import as_tensor, random_source
 from skkuranet.coupling import NystromNetwork, PerSource
 from skkuranet.coupling._build import budget_on
 from skkuranet.estimators._arrays import checked
+from skkuranet.estimators._connectivity import has_graph
 
 # Rows of the network that the error and the losses are measured on, at most.
 _HELD_OUT = 1000
@@ -77,7 +78,7 @@ def compress(estimator, rank, X, *, n_landmarks=None, random_state=None):
             "estimator has factorised couplings already, of rank "
             f"{getattr(estimator.coupling_, 'rank', '?')}; there is nothing to compress."
         )
-    if getattr(estimator, "connectivity", None) is not None:
+    if has_graph(estimator):
         raise ValueError("connectivity: couplings along a graph have no factors.")
     if len(X) < _FEWEST_ROWS:
         raise ValueError(

@@ -14,6 +14,7 @@ from skkuranet.coupling import couple
 from skkuranet.dynamics import integrate
 from skkuranet.dynamics._dynamics import picked
 from skkuranet.estimators._arrays import as_given, checked, on_host
+from skkuranet.estimators._connectivity import has_graph
 from skkuranet.estimators._simulation import LIMIT_TIME, steps_in
 from skkuranet.training._sampler import start_of
 
@@ -123,7 +124,7 @@ def simulate_in_batches(
     trained = estimator.trained_network_
     if trained.node_motion.is_noisy:
         raise ValueError("noise: random batches take none. Use the estimator's simulate.")
-    if trained.node_motion.is_delayed or getattr(estimator, "connectivity", None) is not None:
+    if trained.node_motion.is_delayed or has_graph(estimator):
         raise ValueError(
             "delay and connectivity need all oscillators at once; use the estimator's simulate, or "
             "compress."
