@@ -778,7 +778,7 @@ class KuraNetClusterer(
         """Return the number of the most probable class of each row."""
         # So many rows at a time that their probabilities stay small beside the budget.
         budget = budget_on(self.memory_budget, device_for(self.device, X))
-        rows = budget // (_COPIES * 8 * len(self.classes_))
+        rows = budget // (_COPIES * 8 * self.classes_.shape[0])
         rows = max(1, rows // _ROWS_OF_A_PART) * _ROWS_OF_A_PART
         parts = (X[first : first + rows] for first in range(0, X.shape[0], rows))
         return np.concatenate([self._log_probabilities(part).argmax(axis=1) for part in parts])
