@@ -95,7 +95,7 @@ def read_couplings(
     if _is_sparse(K):
         return GivenCouplings(_sparse(K, dtype, device), None, as_arrays=not isinstance(K, Tensor))
     if hasattr(K, "adj") and hasattr(K, "nodes"):
-        made = _sparse(_matrix_of(K), dtype, device)
+        made = _sparse(matrix_of_graph(K), dtype, device)
         return GivenCouplings(made, list(K.nodes), as_arrays=True, graph=K)
     names = labels_of(K)
     if names is not None:
@@ -148,7 +148,7 @@ def _sparse(
     return SparseCoupling(rows, columns, values.to(device=device, dtype=dtype), (n, p))
 
 
-def _matrix_of(graph: Any) -> Any:
+def matrix_of_graph(graph: Any) -> Any:
     """Return the strengths of a graph: from whom in columns, on whom in rows."""
     import networkx
 

@@ -154,8 +154,8 @@ class KuraNetBase(Versioned, CallbackSupportMixin, BaseEstimator):
         check_is_fitted(self)
         if hasattr(self, "grouping_"):
             raise AttributeError(
-                f"{type(self).__name__} has no trained_network_ with groups='unseen', which couples "
-                "neighbours by what is seen of their edges. Call cluster."
+                f"{type(self).__name__} has no trained_network_ with groups='unseen', which "
+                "couples neighbours by what is seen of their edges. Call cluster."
             )
         trained = self._trained(self.coupling_, self.normalization_, self._node_motion())
         return dataclasses.replace(trained, precision=self.precision)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from skkuranet._utils.messages import plain, warn_caller
 from skkuranet.coupling import WeightedEdges
+from skkuranet.coupling._given import matrix_of_graph
 from skkuranet.estimators._arrays import Table, on_host
 
 #: Edges (2, n_edges), rows of targets and sources; or these with weights, as arrays.
@@ -47,6 +48,8 @@ def edges_of(connectivity: object, n_nodes: int, *, weighted: bool = False) -> E
     if the matrix, dense or sparse, does not fit the nodes, has no edges, or weights that are not
     positive.
     """
+    if hasattr(connectivity, "adj") and hasattr(connectivity, "nodes"):
+        connectivity = matrix_of_graph(connectivity)
     connectivity = on_host(connectivity)
     if not sp.issparse(connectivity) and np.ndim(connectivity) != 2:
         raise ValueError(

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import adjusted_rand_score
 
-from skkuranet._utils.messages import plain
+from skkuranet._utils.messages import plain, warn_caller
 from skkuranet._utils.tools import random_source
 from skkuranet.estimators._arrays import as_given, on_host
 from skkuranet.estimators._connectivity import edges_of
@@ -44,6 +46,8 @@ _SIZES_OF_ROWS, _SIZES_OF_IMAGES, _N_DIMS = (64, 64), (96, 96), 16
 
 # Rows of which both halves hold a pair.
 _LEAST_ROWS = 4
+# Adjusted Rand index on the rows of fit below which nothing was learned that could be used.
+_ALIKE = 0.5
 
 
 def check_parameters(estimator: Any) -> None:
@@ -111,10 +115,20 @@ def learned_from_rows(
         **_settings(estimator, sizes or _SIZES_OF_ROWS),
     )
     grouping = dataclasses.replace(grouping, connectivity=estimator.connectivity)
+    labels = grouping.cluster(table)
+    found = adjusted_rand_score(codes[known], labels[known])
+    if found < _ALIKE:
+        warn_caller(
+            "groups='unseen' does not find the classes of fit again, among all rows of X: adjusted "
+            f"Rand index {found:.2f}, {labels.max() + 1} groups of {len(classes)} classes. It "
+            "needs several classes to learn from, and rows of a class that lie near one another once "
+            "columns are scaled. Standardise X, pass more classes, or set threshold.",
+            ConvergenceWarning,
+        )
     return {
         **_attributes(grouping, losses),
         "classes_": classes,
-        "labels_": as_given(grouping.cluster(table), given),
+        "labels_": as_given(labels, given),
         # Of no rows, it still tells their type and library.
         "reference_features_": as_given(X[:0], given),
         "_n_features_out": _N_DIMS,

@@ -106,7 +106,7 @@ class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Osc
         in the number of oscillators. ``"pairwise"``: the paper's perceptron on both rows,
         quadratic. Or a module whose outputs are the logarithms of couplings, symmetric if the
         couplings are to be; see :class:`skkuranet.coupling.CouplingNetwork`.
-    connectivity : array-like, sparse matrix or callable, default=None
+    connectivity : array-like, sparse matrix, networkx graph or callable, default=None
         Graph whose edges alone may couple: a matrix (n_samples, n_samples) that is nonzero
         where two rows may, or a callable from rows to such a matrix, for instance
         ``functools.partial(kneighbors_graph, n_neighbors=5)``. It is made symmetric. Training

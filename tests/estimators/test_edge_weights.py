@@ -176,3 +176,10 @@ def test_gradients_of_weighted_couplings(kind):
 
     weights = torch.tensor([0.5, 0.5, 2.0, 2.0, 1.0, 1.0], dtype=torch.float64)
     assert torch.autograd.gradcheck(matrix, (x.requires_grad_(), weights.requires_grad_()))
+
+
+def test_graphs_of_networkx_are_taken(X, graph):
+    given = nx.from_scipy_sparse_array(graph)
+    settings = {"max_iter": 2}
+    same = [fit(X, connectivity=c, **settings).coupling_matrix(X) for c in (graph, given)]
+    np.testing.assert_allclose(*same)

@@ -247,3 +247,16 @@ def test_images_of_one_row_and_of_one_colour(features, shape):
         model = KuraNetSegmenter(features, **QUICK).fit(image, mask)
     assert model.predict(image).shape == shape
     assert np.isfinite(model.predict_proba(image)).all()
+
+
+def test_place_is_left_out_where_it_says_nothing_of_other_parts():
+    """Strokes lie apart; how far their labels reach is in the noisy intensities alone."""
+    rows, columns = np.mgrid[:64, :64]
+    wanted = (rows - 32) ** 2 + (columns - 32) ** 2 < 200
+    image = 0.5 * wanted + np.random.RandomState(0).normal(scale=0.15, size=wanted.shape)
+    mask = np.full(wanted.shape, -1)
+    mask[30:34, 30:34] = 1
+    mask[:6, :6] = mask[55:60, 55:60] = 0
+    model = KuraNetSegmenter(random_state=0).fit(image, mask)
+    assert model.place_ is False
+    assert np.mean(model.predict(image) == wanted) > 0.95

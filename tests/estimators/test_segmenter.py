@@ -317,6 +317,6 @@ def test_bandwidth_follows_the_number_of_labels():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for labels in (scribbled(mask, 5), mask):
-            model = KuraNetSegmenter(**settings).fit(image, labels)
+            model = KuraNetSegmenter(place=True, **settings).fit(image, labels)
             spread.append(float(model.coupling_.encoding.frequencies.std()))
     assert spread[1] > 1.5 * spread[0]

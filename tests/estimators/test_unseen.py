@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from sklearn.datasets import make_blobs
+from sklearn.datasets import load_wine, make_blobs
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
 from sklearn.neighbors import kneighbors_graph
 
@@ -219,3 +220,9 @@ def test_phases_are_not_asked_for(segmenter):
             getattr(segmenter, name)(image)
     with pytest.raises(ValueError, match="no fit_transform"):
         segmenter.fit_transform(image, mask)
+
+
+def test_what_was_not_learned_is_said():
+    X, y = load_wine(return_X_y=True)
+    with pytest.warns(ConvergenceWarning, match="does not find the classes of fit again"):
+        KuraNetClusterer(groups="unseen", random_state=0).fit(X, y)
