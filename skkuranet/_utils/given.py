@@ -38,6 +38,25 @@ def as_array(value: Any) -> NDArray[Any]:
     return (value.float() if value.dtype is torch.bfloat16 else value).numpy()
 
 
+def as_labels(value: Any, name: str) -> NDArray[Any]:
+    """Return labels as an array, masked where they were.
+
+    Raise TypeError where they cannot be compared, and ValueError where one does not equal itself.
+    """
+    try:
+        found = np.ma.asarray(value) if np.ma.isMA(value) else as_array(value)
+        known = np.ma.getdata(found)[~np.ma.getmaskarray(found)]
+        comparable = found.dtype.kind != "c" and bool(np.all(known == known))
+        np.unique(known)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"{name} must be numbers or words alike, as many in each row, got {plain(value)[:60]}."
+        ) from error
+    if not comparable:
+        raise ValueError(f"{name} must be numbers or words, none of them NaN, got {plain(known)}.")
+    return found
+
+
 def check_finite(tensor: Tensor, name: str) -> Tensor:
     """Return a tensor, if all its values are finite."""
     finite = torch.isfinite(tensor)

@@ -38,7 +38,9 @@ def budget_on(memory_budget: int | str, device: torch.device) -> int:
     if not isinstance(memory_budget, str):
         return whole_number(memory_budget, "memory_budget", least=0)
     if memory_budget != "auto":
-        raise ValueError(f"memory_budget must be a number of bytes or 'auto', got {memory_budget!r}.")
+        raise ValueError(
+            f"memory_budget must be a number of bytes or 'auto', got {memory_budget!r}."
+        )
     if device.type != "cuda":
         return DEFAULT_MEMORY_BUDGET
     return int(torch.cuda.get_device_properties(device).total_memory // 2)

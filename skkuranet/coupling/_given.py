@@ -103,7 +103,9 @@ def read_couplings(
         device = like.device
         dtype = like.dtype if like.is_floating_point() else dtype
     if _is_sparse(K):
-        return GivenCouplings(_sparse(K, dtype, device, name), None, as_arrays=not isinstance(K, Tensor))
+        return GivenCouplings(
+            _sparse(K, dtype, device, name), None, as_arrays=not isinstance(K, Tensor)
+        )
     if hasattr(K, "adj") and hasattr(K, "nodes"):
         made = _sparse(_matrix_of(K), dtype, device, name)
         return GivenCouplings(made, list(K.nodes), as_arrays=True, graph=K)
@@ -170,8 +172,8 @@ def _frame(K: Any, names: list[Any], name: str) -> Any:
     columns = list(getattr(K, "columns", ()))
     if set(columns) != set(names) or len(set(names)) != len(names) or len(columns) != len(names):
         raise ValueError(
-            f"{name} as a frame must name the same nodes in its rows and columns, each once; got rows "
-            f"{plain(names)} and columns {plain(columns)}."
+            f"{name} as a frame must name the same nodes in its rows and columns, each once; "
+            f"got rows {plain(names)} and columns {plain(columns)}."
         )
     return K[names].to_numpy()
 

@@ -32,7 +32,7 @@ SOLVERS: dict[str, Solver] = {
     "dopri8": Adaptive("dopri8"),
 }
 #: Most steps of a trajectory, and of a delay.
-MOST_STEPS, MOST_DELAY = 10**12, 10**7
+MOST_STEPS, MOST_DELAY = 10**12, 10**6
 # Bytes that are there.
 _LITTLE = 1 << 30
 # Steps that are worth a look at whether they are too coarse.
@@ -80,7 +80,7 @@ def integrate(
     field : Tensor or array-like of shape (..., n), optional
         External field strengths.
     delay : Tensor or array-like of shape (..., n), optional
-        Delays of the sources in units of time, rounded to steps, of which they may be ten million.
+        Delays of the sources in units of time, rounded to steps, of which they may be a million.
         Only Euler's and Heun's method
         take them.
     history : {"rotation", "constant"}, default="rotation"
@@ -211,9 +211,7 @@ def integrate(
             generator=generator,
         )
     problem = Problem(coupling, dynamics, lag, history, increments)
-    states = solver.solve(
-        problem, state, step_size=step_size, n_steps=n_steps, save_from=save_from
-    )
+    states = solver.solve(problem, state, step_size=step_size, n_steps=n_steps, save_from=save_from)
     differentiated = states.requires_grad and torch.is_grad_enabled()
     if check_step and n_steps >= _MANY and not differentiated:
         coarse = noise is None and warn_if_coarse(
@@ -321,7 +319,7 @@ def delay_in_steps(delay: Tensor, step_size: float) -> Tensor:
     Raises
     ------
     ValueError
-        If a delay is negative, not finite or of more than ten million steps.
+        If a delay is negative, not finite or of more than a million steps.
     NotImplementedError
         If derivatives with respect to delays are wanted.
 

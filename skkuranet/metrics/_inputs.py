@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skkuranet._utils.given import real_array
-from skkuranet._utils.messages import plain
+from skkuranet._utils.given import as_labels, real_array
 from skkuranet.estimators._arrays import on_host
 
 
@@ -44,11 +43,7 @@ def read_real(value, name):
 
 def read_labels(labels, n, name="labels"):
     """Return labels (n,) of n units, each equal to itself, masked where they were."""
-    labels = _hosted(labels, name)
-    try:
-        found = np.ma.asarray(labels) if np.ma.isMA(labels) else np.asarray(labels)
-    except ValueError as error:
-        raise ValueError(f"{name} must be one label for each unit, in a flat list.") from error
+    found = as_labels(_hosted(labels, name), name)
     if found.ndim == 2 and found.shape[1] == 1:
         found = found[:, 0]
     if found.shape != (n,):
@@ -56,13 +51,6 @@ def read_labels(labels, n, name="labels"):
             f"{name} must hold one label for each of the {n} units on the last axis of phases, got "
             f"shape {found.shape}."
         )
-    known = np.asarray(found)[~is_masked(found)]
-    try:
-        comparable = len(np.unique(known)) == len(set(known.tolist()))
-    except TypeError as error:
-        raise TypeError(f"{name} must be numbers or words alike, got {plain(known)}.") from error
-    if not comparable or found.dtype.kind == "c" or any(one != one for one in known.tolist()):
-        raise ValueError(f"{name} must be numbers or words, none of them NaN, got {plain(known)}.")
     return found
 
 

@@ -128,8 +128,6 @@ def _around(measure, phases, cycle):
         return each_state(of_ring, phases)
     phases = read_phases(phases)
     order = ring_order(cycle, phases.shape[-1])
-    if len(order) < 3:
-        raise ValueError(f"cycle must name three units or more, got {plain(order)}.")
     return each_state(of_ring, phases[..., order])
 
 
@@ -145,6 +143,8 @@ def ring_order(cycle, n, name="cycle"):
             f"{name} must hold the numbers of units, 0 to {n - 1}, in the order in which the ring "
             f"meets them and each once, got {plain(order)}."
         )
+    if len(order) < 3:
+        raise ValueError(f"A ring needs three units, got {name}={plain(order)}.")
     return order
 
 
