@@ -1,6 +1,7 @@
 """Judge what a call answers: a result without NaN, or an error that names what was wrong."""
 
 import dataclasses
+import re
 import warnings
 
 import numpy as np
@@ -43,7 +44,9 @@ def judge(call, names, may_be_nan=False):
     """Make sure that a call answers, warns, or names what was wrong."""
     found, message, caught = answer(call)
     if message is not None:
-        assert any(name in message for name in names), f"{message!r} names none of {names}"
+        assert any(re.search(rf"\b{name}s?\b", message) for name in names), (
+            f"{message!r} names none of {names}"
+        )
         return
     internal = [str(one.message) for one in caught if issubclass(one.category, RuntimeWarning)]
     assert not internal, f"warnings of the inside: {internal}"

@@ -3,7 +3,7 @@
 from hypothesis import HealthCheck, settings
 
 _ANY = {"deadline": None, "suppress_health_check": list(HealthCheck)}
-settings.register_profile("short", max_examples=8, derandomize=True, database=None, **_ANY)
+settings.register_profile("short", max_examples=15, derandomize=True, database=None, **_ANY)
 settings.register_profile("long", max_examples=1000, **_ANY)
 
 
