@@ -18,7 +18,7 @@ from skkuranet.coupling._given import read_couplings
 from skkuranet.dynamics import Dynamics, Solver, Trajectory
 from skkuranet.dynamics._catalogue import kind_of, needed_by
 from skkuranet.dynamics._dynamics import rate_of, signal_of
-from skkuranet.dynamics._integrate import read_steps
+from skkuranet.dynamics._integrate import MOST_STEPS, read_steps
 from skkuranet.dynamics._problem import check_history
 from skkuranet.dynamics._trajectory import trajectory_of
 from skkuranet.dynamics._walk import Walk
@@ -341,7 +341,7 @@ class OscillatorNetwork:
             If steps are too coarse, or have to be divided into very many, or it was interrupted.
         """
         n_steps, save_from = read_steps(n_steps, save_from)
-        save_every = whole_number(save_every, "save_every")
+        save_every = whole_number(save_every, "save_every", most=MOST_STEPS)
         step_size = positive_number(step_size, "step_size")
         generator = torch_generator(random_state)
         if initial_state is None:

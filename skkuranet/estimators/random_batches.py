@@ -149,6 +149,8 @@ def simulate_in_batches(
         _run(trained, X, start, size, step_size, n_steps, seed)
         for size in (batch_size, batch_size // 2)
     )
+    if not np.isfinite(phases).all() or not np.isfinite(halved).all():
+        raise ValueError(f"step_size={step_size:g} is too large: phases grow beyond all numbers.")
     difference = np.exp(1j * (phases.astype(float) - halved))
     turned = np.angle(difference * np.exp(-1j * np.angle(difference.mean())))
     order, of_halved = (
