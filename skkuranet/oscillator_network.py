@@ -11,12 +11,15 @@ from torch import Tensor
 
 from skkuranet._utils.given import as_array, check_finite, read_numbers, torch_generator
 from skkuranet._utils.messages import plain
+from skkuranet._utils.scalars import positive_number, whole_number
 from skkuranet.coupling import CouplingOperator, DenseCoupling, SharedCoupling, product
 from skkuranet.coupling._build import budget_on
 from skkuranet.coupling._given import read_couplings
 from skkuranet.dynamics import Dynamics, Solver, Trajectory
 from skkuranet.dynamics._catalogue import kind_of, needed_by
 from skkuranet.dynamics._dynamics import rate_of, signal_of
+from skkuranet.dynamics._integrate import MOST_STEPS, read_steps
+from skkuranet.dynamics._problem import check_history
 from skkuranet.dynamics._trajectory import trajectory_of
 from skkuranet.dynamics._walk import Walk
 from skkuranet.files import save
@@ -104,7 +107,7 @@ class OscillatorNetwork:
     ) -> None:
         self._given = read_couplings(K, connectivity)
         self.as_arrays = self._given.as_arrays if as_arrays is None else as_arrays
-        self.history = history
+        self.history = check_history(history)
         self.memory_budget = budget_on(memory_budget, self.coupling.device)
         self.coupling_scale = self._numbers(coupling_scale, "coupling_scale")
         self.delay = None if delay is None else self._numbers(delay, "delay")
@@ -337,12 +340,9 @@ class OscillatorNetwork:
         UserWarning
             If steps are too coarse, or have to be divided into very many, or it was interrupted.
         """
-        if not 0 <= save_from <= n_steps or n_steps < 1 or save_every < 1:
-            raise ValueError(
-                "n_steps and save_every must be at least 1 and save_from lie between 0 and "
-                f"n_steps, got n_steps={plain(n_steps)}, save_from={plain(save_from)} and "
-                f"save_every={plain(save_every)}."
-            )
+        n_steps, save_from = read_steps(n_steps, save_from)
+        save_every = whole_number(save_every, "save_every", most=MOST_STEPS)
+        step_size = positive_number(step_size, "step_size")
         generator = torch_generator(random_state)
         if initial_state is None:
             state = self._drawn(generator)
@@ -356,8 +356,8 @@ class OscillatorNetwork:
         if needed > self.memory_budget:
             raise ValueError(
                 f"{n_kept} states of {state.numel()} numbers take {needed} bytes, more than "
-                f"memory_budget={self.memory_budget}. Raise save_from or save_every to keep fewer, "
-                "or memory_budget."
+                f"memory_budget={self.memory_budget}. Lower n_steps, raise save_from or save_every "
+                "to keep fewer, or raise memory_budget."
             )
         walk = Walk(
             self.coupled(self._batch_of(state)),

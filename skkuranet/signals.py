@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import butter, hilbert, sosfiltfilt
 
-from skkuranet._utils.given import as_array
+from skkuranet._utils.given import real_array
 from skkuranet._utils.messages import plain
+from skkuranet._utils.scalars import positive_number
 
 # Order of the filter in each direction, and periods of its lower edge that ends take to settle.
 _ORDER = 3
@@ -57,12 +58,9 @@ def phases_from_signal(
     >>> bool(np.nanmax(np.abs(apart)) < 0.1)
     True
     """
-    try:
-        given = np.array(as_array(signal), dtype=float)
-    except (TypeError, ValueError) as error:
-        raise TypeError(
-            f"signal must hold real numbers, (n_times, n), got {type(signal).__name__}."
-        ) from error
+    if np.ma.is_masked(signal):
+        raise ValueError("signal has masked entries. Filter the stretches between gaps one by one.")
+    given = real_array(signal, "signal").astype(np.float64)
     if given.ndim not in (1, 2):
         raise ValueError(f"signal must have shape (n_times, n), got {given.shape}.")
     if not np.isfinite(given).all():
@@ -70,24 +68,24 @@ def phases_from_signal(
             f"signal must be finite; {int((~np.isfinite(given)).sum())} of its values are not. "
             "Filter the stretches between gaps one by one."
         )
-    if not sampling_rate > 0:
-        raise ValueError(f"sampling_rate must be positive, got {plain(sampling_rate)}.")
-    if len(band) != 2 or not 0 < band[0] < band[1] < sampling_rate / 2:
+    sampling_rate = positive_number(sampling_rate, "sampling_rate")
+    edges = real_array(band, "band")
+    if edges.shape != (2,) or not 0 < edges[0] < edges[1] < sampling_rate / 2:
         raise ValueError(
             "band must hold two frequencies that increase, between 0 and half the sampling_rate, "
-            f"{sampling_rate / 2:g}; got {plain(list(band))}."
+            f"{sampling_rate / 2:g}; got {plain(edges)}."
         )
-    settling = int(np.ceil(_SETTLING_PERIODS * sampling_rate / band[0]))
+    settling = int(np.ceil(_SETTLING_PERIODS * sampling_rate / edges[0]))
     if len(given) < 4 * settling:
         raise ValueError(
-            f"signal must hold four periods of {band[0]:g} cycles per unit of time, "
-            f"{4 * settling} samples, got {len(given)}. Record for longer, or raise the lower edge "
-            "of band."
+            f"signal must hold four periods of {edges[0]:g} cycles per unit of time, "
+            f"{4 * settling:.6g} samples at sampling_rate={sampling_rate:g}, got {len(given)}. "
+            "Record for longer, or raise the lower edge of band."
         )
     still = np.flatnonzero(np.ptp(given.reshape(len(given), -1), axis=0) == 0)
     if len(still):
         raise ValueError(f"signal is constant in columns {plain(still)}. Leave them out.")
-    sections = butter(_ORDER, list(band), btype="bandpass", fs=sampling_rate, output="sos")
+    sections = butter(_ORDER, edges, btype="bandpass", fs=sampling_rate, output="sos")
     filtered = sosfiltfilt(sections, given, axis=0, padlen=settling)
     phases = np.angle(hilbert(filtered, axis=0))
     phases[:settling] = phases[-settling:] = np.nan

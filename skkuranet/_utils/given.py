@@ -24,7 +24,9 @@ def as_numbers(value: Any, name: str) -> Tensor:
         if value.is_complex():
             raise TypeError(f"{name} must hold real numbers, got {value.dtype}.")
         return value if value.is_floating_point() else value.double()
-    return check_finite(torch.tensor(_array(value, name)), name)
+    if np.ma.is_masked(value):
+        raise ValueError(f"{name} has masked entries. Fill them, or leave these nodes out.")
+    return check_finite(torch.tensor(real_array(value, name)), name)
 
 
 def as_array(value: Any) -> NDArray[Any]:
@@ -36,6 +38,25 @@ def as_array(value: Any) -> NDArray[Any]:
     return (value.float() if value.dtype is torch.bfloat16 else value).numpy()
 
 
+def as_labels(value: Any, name: str) -> NDArray[Any]:
+    """Return labels as an array, masked where they were.
+
+    Raise TypeError where they cannot be compared, and ValueError where one does not equal itself.
+    """
+    try:
+        found = np.ma.asarray(value) if np.ma.isMA(value) else as_array(value)
+        known = np.ma.getdata(found)[~np.ma.getmaskarray(found)]
+        comparable = found.dtype.kind != "c" and bool(np.all(known == known))
+        np.unique(known)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"{name} must be numbers or words alike, as many in each row, got {plain(value)[:60]}."
+        ) from error
+    if not comparable:
+        raise ValueError(f"{name} must be numbers or words, none of them NaN, got {plain(known)}.")
+    return found
+
+
 def check_finite(tensor: Tensor, name: str) -> Tensor:
     """Return a tensor, if all its values are finite."""
     finite = torch.isfinite(tensor)
@@ -45,11 +66,10 @@ def check_finite(tensor: Tensor, name: str) -> Tensor:
     return tensor
 
 
-def _array(value: Any, name: str) -> np.ndarray:
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name} has masked entries. Fill them, or leave these nodes out.")
+def real_array(value: Any, name: str) -> NDArray[Any]:
+    """Return real numbers as an array of single or double precision; raise TypeError for others."""
     try:
-        array = np.asarray(value)
+        array = as_array(value)
         # Text is no number, even where it could be read as one.
         if array.dtype.kind not in "biuf" and array.dtype.kind != "O":
             raise TypeError

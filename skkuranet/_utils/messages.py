@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from torch import Tensor
@@ -29,6 +32,18 @@ def plain(value: object) -> str:
         return repr(value)
     shown = f"[{', '.join(map(plain, value[:_MOST]))}]"
     return f"{shown} and {len(value) - _MOST} more" if len(value) > _MOST else shown
+
+
+@contextmanager
+def naming(*names: str) -> Iterator[None]:
+    """Put names of parameters before errors of other libraries that name none of them."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if any(re.search(rf"\b{name}\b", str(error)) for name in names):
+            raise
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{' or '.join(names)}: {error}") from error
 
 
 def warn_caller(message: str, category: type[Warning]) -> None:

@@ -13,8 +13,9 @@ from scipy.stats import binomtest
 
 from skkuranet._utils.given import as_array, torch_generator
 from skkuranet._utils.messages import plain, warn_caller
+from skkuranet._utils.scalars import positive_number
 from skkuranet.analysis._blocks import in_parallel, networks_at_once, seeds, split
-from skkuranet.analysis._checks import check_counts
+from skkuranet.analysis._checks import check_counts, check_network
 from skkuranet.analysis._progress import told
 from skkuranet.dynamics import Trajectory
 from skkuranet.oscillator_network import OscillatorNetwork
@@ -157,16 +158,19 @@ def basin_stability(
     >>> basin_stability(ring, n_samples=100, n_steps=500, random_state=0)
     BasinStability(0.760, 95 % between 0.668 and 0.833, 100 samples)
     """
+    check_network(network)
     check_counts(n_samples=n_samples, n_steps=n_steps, n_kept=n_kept)
+    n_samples, n_steps, n_kept = int(n_samples), int(n_steps), int(n_kept)
+    confidence = positive_number(confidence, "confidence")
     if network.batch:
         raise ValueError(
             f"network must be one network, got a batch of shape {tuple(network.batch)}."
         )
     if n_kept > n_steps:
         raise ValueError(f"n_kept={plain(n_kept)} must not be above n_steps={plain(n_steps)}.")
-    if not 0.0 < confidence < 1.0:
+    if confidence >= 1.0:
         raise ValueError(f"confidence must lie between 0 and 1, got {plain(confidence)}.")
-    if not callable(is_wanted) and is_wanted not in ENDS:
+    if not callable(is_wanted) and not (isinstance(is_wanted, str) and is_wanted in ENDS):
         raise ValueError(
             f"is_wanted must be one of {sorted(ENDS)} or a function, got {plain(is_wanted)}."
         )

@@ -2,30 +2,54 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from skkuranet._utils.messages import plain
+from skkuranet._utils.scalars import positive_number, whole_number
+from skkuranet.oscillator_network import OscillatorNetwork
+
+# Nobody waits for more.
+_MOST = 10**9
 
 
-def check_counts(**counts: int) -> None:
-    """Make sure that numbers of things are positive.
+def check_counts(*, least: int = 1, **counts: Any) -> None:
+    """Make sure that numbers of things lie between ``least`` and a thousand million.
 
     Raises
     ------
+    TypeError
+        If one is no number.
     ValueError
-        If one is not.
+        If one is out of range.
     """
     for name, count in counts.items():
-        if count < 1:
-            raise ValueError(f"{name} must be at least 1, got {plain(count)}.")
+        whole_number(count, name, least=least, most=_MOST)
 
 
-def check_positive(**numbers: float) -> None:
+def check_positive(**numbers: Any) -> None:
     """Make sure that numbers are above 0.
 
     Raises
     ------
+    TypeError
+        If one is no number.
     ValueError
-        If one is not.
+        If it is not above 0.
     """
     for name, number in numbers.items():
-        if not number > 0.0:
-            raise ValueError(f"{name} must be above 0, got {plain(number)}.")
+        positive_number(number, name, finite=False)
+
+
+def check_network(network: Any) -> None:
+    """Make sure that it is a network.
+
+    Raises
+    ------
+    TypeError
+        If it is not.
+    """
+    if not isinstance(network, OscillatorNetwork):
+        raise TypeError(
+            "network must be a skkuranet.OscillatorNetwork, got "
+            f"{type(network).__name__} {plain(network)[:60]}."
+        )

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from skkuranet._utils.given import as_array, torch_generator
+from skkuranet._utils.given import real_array, torch_generator
 from skkuranet._utils.messages import plain, warn_caller
 from skkuranet.analysis._blocks import in_parallel, seeds
-from skkuranet.analysis._checks import check_counts
+from skkuranet.analysis._checks import check_counts, check_network
 from skkuranet.analysis._collapse import collapse
 from skkuranet.analysis._progress import told
 from skkuranet.analysis._sweep import sweep
@@ -226,6 +226,10 @@ def critical_coupling(
     True
     """
     check_counts(n_steps=n_steps, n_samples=n_samples, save_every=save_every)
+    check_counts(least=0, n_transient=n_transient)
+    if not callable(network):
+        check_network(network)
+    exponents = _read_exponents(exponents)
     single = network if isinstance(network, OscillatorNetwork) else None
     if single is None and (len(sizes) < 3 or list(sizes) != sorted(set(sizes)) or n_samples < 2):
         raise ValueError(
@@ -243,7 +247,9 @@ def critical_coupling(
     if values is None:
         pilot = partial(_sample, make, int(counts[0]), parameter, seed=pilot_seed, motion=motion)
         values = _AROUND * _middle(pilot, parameter)
-    points = np.asarray(as_array(values), dtype=np.float64)
+    points = real_array(values, "values").astype(np.float64)
+    if not np.isfinite(points).all():
+        raise ValueError("values must be finite.")
     if points.ndim != 1 or len(points) < 5 or (np.diff(points) <= 0).any() or points[0] <= 0:
         raise ValueError(
             f"values must be five rising positive numbers at least, got {plain(points)}."
@@ -273,6 +279,13 @@ def critical_coupling(
             UserWarning,
         )
     return CriticalCoupling(value, error, points, counts, squares, misfit)
+
+
+def _read_exponents(exponents: Any) -> tuple[float, float]:
+    found = real_array(exponents, "exponents").astype(np.float64)
+    if found.shape != (2,) or not np.isfinite(found).all():
+        raise ValueError(f"exponents must be two finite numbers, got {plain(found)}.")
+    return float(found[0]), float(found[1])
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,11 @@ from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from skkuranet._utils.given import as_array
-from skkuranet._utils.messages import plain, warn_caller
+from skkuranet._utils.messages import warn_caller
+from skkuranet._utils.scalars import positive_number
 from skkuranet._utils.tools import random_source
 from skkuranet.analysis._alike import are_alike, with_wrapped_phases
+from skkuranet.analysis._checks import check_counts
 from skkuranet.analysis._field import Field, field_of
 from skkuranet.analysis._jacobian import MOST_DENSE, Jacobian, read_one
 from skkuranet.analysis._newton import Rest, find_rest, linearized
@@ -153,12 +155,9 @@ def fixed_points(
     [FixedPoint(stable, R=0.988, speed=0.5), FixedPoint(1 unstable direction, R=0.152, speed=0.5)]
     """
     field = field_of(network, "fixed_points")
-    settings = {
-        "n_starts": n_starts, "max_iter": max_iter, "tol": tol, "n_eigenvalues": n_eigenvalues
-    }  # fmt: skip
-    for name, value in settings.items():
-        if value <= 0:
-            raise ValueError(f"{name} must be positive, got {plain(value)}.")
+    check_counts(n_starts=n_starts, max_iter=max_iter, n_eigenvalues=n_eigenvalues)
+    n_starts, max_iter, n_eigenvalues = int(n_starts), int(max_iter), int(n_eigenvalues)
+    tol = positive_number(tol, "tol", finite=False)
     found: list[tuple[Rest, int]] = []
     closest, n_tried = np.inf, 0
     try:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from skkuranet._utils.given import as_array, as_numbers
-from skkuranet._utils.messages import plain, warn_caller
+from skkuranet._utils.messages import warn_caller
+from skkuranet._utils.scalars import whole_number
 from skkuranet.analysis._field import Blocks, check_memory, field_of
 from skkuranet.coupling import CouplingOperator, DenseCoupling, SparseCoupling
 from skkuranet.oscillator_network import OscillatorNetwork
@@ -264,8 +265,7 @@ class Jacobian:
             If fewer were found than asked for.
         """
         size = self.shape[0]
-        if k is not None and not 1 <= k <= size:
-            raise ValueError(f"k must lie between 1 and {size}, got {plain(k)}.")
+        k = None if k is None else whole_number(k, "k", most=size)
         symmetric = self.is_symmetric()
         # ARPACK leaves two of them out.
         if size < MOST_DENSE or (k is not None and k >= size - 1):

@@ -14,7 +14,9 @@ from torch import Tensor
 
 from skkuranet._utils.given import as_array
 from skkuranet._utils.messages import plain, warn_caller
+from skkuranet._utils.scalars import positive_number, whole_number
 from skkuranet._utils.tools import random_source
+from skkuranet.analysis._checks import check_counts
 from skkuranet.analysis._field import check_memory, field_of
 from skkuranet.analysis._jacobian import read_one
 from skkuranet.analysis._stiffness import parts_of
@@ -163,18 +165,16 @@ def lyapunov_spectrum(
         initial_state = network.initial_state(source)
     state = read_one(network, initial_state, "initial_state")
     n_free = state.numel() if (basis := field.tangents(state)) is None else basis[0].numel()
-    k = n_free if n_exponents is None else n_exponents
-    if not 1 <= k <= n_free:
+    k = n_free if n_exponents is None else whole_number(n_exponents, "n_exponents")
+    if k > n_free:
         raise ValueError(
             f"n_exponents must lie between 1 and {n_free}, the directions in which states may "
             f"change, got {plain(n_exponents)}."
         )
-    least = {"n_steps": (n_steps, 1), "qr_every": (qr_every, 1), "transient": (transient, 0)}
-    for name, (value, bound) in least.items():
-        if value < bound:
-            raise ValueError(f"{name} must be at least {bound}, got {plain(value)}.")
-    if not step_size > 0:
-        raise ValueError(f"step_size must be positive, got {plain(step_size)}.")
+    check_counts(n_steps=n_steps, qr_every=qr_every)
+    check_counts(least=0, transient=transient)
+    n_steps, qr_every, transient = int(n_steps), int(qr_every), int(transient)
+    step_size = positive_number(step_size, "step_size")
     _check_memory(network, state.numel(), k)
     rows = torch.as_tensor(source.normal(size=(k, state.numel()))).to(state)
     parts = parts_of(field, state, step_size)

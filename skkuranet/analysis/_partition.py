@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from skkuranet._utils.given import as_array
+from skkuranet._utils.given import as_labels
 from skkuranet._utils.messages import plain
 from skkuranet.analysis._field import Field, check_memory
 from skkuranet.coupling import DenseCoupling
@@ -45,7 +45,7 @@ def read_partition(network: OscillatorNetwork, field: Field, labels: Any) -> Par
         If there is not one label for each node, or nodes of a cluster differ in a parameter or in
         what they receive from a cluster.
     """
-    given = np.zeros(field.n, int) if labels is None else as_array(labels)
+    given = np.zeros(field.n, int) if labels is None else as_labels(labels, "labels")
     if given.shape != (field.n,):
         raise ValueError(
             f"labels must have shape ({field.n},), one for each node, got {given.shape}."

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from skkuranet.analysis._checks import check_positive
 from skkuranet.dynamics import Trajectory, wrap
-from skkuranet.estimators._arrays import on_host
 from skkuranet.metrics import (
     chimera_index,
     metastability_index,
@@ -18,6 +17,7 @@ from skkuranet.metrics import (
     winding_number,
 )
 from skkuranet.metrics._groups import first_met, moments, splay_orders
+from skkuranet.metrics._inputs import read_real
 from skkuranet.metrics._ring import bends, ring_order
 
 Array = NDArray[Any]
@@ -40,7 +40,7 @@ def read_path(path: Any) -> Trajectory[Array]:
     else:
         if np.ma.is_masked(path):
             raise ValueError("path must not be masked; leave these units out: phases[:, known].")
-        phases = np.atleast_2d(np.asarray(on_host(path), dtype=np.float64))
+        phases = np.atleast_2d(read_real(path, "path"))
         turned = wrap(torch.from_numpy(np.diff(phases, axis=0))).numpy().cumsum(0)
         phases = np.concatenate((phases[:1], phases[:1] + turned))
         times = np.arange(len(phases), dtype=np.float64)

@@ -15,6 +15,8 @@ _LARGEST = 1.0
 _N_ROUNDS = 10
 # Into how many parts a step may be divided, and from how many on it is said.
 _MOST_PARTS, _MANY_PARTS = 1 << 12, 64
+# A part that is so much longer than differences last says nothing about them.
+_HOPELESS = 100.0
 
 
 def parts_of(field: Field, state: Tensor, step_size: float, strength: float | None = None) -> int:
@@ -31,6 +33,12 @@ def parts_of(field: Field, state: Tensor, step_size: float, strength: float | No
     parts = 1
     while parts < _MOST_PARTS and step_size / parts * steepest > _LARGEST:
         parts *= 2
+    if step_size / parts * steepest > _HOPELESS:
+        raise ValueError(
+            f"step_size={step_size:g} is too large: even {parts} parts of it are "
+            f"{step_size / parts * steepest:.1g} times as long as differences last. Lower it, or "
+            "coupling_scale."
+        )
     if parts > _MANY_PARTS:
         warn_caller(
             f"Differences shrink so fast that each step of {step_size:g} is divided into {parts}, "

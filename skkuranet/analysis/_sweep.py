@@ -13,7 +13,7 @@ from torch import Tensor
 from skkuranet._utils.given import as_array, as_numbers, torch_generator
 from skkuranet._utils.messages import plain, warn_caller
 from skkuranet.analysis._blocks import in_parallel, networks_at_once, seeds, split, states_of
-from skkuranet.analysis._checks import check_counts
+from skkuranet.analysis._checks import check_counts, check_network
 from skkuranet.analysis._measures import Measure, averaged, measures_of
 from skkuranet.analysis._progress import told
 from skkuranet.analysis._sweep_result import Array, Sweep, SweepBranch
@@ -154,12 +154,17 @@ def sweep(
     >>> curve.mean().round(1)
     array([0.2, 0.4, 0.9])
     """
-    if continuation not in CONTINUATIONS:
+    check_network(network)
+    if not (continuation is None or isinstance(continuation, str)) or (
+        continuation not in CONTINUATIONS
+    ):
         known = [name for name in CONTINUATIONS if name]
         raise ValueError(f"continuation must be one of {known} or None, got {plain(continuation)}.")
     check_counts(n_steps=n_steps, save_every=save_every, n_repeats=n_repeats)
-    if n_transient < 0:
-        raise ValueError(f"n_transient must be at least 0, got {plain(n_transient)}.")
+    check_counts(least=0, n_transient=n_transient)
+    n_steps, n_transient, save_every, n_repeats = map(
+        int, (n_steps, n_transient, save_every, n_repeats)
+    )
     points = _values(network, parameter, values, continuation is not None)
     motion = {"step_size": step_size, "solver": solver, "save_every": save_every}
     job = _Job(network, parameter, measures_of(measure), motion, n_steps, n_transient)
@@ -189,7 +194,7 @@ def sweep(
 def _values(network: OscillatorNetwork, parameter: str, values: Any, ordered: bool) -> Tensor:
     """Return values as a tensor, and make sure that they fit the parameter."""
     known = [*_OF_THE_NETWORK, *network.dynamics.names()]
-    if parameter not in known:
+    if not isinstance(parameter, str) or parameter not in known:
         raise ValueError(f"parameter must be one of {known}, got {plain(parameter)}.")
     found = as_numbers(values, "values").detach()
     inner = network.dynamics.parameter_shapes.get(parameter, ())

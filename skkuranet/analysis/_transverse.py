@@ -13,7 +13,9 @@ from torch import Tensor
 
 from skkuranet._utils.given import as_array, check_finite
 from skkuranet._utils.messages import plain
+from skkuranet._utils.scalars import positive_number
 from skkuranet._utils.tools import random_source
+from skkuranet.analysis._checks import check_counts
 from skkuranet.analysis._field import Blocks, Field, compose, field_of, times
 from skkuranet.analysis._jacobian import read_one
 from skkuranet.analysis._partition import Partition, read_partition
@@ -246,9 +248,14 @@ def master_stability(
     array([-1. , -0.5,  0. ])
     """
     field = field_of(network, "master_stability")
-    wanted = as_array(eigenvalues)
+    try:
+        wanted = as_array(eigenvalues)
+    except ValueError as error:
+        raise ValueError("eigenvalues must have rows of one length.") from error
     if wanted.dtype.kind not in "biufc":
         raise TypeError(f"eigenvalues must be numbers, got {plain(eigenvalues)}.")
+    if not wanted.size:
+        raise ValueError(f"eigenvalues must be one at least, got shape {wanted.shape}.")
     check_finite(torch.as_tensor(wanted), "eigenvalues")
     clusters = read_partition(network, field, None)
     source = random_source(random_state)
@@ -273,11 +280,10 @@ class _Run:
         transient: int,
         strength: float,
     ) -> None:
-        for name, value, least in (("n_steps", n_steps, 1), ("transient", transient, 0)):
-            if value < least:
-                raise ValueError(f"{name} must be at least {least}, got {plain(value)}.")
-        if not step_size > 0:
-            raise ValueError(f"step_size must be positive, got {plain(step_size)}.")
+        check_counts(n_steps=n_steps)
+        check_counts(least=0, transient=transient)
+        n_steps, transient = int(n_steps), int(transient)
+        step_size = positive_number(step_size, "step_size")
         if initial_state is None:
             initial_state = quotient.initial_state(source)
         state = read_one(quotient, initial_state, "initial_state")

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from skkuranet._utils.scalars import whole_number
 from skkuranet.coupling._base import CouplingOperator
 from skkuranet.coupling._dense import DenseCoupling
 from skkuranet.coupling._edge_weights import WeightedEdges
@@ -34,8 +35,12 @@ def budget_on(memory_budget: int | str, device: torch.device) -> int:
 
     "auto" is a gibibyte on a processor, and on a card half of the memory that it has.
     """
+    if not isinstance(memory_budget, str):
+        return whole_number(memory_budget, "memory_budget", least=0)
     if memory_budget != "auto":
-        return int(memory_budget)
+        raise ValueError(
+            f"memory_budget must be a number of bytes or 'auto', got {memory_budget!r}."
+        )
     if device.type != "cuda":
         return DEFAULT_MEMORY_BUDGET
     return int(torch.cuda.get_device_properties(device).total_memory // 2)

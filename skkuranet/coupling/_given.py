@@ -74,12 +74,22 @@ def as_coupling(
 
 
 def read_couplings(
-    K: Any, connectivity: Any = None, *, dtype: torch.dtype | None = None, like: Any = None
+    K: Any,
+    connectivity: Any = None,
+    *,
+    dtype: torch.dtype | None = None,
+    like: Any = None,
+    name: str = "K",
 ) -> GivenCouplings:
     """Return couplings as an operator, the labels of their nodes, and the kind they came in.
 
-    What is not a tensor yet takes the type and the device of ``like``, if that is one.
+    What is not a tensor yet takes the type and the device of ``like``, if that is one. ``name`` is
+    the parameter, for errors.
     """
+    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+        raise TypeError(
+            f"dtype must be a floating-point type of torch, such as torch.float32, got {dtype!r}."
+        )
     if connectivity is not None:
         return _along(K, connectivity, dtype)
     if isinstance(K, GivenCouplings):
@@ -93,24 +103,26 @@ def read_couplings(
         device = like.device
         dtype = like.dtype if like.is_floating_point() else dtype
     if _is_sparse(K):
-        return GivenCouplings(_sparse(K, dtype, device), None, as_arrays=not isinstance(K, Tensor))
+        return GivenCouplings(
+            _sparse(K, dtype, device, name), None, as_arrays=not isinstance(K, Tensor)
+        )
     if hasattr(K, "adj") and hasattr(K, "nodes"):
-        made = _sparse(matrix_of_graph(K), dtype, device)
+        made = _sparse(matrix_of_graph(K), dtype, device, name)
         return GivenCouplings(made, list(K.nodes), as_arrays=True, graph=K)
     names = labels_of(K)
     if names is not None:
-        K = _frame(K, names)
+        K = _frame(K, names, name)
     if (
         not isinstance(K, Tensor)
         and not hasattr(K, "__array__")
         and not isinstance(K, (list, tuple))
     ):
-        raise TypeError(f"K must be {_KINDS}, got {type(K).__name__} {plain(K)[:60]}.")
-    matrix = check_finite(as_numbers(K, "K"), "K")
+        raise TypeError(f"{name} must be {_KINDS}, got {type(K).__name__} {plain(K)[:60]}.")
+    matrix = check_finite(as_numbers(K, name), name)
     if matrix.ndim < 2 or matrix.shape[-1] != matrix.shape[-2]:
         raise ValueError(
-            "K must be square, (..., n, n), with targets in its rows and sources in its columns, "
-            f"got shape {tuple(matrix.shape)}."
+            f"{name} must be square, (..., n, n), with targets in its rows and sources in its "
+            f"columns, got shape {tuple(matrix.shape)}."
         )
     matrix = matrix.to(device=device, dtype=dtype)
     return GivenCouplings(DenseCoupling(matrix), names, as_arrays=not isinstance(K, Tensor))
@@ -124,13 +136,13 @@ def _is_sparse(K: Any) -> bool:
 
 
 def _sparse(
-    K: Any, dtype: torch.dtype | None, device: torch.device | None = None
+    K: Any, dtype: torch.dtype | None, device: torch.device | None, name: str
 ) -> SparseCoupling:
     if isinstance(K, Tensor):
         with silenced(message=NOTES_OF_TORCH):
             found = K.to_sparse_coo().coalesce()
         if found.sparse_dim() != 2:
-            raise ValueError(f"A sparse K must have two axes, got shape {tuple(K.shape)}.")
+            raise ValueError(f"A sparse {name} must have two axes, got shape {tuple(K.shape)}.")
         (rows, columns), values = found.indices(), found.values()
     else:
         found = K.tocoo(copy=True)
@@ -141,10 +153,10 @@ def _sparse(
     n, p = K.shape
     if n != p:
         raise ValueError(
-            "K must be square, (n, n), with targets in its rows and sources in its columns, got "
-            f"shape {(n, p)}."
+            f"{name} must be square, (n, n), with targets in its rows and sources in its columns, "
+            f"got shape {(n, p)}."
         )
-    values = check_finite(as_numbers(values, "K"), "K")
+    values = check_finite(as_numbers(values, name), name)
     return SparseCoupling(rows, columns, values.to(device=device, dtype=dtype), (n, p))
 
 
@@ -156,19 +168,19 @@ def matrix_of_graph(graph: Any) -> Any:
     return matrix.T if graph.is_directed() else matrix
 
 
-def _frame(K: Any, names: list[Any]) -> Any:
+def _frame(K: Any, names: list[Any], name: str) -> Any:
     columns = list(getattr(K, "columns", ()))
     if set(columns) != set(names) or len(set(names)) != len(names) or len(columns) != len(names):
         raise ValueError(
-            "K as a frame must name the same nodes in its rows and columns, each once; got rows "
-            f"{plain(names)} and columns {plain(columns)}."
+            f"{name} as a frame must name the same nodes in its rows and columns, each once; "
+            f"got rows {plain(names)} and columns {plain(columns)}."
         )
     return K[names].to_numpy()
 
 
 def _along(K: Any, connectivity: Any, dtype: torch.dtype | None) -> GivenCouplings:
     """Restrict couplings to the edges of a graph."""
-    graph = read_couplings(connectivity)
+    graph = read_couplings(connectivity, name="connectivity")
     pattern = graph.coupling
     if not isinstance(pattern, SparseCoupling):
         if len(pattern.shape) != 2:

@@ -6,7 +6,10 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from skkuranet._utils.messages import plain
+from skkuranet._utils.scalars import whole_number
 
+#: Most samples of a data set that is drawn.
+MOST_SAMPLES = 10**9
 # Delays in Case III are counted in steps of this many units of time.
 _STEP = 0.1
 
@@ -39,7 +42,7 @@ def make_disorder(case="I", n_samples=100, *, random_state=None):
     Raises
     ------
     ValueError
-        If the case is unknown.
+        If the case is unknown, or ``n_samples`` is below 1 or above a thousand million.
 
     Examples
     --------
@@ -47,8 +50,9 @@ def make_disorder(case="I", n_samples=100, *, random_state=None):
     >>> make_disorder("III", 5, random_state=0).shape
     (5, 2)
     """
-    if case not in _CASES:
+    if not isinstance(case, str) or case not in _CASES:
         raise ValueError(f"case must be one of {[*_CASES]}, got {plain(case)}.")
+    n_samples = whole_number(n_samples, "n_samples", most=MOST_SAMPLES)
     rng = check_random_state(random_state)
     return np.column_stack([draw(rng, n_samples) for draw in _CASES[case]])
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils import check_random_state
 
+from skkuranet._utils.scalars import finite_number, whole_number
+from skkuranet.datasets._disorder import MOST_SAMPLES
+
 
 def make_gaussian_ring(n_clusters=5, n_samples=100, *, radius=10.0, random_state=None):
     """Draw a mixture of Gaussians of unit covariance whose means are even on a ring.
@@ -27,6 +30,13 @@ def make_gaussian_ring(n_clusters=5, n_samples=100, *, radius=10.0, random_state
     y : ndarray of shape (n_samples,)
         Component of each point, counted along the ring.
 
+    Raises
+    ------
+    TypeError
+        If a parameter is no number.
+    ValueError
+        If a number of things is below 1 or above a thousand million, or ``radius`` is not finite.
+
     Examples
     --------
     >>> from skkuranet.datasets import make_gaussian_ring
@@ -34,6 +44,9 @@ def make_gaussian_ring(n_clusters=5, n_samples=100, *, radius=10.0, random_state
     >>> X.shape, sorted(set(y.tolist()))
     ((1000, 2), [0, 1, 2, 3, 4])
     """
+    n_clusters = whole_number(n_clusters, "n_clusters", most=MOST_SAMPLES)
+    n_samples = whole_number(n_samples, "n_samples", most=MOST_SAMPLES)
+    radius = finite_number(radius, "radius")
     rng = check_random_state(random_state)
     y = rng.randint(n_clusters, size=n_samples)
     angle = 2.0 * np.pi * y / n_clusters
@@ -60,6 +73,13 @@ def make_spirals(n_samples=100, *, noise=0.5, random_state=None):
     y : ndarray of shape (n_samples,)
         Spiral of each point, 0 or 1.
 
+    Raises
+    ------
+    TypeError
+        If a parameter is no number.
+    ValueError
+        If ``n_samples`` is below 1 or above a thousand million, or ``noise`` is not finite.
+
     Examples
     --------
     >>> from skkuranet.datasets import make_spirals
@@ -67,6 +87,8 @@ def make_spirals(n_samples=100, *, noise=0.5, random_state=None):
     >>> X.shape, sorted(set(y.tolist()))
     ((1000, 2), [0, 1])
     """
+    n_samples = whole_number(n_samples, "n_samples", most=MOST_SAMPLES)
+    noise = finite_number(noise, "noise")
     rng = check_random_state(random_state)
     y = rng.randint(2, size=n_samples)
     angle = 2.0 * np.pi * np.sqrt(rng.uniform(size=n_samples))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from numbers import Integral
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ from torch.autograd import forward_ad
 
 from skkuranet._utils.given import read_numbers
 from skkuranet._utils.messages import plain, warn_caller
+from skkuranet._utils.scalars import positive_number, whole_number
 from skkuranet.coupling import CouplingOperator
 from skkuranet.coupling._given import read_couplings
 from skkuranet.dynamics._adaptive import Adaptive
@@ -31,6 +31,10 @@ SOLVERS: dict[str, Solver] = {
     "dopri5": Adaptive("dopri5"),
     "dopri8": Adaptive("dopri8"),
 }
+#: Most steps of a trajectory, and of a delay.
+MOST_STEPS, MOST_DELAY = 10**12, 10**6
+# Bytes that are there.
+_LITTLE = 1 << 30
 # Steps that are worth a look at whether they are too coarse.
 _MANY = 100
 
@@ -76,7 +80,8 @@ def integrate(
     field : Tensor or array-like of shape (..., n), optional
         External field strengths.
     delay : Tensor or array-like of shape (..., n), optional
-        Delays of the sources in units of time, rounded to steps. Only Euler's and Heun's method
+        Delays of the sources in units of time, rounded to steps, of which they may be a million.
+        Only Euler's and Heun's method
         take them.
     history : {"rotation", "constant"}, default="rotation"
         What delayed states were before t = 0: those that the dynamics says, for phases free
@@ -91,7 +96,7 @@ def integrate(
     step_size : float, default=0.1
         Step in units of time.
     n_steps : int, default=100
-        Number of steps.
+        Number of steps, up to 10**12.
     save_from : int, default=0
         First step whose state is kept; 0 is the initial one, ``n_steps`` keeps only
         the last one.
@@ -147,22 +152,24 @@ def integrate(
         if solver not in SOLVERS:
             raise ValueError(f"solver must be one of {sorted(SOLVERS)}, got {solver!r}.")
         solver = SOLVERS[solver]
-    if not 0.0 < step_size < math.inf:
-        raise ValueError(f"step_size must be positive and finite, got {plain(step_size)}.")
-    if not all(isinstance(n, Integral) for n in (n_steps, save_from)):
+    elif not isinstance(solver, Solver):
         raise TypeError(
-            "n_steps and save_from must be whole numbers, got "
-            f"n_steps={plain(n_steps)} and save_from={plain(save_from)}."
+            f"solver must be one of {sorted(SOLVERS)} or a skkuranet.dynamics.Solver, got "
+            f"{type(solver).__name__} {plain(solver)[:60]}."
         )
-    if n_steps < 1 or not 0 <= save_from <= n_steps:
-        raise ValueError(
-            "n_steps must be at least 1 and save_from lie between 0 and n_steps, got "
-            f"n_steps={n_steps} and save_from={save_from}."
-        )
+    step_size = positive_number(step_size, "step_size")
+    n_steps, save_from = read_steps(n_steps, save_from)
     state = phases if state is None else state
     if state is None:
         raise TypeError("integrate needs a state to begin with.")
-    given = read_couplings(coupling, like=state)
+    if dynamics is not None and not isinstance(dynamics, Dynamics):
+        raise TypeError(
+            "dynamics must be an instance of skkuranet.dynamics.Dynamics, such as Kuramoto(), got "
+            f"{type(dynamics).__name__} {plain(dynamics)[:60]}."
+        )
+    if not (generator is None or isinstance(generator, torch.Generator)):
+        raise TypeError(f"generator must be a torch.Generator, got {type(generator).__name__}.")
+    given = read_couplings(coupling, like=state, name="coupling")
     coupling, names = given.coupling, given.names
     as_arrays = given.as_arrays or not isinstance(state, Tensor)
     if not isinstance(state, Tensor):
@@ -189,6 +196,7 @@ def integrate(
         raise ValueError(
             f"phases are {state.dtype} but the couplings are {coupling.dtype}; convert one of them."
         )
+    _check_room(n_steps, save_from, state)
     # In another type they would make that of the state change on the way.
     dynamics = dynamics.to(state.dtype, state.device)
     lag = None if delay is None else delay_in_steps(delay, step_size).to(state.device)
@@ -198,14 +206,12 @@ def integrate(
             read_numbers(noise, "noise", names),
             dynamics,
             state,
-            step_size=float(step_size),
+            step_size=step_size,
             n_steps=n_steps,
             generator=generator,
         )
     problem = Problem(coupling, dynamics, lag, history, increments)
-    states = solver.solve(
-        problem, state, step_size=float(step_size), n_steps=n_steps, save_from=save_from
-    )
+    states = solver.solve(problem, state, step_size=step_size, n_steps=n_steps, save_from=save_from)
     differentiated = states.requires_grad and torch.is_grad_enabled()
     if check_step and n_steps >= _MANY and not differentiated:
         coarse = noise is None and warn_if_coarse(
@@ -216,6 +222,33 @@ def integrate(
     steps = torch.arange(save_from, n_steps + 1, dtype=torch.float64, device=state.device)
     path = trajectory_of(dynamics, steps * step_size, states, names)
     return path.numpy() if as_arrays else path
+
+
+def read_steps(n_steps: Any, save_from: Any) -> tuple[int, int]:
+    """Return a number of steps, and the first of them that is kept."""
+    n_steps = whole_number(n_steps, "n_steps", most=MOST_STEPS)
+    save_from = whole_number(save_from, "save_from", least=0)
+    if save_from > n_steps:
+        raise ValueError(
+            "save_from must lie between 0 and n_steps, got "
+            f"n_steps={n_steps} and save_from={save_from}."
+        )
+    return n_steps, save_from
+
+
+def _check_room(n_steps: int, save_from: int, state: Tensor) -> None:
+    """Raise ValueError where states that are kept take more memory than there can be."""
+    n_kept = n_steps - save_from + 1
+    needed = n_kept * state.numel() * state.element_size()
+    if needed <= _LITTLE:
+        return
+    try:
+        state.new_empty((n_kept, *state.shape))
+    except RuntimeError as error:
+        raise ValueError(
+            f"n_steps={n_steps} keeps {n_kept} states of {state.numel()} numbers, which take "
+            f"{needed} bytes, more than there are. Raise save_from to keep fewer."
+        ) from error
 
 
 def warn_if_coarse(
@@ -286,7 +319,7 @@ def delay_in_steps(delay: Tensor, step_size: float) -> Tensor:
     Raises
     ------
     ValueError
-        If a delay is negative or not finite.
+        If a delay is negative, not finite or of more than a million steps.
     NotImplementedError
         If derivatives with respect to delays are wanted.
 
@@ -302,9 +335,15 @@ def delay_in_steps(delay: Tensor, step_size: float) -> Tensor:
         raise NotImplementedError(
             "delay is rounded to steps, so that there are no derivatives with respect to it."
         )
+    step_size = positive_number(step_size, "step_size")
     if not bool(torch.isfinite(delay).all()) or bool((delay < 0).any()):
         raise ValueError("delay must be finite and not negative.")
     exact = delay.double() / step_size
+    if bool((exact > MOST_DELAY).any()):
+        raise ValueError(
+            f"delay of {float(delay.max()):.3g} is {float(exact.max()):.3g} steps of "
+            f"step_size={step_size:g}; the most are {MOST_DELAY}. Raise step_size."
+        )
     steps = exact.round()
     error = float((exact - steps).abs().max()) * step_size if delay.numel() else 0.0
     # Single precision cannot tell a multiple of the step more closely than this.

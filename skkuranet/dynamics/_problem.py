@@ -7,10 +7,18 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from skkuranet._utils.messages import plain
 from skkuranet.coupling import CouplingOperator, product
 from skkuranet.dynamics._dynamics import Dynamics, rate_of, signal_of
 
 HISTORIES = ("rotation", "constant")
+
+
+def check_history(history: str) -> str:
+    """Return what states were before t = 0; raise ValueError if there is no such past."""
+    if not isinstance(history, str) or history not in HISTORIES:
+        raise ValueError(f"history must be one of {HISTORIES}, got {plain(history)}.")
+    return history
 
 
 @dataclass(frozen=True)
@@ -52,8 +60,7 @@ class Problem:
         *_, n, p = self.coupling.shape
         if n != p:
             raise ValueError(f"coupling must be square, got shape {(n, p)}.")
-        if self.history not in HISTORIES:
-            raise ValueError(f"history must be one of {HISTORIES}, got {self.history!r}.")
+        check_history(self.history)
         given = dict(self.dynamics.parameters)
         if self.lag is not None:
             given["delay"] = self.lag

@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from skkuranet._utils.given import as_array
+from skkuranet._utils.given import as_array, as_labels
+from skkuranet._utils.scalars import positive_number
 from skkuranet.coupling import product
 from skkuranet.coupling._given import read_couplings
 from skkuranet.dynamics import _trajectory_files as _files
@@ -117,7 +118,7 @@ class Trajectory(Generic[Array]):
         ValueError
             If there is not one label for each oscillator.
         """
-        phases, labels = self._tensor("order of groups"), as_array(labels)
+        phases, labels = self._tensor("order of groups"), as_labels(labels, "labels")
         if labels.shape != phases.shape[-1:]:
             raise ValueError(
                 f"labels must have shape {tuple(phases.shape[-1:])}, one for each oscillator, got "
@@ -233,6 +234,7 @@ class Trajectory(Generic[Array]):
             If fewer than two times lie in the window.
         """
         phases = self._tensor("locking")
+        tolerance = positive_number(tolerance, "tolerance", finite=False)
         against = phases - _mean_phase(phases).unsqueeze(-1)
         first = self._beginning(window)
         return self._like((against[-1] - against[first]).abs() <= tolerance)
@@ -241,10 +243,11 @@ class Trajectory(Generic[Array]):
         """Return the index of the first time in a window at the end; None takes all."""
         if window is None:
             return 0
-        begin = float(self.times[-1]) - float(window)
+        window = positive_number(window, "window")
+        begin = float(self.times[-1]) - window
         # Rounding may put the first time of the window just before it.
         first = int((torch.as_tensor(self.times) < begin * (1.0 - 1e-12) - 1e-12).sum())
-        if not window > 0 or first > len(self.times) - 2:
+        if first > len(self.times) - 2:
             raise ValueError(
                 f"window={window:g} must hold two times at least; they are "
                 f"{float(self.times[-1] - self.times[-2]):g} units of time apart."

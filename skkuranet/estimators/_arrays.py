@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from skkuranet._utils.given import as_array
+from skkuranet._utils.messages import naming
 from skkuranet._utils.tools import resolve_device
 from skkuranet.estimators._sklearn import check_foreign, check_same_namespace, move_to
 
@@ -21,19 +22,24 @@ from skkuranet.estimators._sklearn import check_foreign, check_same_namespace, m
 Table = np.ndarray | Tensor
 
 
-def validated(estimator: object, X: object, *y: object, **options: object) -> object:
+def validated(
+    estimator: object, X: object, *y: object, name: str = "X", **options: object
+) -> object:
     """Return features, and labels where there are any, as scikit-learn's ``validate_data`` does.
 
-    Features are an array or tensor in double or single precision.
+    Features are an array or tensor in double or single precision, and of a parameter ``name``.
     """
     if isinstance(X, Tensor):
         if X.layout is not torch.strided or X.is_complex():
-            raise ValueError("X must be a dense tensor of real numbers: X.to_dense(), X.real.")
+            raise ValueError(
+                f"{name} must be a dense tensor of real numbers: {name}.to_dense(), {name}.real."
+            )
         X = X.detach()
     xp, dispatched = get_namespace(X)
     if dispatched and not _is_numpy_namespace(xp):
         check_foreign(X)
-    found = validate_data(estimator, X, *y, dtype=[xp.float64, xp.float32], **options)
+    with naming(name, *(["y"] if y and y[0] is not None else [])):
+        found = validate_data(estimator, X, *y, dtype=[xp.float64, xp.float32], **options)
     return (as_table(found[0]), found[1]) if y else as_table(found)
 
 
@@ -73,11 +79,11 @@ def check_library(X: object, estimator: object, method: str) -> None:
     check_same_namespace(X, estimator, attribute="reference_features_", method=method)
 
 
-def checked(estimator: object, X: object, method: str) -> Table:
+def checked(estimator: object, X: object, method: str, name: str = "X") -> Table:
     """Return the features given to a method of a fitted estimator, validated."""
     check_is_fitted(estimator)
     check_library(X, estimator, method)
-    return validated(estimator, X, reset=False)
+    return validated(estimator, X, reset=False, name=name)
 
 
 def device_for(device: str | torch.device, X: Table) -> torch.device:

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
-from skkuranet._utils.messages import plain, warn_caller
+from skkuranet._utils.messages import naming, plain, warn_caller
 from skkuranet.estimators._arrays import on_host, validated
 
 
@@ -23,13 +23,15 @@ def check_labelled(estimator, X, y, *, reset, **options):
     if y is None:
         # scikit-learn says what is missing.
         validated(estimator, X, None, reset=reset, **options)
-    y = _column(on_host(y))
-    known = _is_known(y, unlabeled)
-    _check_kinds(y[known])
-    if known.all():
-        y = _typed(y)
+    with naming("y"):
+        y = _column(on_host(y))
+        known = _is_known(y, unlabeled)
+        _check_kinds(y[known])
+        if known.all():
+            y = _typed(y)
     X = validated(estimator, X, reset=reset, **options)
-    check_consistent_length(X, y)
+    with naming("X", "y"):
+        check_consistent_length(X, y)
     if not known.any():
         raise ValueError(
             f"y has no labels: every row is unlabeled={plain(unlabeled)}. Label a few rows of each "

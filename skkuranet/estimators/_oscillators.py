@@ -162,7 +162,7 @@ class OscillatorBase(KuraNetBase):
                     "connectivity says how the rows of X couple with one another; leave it out "
                     "where Y drives them."
                 )
-            sources = checked(self, Y, "coupling_matrix")
+            sources = checked(self, Y, "coupling_matrix", "Y")
             return as_given(self.trained_network_.matrix(X, sources), given)
         couplings = self.trained_network_.matrix(X, edges=self._edges(X, connectivity))
         # Factors leave rounding errors there.

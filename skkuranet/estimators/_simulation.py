@@ -10,9 +10,11 @@ import torch
 from sklearn.utils import check_scalar
 from torch import Tensor
 
+from skkuranet._utils.given import real_array
 from skkuranet._utils.tools import random_source
 from skkuranet.coupling import CouplingOperator
 from skkuranet.dynamics import Dynamics, Trajectory, follow, wrap
+from skkuranet.dynamics._integrate import MOST_STEPS
 from skkuranet.estimators._arrays import Table, on_host
 from skkuranet.estimators._connectivity import Edges
 from skkuranet.estimators._trained_network import Couple, TrainedNetwork
@@ -21,7 +23,9 @@ LIMIT_TIME = 500.0
 
 
 def steps_in(time: float, step_size: float) -> int:
-    """Return the number of steps that a time takes, one at least."""
+    """Return the number of steps that a time takes, one at least; raise ValueError for too many."""
+    if time / step_size > MOST_STEPS:
+        raise ValueError(f"step_size={step_size:g} is too small for {time:g} units of time.")
     return max(1, round(time / step_size))
 
 
@@ -48,9 +52,9 @@ def simulated(
     rng = random_source(random_state)
     if initial_phases is None:
         initial_phases = rng.uniform(0.0, 2.0 * np.pi, len(X)).astype(np.float32)
-    start = np.asarray(on_host(initial_phases))
+    start = real_array(on_host(initial_phases), "initial_phases")
     n_steps = steps_in(LIMIT_TIME, step_size) if n_steps is None else n_steps
-    check_scalar(n_steps, "n_steps", Integral, min_val=1)
+    check_scalar(n_steps, "n_steps", Integral, min_val=1, max_val=MOST_STEPS)
     start = start.astype(trained.precision_of(start, X, step_size, n_steps))
     wanted = [(len(X),)]
     if trained.node_motion.state_shape:
@@ -68,7 +72,7 @@ def simulated(
     if needed > trained.budget(X):
         raise ValueError(
             f"{n_kept} steps of {len(X)} phases take {needed} bytes, more than memory_budget="
-            f"{trained.budget(X)}. Raise save_from to keep fewer, or memory_budget."
+            f"{trained.budget(X)}. Lower n_steps, raise save_from to keep fewer, or memory_budget."
         )
     generator = None
     if trained.node_motion.is_noisy:

@@ -121,7 +121,7 @@ def learned_from_rows(
         warn_caller(
             "groups='unseen' does not find the classes of fit again, among all rows of X: adjusted "
             f"Rand index {found:.2f}, {labels.max() + 1} groups of {len(classes)} classes. It "
-            "needs several classes to learn from, and rows of a class that lie near one another once "
+            "needs several classes to learn from, and rows of a class near one another once "
             "columns are scaled. Standardise X, pass more classes, or set threshold.",
             ConvergenceWarning,
         )

@@ -19,7 +19,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skkuranet._utils.distinct import distinct_rows
-from skkuranet._utils.messages import plain
+from skkuranet._utils.messages import naming, plain
 from skkuranet.coupling import MembershipNetwork
 from skkuranet.coupling._build import budget_on
 from skkuranet.dynamics import DYNAMICS, Dynamics
@@ -366,9 +366,10 @@ class KuraNetClusterer(
         X, y, classes, codes = check_labelled(self, X, y, reset=True, ensure_min_samples=2)
         everything = X
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(
-                on_host(sample_weight), on_host(X), dtype=float, ensure_non_negative=True
-            )
+            with naming("sample_weight"):
+                sample_weight = _check_sample_weight(
+                    on_host(sample_weight), on_host(X), dtype=float, ensure_non_negative=True
+                )
             some = np.flatnonzero(sample_weight > 0.0)
             X, y, codes, sample_weight = X[some], y[some], codes[some], sample_weight[some]
             # Scaled so that sums of them and of their squares do not overflow; by a power of two,
@@ -575,7 +576,7 @@ class KuraNetClusterer(
         ndarray of shape (n_samples, n_samples) or (n_samples, n_sources)
             K[i, j] is the strength with which source j acts on target i.
         """
-        sources = None if Y is None else checked(self, Y, "coupling_matrix")
+        sources = None if Y is None else checked(self, Y, "coupling_matrix", "Y")
         targets = checked(self, X, "coupling_matrix")
         return as_given(self.trained_network_.matrix(targets, sources), X)
 

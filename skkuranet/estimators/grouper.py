@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClusterMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
-from skkuranet._utils.messages import plain
+from skkuranet._utils.messages import naming, plain
 from skkuranet._utils.tools import random_source
 from skkuranet.dynamics import Sphere, integrate
 from skkuranet.estimators._versions import Versioned
@@ -153,7 +153,8 @@ class KuraNetGrouper(Versioned, ClusterMixin, BaseEstimator):
         ValueError
             If X or ``connectivity`` cannot be used, or there are fewer rows than clusters.
         """
-        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        with naming("X"):
+            X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         if self.n_clusters is not None and self.n_clusters > len(X):
             raise ValueError(
                 f"n_clusters={plain(self.n_clusters)} is more than n_samples={len(X)}. Ask for "

@@ -9,10 +9,12 @@ import numpy as np
 import torch
 from sklearn.utils import check_scalar
 
+from skkuranet._utils.given import real_array
 from skkuranet._utils.tools import random_source, to_tensor
 from skkuranet.coupling import couple
 from skkuranet.dynamics import integrate
 from skkuranet.dynamics._dynamics import picked
+from skkuranet.dynamics._integrate import MOST_STEPS
 from skkuranet.estimators._arrays import as_given, checked, on_host
 from skkuranet.estimators._connectivity import has_graph
 from skkuranet.estimators._simulation import LIMIT_TIME, steps_in
@@ -136,11 +138,11 @@ def simulate_in_batches(
     step_size = estimator.step_size if step_size is None else step_size
     check_scalar(step_size, "step_size", Real, min_val=0.0, include_boundaries="neither")
     n_steps = steps_in(LIMIT_TIME, step_size) if n_steps is None else n_steps
-    check_scalar(n_steps, "n_steps", Integral, min_val=1)
+    check_scalar(n_steps, "n_steps", Integral, min_val=1, max_val=MOST_STEPS)
     rng = random_source(estimator.random_state if random_state is None else random_state)
     if initial_phases is None:
         initial_phases = rng.uniform(0.0, 2.0 * np.pi, len(X))
-    start = np.asarray(on_host(initial_phases), dtype=np.float32)
+    start = real_array(on_host(initial_phases), "initial_phases").astype(np.float32)
     if start.shape != (len(X),) or not np.all(np.isfinite(start)):
         raise ValueError(f"initial_phases must be {len(X)} finite numbers, one for each row of X.")
     seed = int(rng.randint(2**31 - 1))
@@ -148,6 +150,8 @@ def simulate_in_batches(
         _run(trained, X, start, size, step_size, n_steps, seed)
         for size in (batch_size, batch_size // 2)
     )
+    if not np.isfinite(phases).all() or not np.isfinite(halved).all():
+        raise ValueError(f"step_size={step_size:g} is too large: phases grow beyond all numbers.")
     difference = np.exp(1j * (phases.astype(float) - halved))
     turned = np.angle(difference * np.exp(-1j * np.angle(difference.mean())))
     order, of_halved = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skkuranet._utils.messages import plain, warn_caller
+from skkuranet._utils.messages import naming, plain, warn_caller
 from skkuranet.images.files import is_file, read_file
 
 # In masks of these kinds "auto" takes this label for none; unsigned ones have a rule of their own.
@@ -117,7 +117,8 @@ def _raw(mask, name, n_axes):
     if is_painted:
         # A palette image is a mask as it should be: its numbers are labels.
         mask = read_file(mask, name, n_axes=n_axes)
-    mask = np.ma.asarray(mask)
+    with naming(name):
+        mask = np.ma.asarray(mask)
     labels, hidden = mask.data, np.ma.getmaskarray(mask)
     if not labels.size:
         raise ValueError(f"{name} is empty: its shape is {labels.shape}.")

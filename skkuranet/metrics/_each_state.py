@@ -3,43 +3,31 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
-from skkuranet.estimators._arrays import on_host
+from skkuranet.metrics._inputs import is_masked, read_labels, read_phases
 
 
-def each_state(measure, phases, labels=None):
+def each_state(measure, phases, labels=None, name="phases"):
     """Measure each state, by the oscillators that are not masked in it.
 
-    ``measure`` takes phases (..., n), and labels (n,) where they are given.
+    ``measure`` takes phases (..., n), and labels (n,) where they are given. ``name`` is that of the
+    parameter that holds the phases.
     """
-    phases = np.atleast_1d(on_host(phases))
+    phases = read_phases(phases, name)
     known, given = ~is_masked(phases), ()
     if labels is not None:
-        given = (column_or_1d(labels),)
-        check_consistent_length(np.moveaxis(phases, -1, 0), *given)
-        known = known & ~is_masked(labels).ravel()
+        labels = read_labels(labels, phases.shape[-1])
+        known, given = known & ~is_masked(labels), (np.asarray(labels),)
     phases = np.asarray(phases)
     if known.all():
-        return _plain(measure(checked(phases), *given))
+        return _plain(measure(phases, *given))
+    if not known.any(-1).all():
+        raise ValueError(f"{name} has a state of which everything is masked. Leave it out.")
     scores = [
-        measure(checked(phases[at][known[at]]), *(one[known[at]] for one in given))
+        measure(phases[at][known[at]], *(one[known[at]] for one in given))
         for at in np.ndindex(phases.shape[:-1])
     ]
     return _plain(np.reshape(scores, phases.shape[:-1]))
-
-
-def is_masked(array):
-    """Return where an array is masked: nowhere, if it is none of :mod:`numpy.ma`."""
-    masks = isinstance(array, np.ma.MaskedArray)
-    return np.ma.getmaskarray(array) if masks else np.zeros(np.shape(array), dtype=bool)
-
-
-def checked(phases):
-    """Return phases in double precision, of which there are some and all are finite."""
-    return check_array(
-        phases, dtype=np.float64, ensure_2d=False, allow_nd=True, input_name="phases"
-    )
 
 
 def _plain(found):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.utils import check_consistent_length, column_or_1d
 
-from skkuranet._utils.messages import plain
-from skkuranet.estimators._arrays import on_host
-from skkuranet.metrics._each_state import checked, each_state, is_masked
+from skkuranet._utils.scalars import positive_number, whole_number
+from skkuranet.metrics._each_state import each_state
+from skkuranet.metrics._inputs import is_masked, read_labels, read_phases
 from skkuranet.metrics._phases import order_parameter
+
+# There is a moment for each.
+_MOST_GROUPS = 10**5
 
 
 def splay_order(phases, n_groups=None):
@@ -26,7 +28,7 @@ def splay_order(phases, n_groups=None):
     phases : array-like of shape (..., n)
         Phases in radians; masked ones do not count.
     n_groups : int, default=None
-        Number k of groups, 2 or more. None takes each unit as a group of its own.
+        Number k of groups, from 2 to 100 000. None takes each unit as a group of its own.
 
     Returns
     -------
@@ -37,7 +39,7 @@ def splay_order(phases, n_groups=None):
     Raises
     ------
     ValueError
-        If there are no phases, if some are not finite or if ``n_groups`` is below 2.
+        If there are no phases, if some are not finite or if ``n_groups`` is out of range.
 
     References
     ----------
@@ -55,11 +57,11 @@ def splay_order(phases, n_groups=None):
     >>> round(splay_order([0.0, np.pi / 2, np.pi, 3 * np.pi / 2]), 12)
     1.0
     """
-    if n_groups is not None and (n_groups != int(n_groups) or n_groups < 2):
-        raise ValueError(f"n_groups must be a whole number from 2 on, got {plain(n_groups)}.")
+    if n_groups is not None:
+        n_groups = whole_number(n_groups, "n_groups", least=2, most=_MOST_GROUPS)
 
     def last(theta):
-        return splay_orders(moments(theta, int(n_groups or theta.shape[-1])))[..., -1]
+        return splay_orders(moments(theta, n_groups or theta.shape[-1]))[..., -1]
 
     return each_state(last, phases)
 
@@ -110,14 +112,15 @@ def phase_clusters(phases, tolerance=0.7):
     >>> phase_clusters([0.1, 3.0, 6.2, 3.1, 0.2])
     array([0, 1, 0, 1, 0])
     """
-    if not tolerance > 0.0:
-        raise ValueError(f"tolerance must be above 0, got {plain(tolerance)}.")
-    phases = np.atleast_1d(on_host(phases))
+    tolerance = positive_number(tolerance, "tolerance", finite=False)
+    phases = read_phases(phases)
     absent = is_masked(phases)
     found = np.ma.masked_array(np.zeros(phases.shape, dtype=np.int64), absent)
     for at in np.ndindex(phases.shape[:-1]):
         known = ~absent[at]
-        theta = checked(np.asarray(phases[at])[known])
+        if not known.any():
+            raise ValueError("phases has a state of which everything is masked. Leave it out.")
+        theta = np.asarray(phases)[at][known]
         found[(*at, known)] = _cut(np.remainder(theta, 2.0 * np.pi), tolerance)
     return found if absent.any() else found.data
 
@@ -229,14 +232,9 @@ def metastability_index(phases, labels):
 
 def _group_order(phases, labels, n_groups):
     """Order parameter of each group through time, of shape (T, ..., M)."""
-    phases, labels = on_host(phases), on_host(labels)
-    phases = phases if isinstance(phases, np.ma.MaskedArray) else np.asarray(phases)
-    if phases.ndim < 2:
-        raise ValueError(
-            f"phases must have shape (T, ..., n), times first, got shape {phases.shape}."
-        )
-    known, names = ~is_masked(labels).ravel(), column_or_1d(labels)
-    check_consistent_length(np.moveaxis(phases, -1, 0), names)
+    phases = read_phases(phases, least_axes=2)
+    labels = read_labels(labels, phases.shape[-1])
+    known, names = ~is_masked(labels), np.asarray(labels)
     groups = [known & (names == name) for name in np.unique(names[known])]
     if len(groups) < n_groups:
         raise ValueError(f"labels must name {n_groups} groups at least, got {len(groups)}.")

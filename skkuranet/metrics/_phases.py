@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from sklearn.utils import check_array
 
 from skkuranet import losses
-from skkuranet._utils.messages import plain
+from skkuranet._utils.scalars import whole_number
 from skkuranet.coupling import DenseCoupling
-from skkuranet.estimators._arrays import on_host
-from skkuranet.metrics._each_state import each_state, is_masked
+from skkuranet.metrics._each_state import each_state
+from skkuranet.metrics._inputs import is_masked, read_real
+
+# Beyond, rounding of the phases alone changes the moments.
+_MOST_HARMONIC = 10**6
 
 
 def order_parameter(phases, harmonic=1):
@@ -24,7 +26,7 @@ def order_parameter(phases, harmonic=1):
     phases : array-like of shape (..., n)
         Phases in radians; masked ones do not count.
     harmonic : int, default=1
-        The k by which phases are multiplied.
+        The k by which phases are multiplied, up to a million.
 
     Returns
     -------
@@ -34,7 +36,10 @@ def order_parameter(phases, harmonic=1):
     Raises
     ------
     ValueError
-        If there are no phases, if some are not finite, or if ``harmonic`` is below 1.
+        If there are no phases, if some are not finite, or if ``harmonic`` is below 1 or above a
+        million.
+    TypeError
+        If phases or ``harmonic`` are no real numbers.
 
     References
     ----------
@@ -50,11 +55,10 @@ def order_parameter(phases, harmonic=1):
     >>> order_parameter([0.0, 0.0, np.pi, 0.0], harmonic=2)
     1.0
     """
-    if harmonic != int(harmonic) or harmonic < 1:
-        raise ValueError(f"harmonic must be a whole number from 1 on, got {plain(harmonic)}.")
+    harmonic = whole_number(harmonic, "harmonic", most=_MOST_HARMONIC)
 
     def multiplied(theta):
-        return losses.circular_variance(int(harmonic) * theta)
+        return losses.circular_variance(harmonic * theta)
 
     return 1.0 - _score(multiplied, phases)
 
@@ -114,7 +118,7 @@ def splay_loss(cluster_phases):
     >>> splay_loss([0.0, 0.0])
     1.0
     """
-    return _score(losses.splay_loss, cluster_phases)
+    return _score(losses.splay_loss, cluster_phases, name="cluster_phases")
 
 
 def cluster_synchrony_loss(phases, labels):
@@ -151,7 +155,7 @@ def cluster_synchrony_loss(phases, labels):
         member = torch.from_numpy(labels[:, None] == np.unique(labels)).to(theta.dtype)
         return losses.cluster_synchrony_loss(theta, member)
 
-    return _score(loss, phases, on_host(labels))
+    return _score(loss, phases, labels)
 
 
 def feature_correlation(couplings, X):
@@ -180,27 +184,26 @@ def feature_correlation(couplings, X):
     >>> feature_correlation([[0.0, 1.0], [1.0, 0.0]], [[-1.0], [1.0]])
     -1.0
     """
-    couplings, X = on_host(couplings), on_host(X)
-    absent = is_masked(X)
-    couplings = check_array(_filled(couplings), dtype=np.float64, input_name="couplings")
-    X = check_array(_filled(X), dtype=np.float64, input_name="X")
+    couplings, X = read_real(couplings, "couplings"), read_real(X, "X")
+    if X.ndim != 2 or not X.size:
+        raise ValueError(f"X must have shape (n, n_features), got {X.shape}.")
     if couplings.shape != (len(X), len(X)):
         raise ValueError(
             f"couplings of shape {couplings.shape} do not fit the {len(X)} oscillators in X."
         )
-    known = ~absent.any(axis=1)
-    coupling = DenseCoupling(torch.tensor(couplings[np.ix_(known, known)]))
-    return float(losses.feature_correlation(coupling, torch.tensor(X[known])))
+    known = ~is_masked(X).any(axis=1)
+    couplings = np.ma.filled(couplings, 0.0)[np.ix_(known, known)]
+    X = np.asarray(X)[known]
+    found = losses.feature_correlation(DenseCoupling(torch.tensor(couplings)), torch.tensor(X))
+    if not np.isfinite(float(found)):
+        raise ValueError("couplings or X are too large to be multiplied. Scale them down.")
+    return float(found)
 
 
-def _score(loss, phases, *labels):
+def _score(loss, phases, labels=None, name="phases"):
     """Loss of each state; rounding may leave a perfect one just below 0."""
 
     def measure(theta, *given):
         return loss(torch.tensor(theta), *given).clamp_min(0.0).numpy()
 
-    return each_state(measure, phases, *labels)
-
-
-def _filled(array):
-    return array.filled(0) if isinstance(array, np.ma.MaskedArray) else array
+    return each_state(measure, phases, labels, name)

@@ -6,8 +6,10 @@ import numpy as np
 import torch
 
 from skkuranet._utils.messages import plain
+from skkuranet._utils.scalars import positive_number
 from skkuranet.dynamics import wrap
 from skkuranet.metrics._each_state import each_state
+from skkuranet.metrics._inputs import read_phases
 
 
 def winding_number(phases, cycle=None):
@@ -101,8 +103,7 @@ def coherent_share(phases, cycle=None, tolerance=0.3):
     >>> coherent_share([0.0, 0.1, 0.2, 0.1, 3.0, 1.0, -2.0, 2.0])
     0.375
     """
-    if not tolerance > 0.0:
-        raise ValueError(f"tolerance must be above 0, got {plain(tolerance)}.")
+    tolerance = positive_number(tolerance, "tolerance", finite=False)
     return _around(lambda theta: (bends(theta) <= tolerance).mean(-1), phases, cycle)
 
 
@@ -117,24 +118,33 @@ def _around(measure, phases, cycle):
 
     def of_ring(theta):
         if theta.shape[-1] < 3:
-            raise ValueError(f"A ring needs three units, got {theta.shape[-1]}.")
+            raise ValueError(
+                f"A ring needs three units, got {theta.shape[-1]}. Give phases of more, mask "
+                "fewer, or name more in cycle."
+            )
         return measure(theta)
 
     if cycle is None:
         return each_state(of_ring, phases)
-    phases = phases if isinstance(phases, (np.ma.MaskedArray, torch.Tensor)) else np.asarray(phases)
-    return each_state(of_ring, phases[..., ring_order(cycle, phases.shape[-1])])
+    phases = read_phases(phases)
+    order = ring_order(cycle, phases.shape[-1])
+    return each_state(of_ring, phases[..., order])
 
 
 def ring_order(cycle, n, name="cycle"):
     """Return units in the order in which a ring meets them, some of n and each once."""
-    order = np.asarray(cycle)
+    try:
+        order = np.asarray(cycle)
+    except ValueError as error:
+        raise ValueError(f"{name} must be a flat list of the numbers of units.") from error
     whole = order.ndim == 1 and order.dtype.kind in "iu"
     if not whole or len(np.unique(order)) != len(order) or ((order < 0) | (order >= n)).any():
         raise ValueError(
             f"{name} must hold the numbers of units, 0 to {n - 1}, in the order in which the ring "
             f"meets them and each once, got {plain(order)}."
         )
+    if len(order) < 3:
+        raise ValueError(f"A ring needs three units, got {name}={plain(order)}.")
     return order
 
 

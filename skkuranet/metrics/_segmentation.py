@@ -12,6 +12,7 @@ from sklearn.metrics import rand_score
 from sklearn.metrics.cluster import contingency_matrix
 
 from skkuranet._utils.messages import plain
+from skkuranet.metrics._inputs import read_segmentation
 
 
 def best_dice(labels_a, labels_b, *, background=None):
@@ -201,10 +202,17 @@ def probabilistic_rand_index(labels_true, labels_pred):
     >>> probabilistic_rand_index([[0, 0, 1], [0, 1, 1]], [0, 0, 1])
     0.666...
     """
-    truths = list(labels_true)
+    n_axes = read_segmentation(labels_pred, "labels_pred").ndim
+    try:
+        truths = list(labels_true)
+    except TypeError as error:
+        raise TypeError(
+            "labels_true must be a segmentation or a list of them, got "
+            f"{type(labels_true).__name__} {plain(labels_true)[:60]}."
+        ) from error
     if not truths:
         raise ValueError("labels_true has no pixels.")
-    if np.ndim(truths[0]) < np.ndim(labels_pred):
+    if read_segmentation(truths[0], "labels_true").ndim < n_axes:
         truths = [labels_true]
     pairs = [_pair(one, labels_pred, "labels_true", "labels_pred") for one in truths]
     return float(np.mean([rand_score(*pair) for pair in pairs]))
@@ -212,7 +220,7 @@ def probabilistic_rand_index(labels_true, labels_pred):
 
 def _pair(a, b, name_a, name_b):
     masks = [np.ma.getmask(labels) for labels in (a, b) if np.ma.is_masked(labels)]
-    a, b = _labels(a, name_a), _labels(b, name_b)
+    a, b = read_segmentation(a, name_a), read_segmentation(b, name_b)
     if a.shape != b.shape:
         raise ValueError(
             f"{name_a} and {name_b} must be segmentations of one image, got the shapes {a.shape} "
@@ -226,26 +234,12 @@ def _pair(a, b, name_a, name_b):
     return a.ravel(), b.ravel()
 
 
-def _labels(labels, name):
-    # What a mask hides need not be a label.
-    labels = np.asarray(labels.filled(0) if np.ma.is_masked(labels) else labels)
-    if not labels.size:
-        raise ValueError(f"{name} has no pixels.")
-    if labels.dtype.kind not in "iub":
-        whole = labels.dtype.kind == "f" and np.all(np.isfinite(labels))
-        rounded = labels.astype(np.int64) if whole else None
-        if rounded is None or not np.array_equal(rounded, labels):
-            raise ValueError(f"{name} must hold whole numbers, one label for each pixel.")
-        return rounded
-    return labels.astype(np.int64)
-
-
 def _dice(a, b, background):
     """Best Dice score of each segment of a with one of b, and of each of b with one of a."""
     names = np.unique(a), np.unique(b)
     if background is None:
         dropped = (None, None)
-    elif background == "lowest":
+    elif isinstance(background, str) and background == "lowest":
         dropped = names[0][0], names[1][0]
     elif isinstance(background, (int, np.integer)):
         dropped = (background, background)

@@ -179,10 +179,10 @@ def test_an_interrupted_search_keeps_what_it_has(monkeypatch):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"n_starts": 0}, "n_starts must be positive, got 0"),
+        ({"n_starts": 0}, "n_starts must be at least 1, got 0"),
         ({"tol": -1.0}, "tol must be positive, got -1.0"),
         ({"initial_states": np.zeros(3)}, "initial_states must have shape"),
-        ({"n_eigenvalues": 0}, "n_eigenvalues must be positive"),
+        ({"n_eigenvalues": 0}, "n_eigenvalues must be at least 1"),
     ],
 )
 def test_bad_settings_are_named(settings, message):

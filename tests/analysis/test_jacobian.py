@@ -135,7 +135,7 @@ def test_leading_eigenvalues_of_large_networks(back):
         (
             lambda: jacobian(OscillatorNetwork(K), np.zeros(N)).eigenvalues(8),
             ValueError,
-            "k must lie between 1 and 7, got 8",
+            "k must be at most 7, got 8",
         ),
     ],
 )

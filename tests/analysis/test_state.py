@@ -193,7 +193,7 @@ def test_thresholds_decide():
     [
         ((np.zeros((4, 3, 5)),), r"one network of two units or more, .* got shape \(4, 3, 5\)"),
         (([0.0],), r"two units or more"),
-        (([0.0, np.nan],), "phases that are not finite"),
+        (([0.0, np.nan],), "path must be finite; 1 of its 2 values are not"),
         ((np.ma.masked_array([0.0, 1.0], [0, 1]),), "must not be masked"),
         (([0.0, 1.0], [0, 1, 2]), r"labels must have shape \(2,\)"),
         (([0.0, 1.0, 2.0], None, [0, 1, 3]), "ring must hold the numbers of units, 0 to 2"),
@@ -209,7 +209,7 @@ def test_bad_input_is_named(arguments, message):
     "name", ["in_step", "out_of_step", "splay", "uneven", "incoherent", "gap", "slip", "bend"]
 )
 def test_thresholds_are_positive(name):
-    with pytest.raises(ValueError, match=f"{name} must be above 0, got -1"):
+    with pytest.raises(ValueError, match=f"{name} must be positive, got -1"):
         describe_state([0.0, 1.0], **{name: -1})
 
 

@@ -116,8 +116,8 @@ def test_coarse_steps_are_named():
     coupling = DenseCoupling(torch.full((5, 5), 1e6))
     with pytest.warns(UserWarning, match=r"step_size=0.1 is too coarse.*Set step_size to 0.001"):
         integrate(coupling, torch.arange(5.0))
-    with pytest.raises(TypeError, match="n_steps and save_from must be whole numbers"):
-        integrate(coupling, torch.arange(5.0), n_steps=10.0)
+    with pytest.raises(ValueError, match=r"n_steps must be a whole number, got 10.5"):
+        integrate(coupling, torch.arange(5.0), n_steps=10.5)
 
 
 @pytest.mark.parametrize(("speed", "n_steps"), [(1e5, 2000), (1.0, 100_000)])

@@ -54,7 +54,7 @@ def test_masked_oscillators_do_not_count():
     phases[1, 1] = np.ma.masked
     np.testing.assert_allclose(circular_variance(phases), [0.0, 0.0], atol=1e-12)
     assert splay_loss(np.ma.masked_array([0, np.pi, 1], [0, 0, 1])) == pytest.approx(0.0, abs=1e-12)
-    with pytest.raises(ValueError, match="minimum of 1 is required"):
+    with pytest.raises(ValueError, match="everything is masked"):
         order_parameter(np.ma.masked_all(3))
 
 
@@ -83,9 +83,9 @@ def test_masked_couplings_and_features_are_left_out():
 def test_bad_input_is_named():
     with pytest.raises(ValueError, match="do not fit the 3 oscillators"):
         feature_correlation(np.eye(2), np.ones((3, 1)))
-    with pytest.raises(ValueError, match="Input phases contains NaN"):
+    with pytest.raises(ValueError, match="phases must be finite; 1 of its 2 values"):
         order_parameter([0.0, np.nan])
-    with pytest.raises(ValueError, match="minimum of 1 is required"):
+    with pytest.raises(ValueError, match="phases has no phases"):
         circular_variance([])
-    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+    with pytest.raises(ValueError, match="one label for each of the 2 units"):
         cluster_synchrony_loss([0.0, 1.0], [0, 1, 1])

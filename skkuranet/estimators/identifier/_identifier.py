@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skkuranet._utils.messages import plain
+from skkuranet._utils.messages import naming, plain
 from skkuranet._utils.surroundings import one_thread
 from skkuranet._utils.tools import random_source
 from skkuranet.dynamics import DYNAMICS, Dynamics
@@ -355,7 +355,10 @@ class KuraNetIdentifier(Versioned, BaseEstimator):
         check_is_fitted(self, "couplings_")
         table = self._table(X)
         known = np.atleast_2d(as_table(phases, "phases"))
-        times = as_times(times, np.size(times), "times")
+        with naming("times"):
+            times = as_times(times, np.size(times), "times")
+        if known.ndim != 2 or not known.size:
+            raise ValueError(f"phases must have shape (n_times, n_nodes), got {known.shape}.")
         if len(times) <= len(known):
             raise ValueError(
                 f"times must go on after the {len(known)} rows of phases; there are {len(times)}."
@@ -417,7 +420,8 @@ class KuraNetIdentifier(Versioned, BaseEstimator):
     def _table(self, X: Any, *, reset: bool = False) -> np.ndarray | None:
         if X is None:
             return None
-        return validate_data(self, X, reset=reset, dtype=np.float64)
+        with naming("X"):
+            return validate_data(self, X, reset=reset, dtype=np.float64)
 
     def _equation(self) -> tuple[Equation, dict[str, int]]:
         """Return the equation, and columns of X that hold its known parameters."""

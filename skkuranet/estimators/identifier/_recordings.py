@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from skkuranet._utils.given import real_array
 from skkuranet._utils.messages import plain, warn_caller
 
 # A stretch of fewer samples of a node says nothing.
@@ -85,12 +86,7 @@ def as_table(value: Any, name: str) -> np.ndarray:
         value = value.detach().cpu().numpy()
     if np.ma.isMaskedArray(value):
         value = np.ma.filled(value.astype(float), np.nan)
-    try:
-        table = np.array(value, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise TypeError(
-            f"{name} must hold real numbers, (n_times, n_nodes), got {type(value).__name__}."
-        ) from error
+    table = real_array(value, name).astype(np.float64)
     if np.isinf(table).any():
         raise ValueError(f"{name} has infinite values. Mark what was not measured by NaN.")
     return table
@@ -100,7 +96,7 @@ def as_times(value: Any, n_times: int, name: str) -> np.ndarray:
     """Return times of samples, (n_times,), by default 0, 1, 2 …"""
     if value is None:
         return np.arange(float(n_times))
-    times = np.array(value.detach().cpu() if hasattr(value, "detach") else value, dtype=float)
+    times = real_array(value, name).astype(np.float64)
     if times.shape != (n_times,):
         raise ValueError(
             f"{name} must have shape {(n_times,)}, one for each row of phases, got {times.shape}."
