@@ -98,11 +98,15 @@ def check_unfitted(model):
 
 @contextlib.contextmanager
 def interrupted(seconds):
-    """Raise KeyboardInterrupt in the block after so many seconds, by SIGINT, if it still runs."""
-    armed = True
+    """Raise KeyboardInterrupt in the block after so many seconds, by SIGINT, if it still runs.
+
+    The list that it yields is empty until then.
+    """
+    armed, struck = True, []
 
     def strike(*_):
         if armed:
+            struck.append(seconds)
             raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGINT, strike)
@@ -110,7 +114,7 @@ def interrupted(seconds):
     timer = threading.Timer(seconds, lambda: armed and signal.pthread_kill(main, signal.SIGINT))
     timer.start()
     try:
-        yield
+        yield struck
     finally:
         armed = False
         timer.cancel()

@@ -1,5 +1,6 @@
 """Ctrl+C at any moment."""
 
+import contextlib
 import functools
 
 import numpy as np
@@ -14,27 +15,33 @@ from _soak_fits import (
     seconds_of,
 )
 from _soak_pools import end_pool
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
+
+
+def struck(rng, seconds, action, *args):
+    """Interrupt an action within so many seconds; say whether that came in time."""
+    with contextlib.suppress(KeyboardInterrupt), interrupted(rng.uniform(0.0, seconds)) as found:
+        action(*args)
+    return bool(found)
+
+
+def check_whole(kind, model):
+    """A fit that was interrupted has kept what it had learned, or nothing."""
+    if not hasattr(model, "coupling_"):
+        return check_unfitted(model)
+    for each in answers(kind, model):
+        assert each.dtype == object or np.isfinite(each).all()
 
 
 def interrupted_fit(rng, folder):
     """What was learned is kept or nothing is; the next fit goes on from the checkpoint."""
     kind, model = any_fit(rng, folder)
-    longest, faults = seconds_of(kind), 0
+    faults = 0
     for _ in range(3):
-        found = model_of(kind, **model.get_params())
-        try:
-            with interrupted(rng.uniform(0.0, longest)):
-                found.fit(*data_of(kind))
-        except KeyboardInterrupt:
-            faults += 1
-            if not hasattr(found, "coupling_"):
-                check_unfitted(found)
-                continue
-        else:
-            # Fits that were interrupted leave a state to go on from.
-            faults += any(folder.iterdir())
-        assert all(np.isfinite(each).all() for each in answers(kind, found) if each.dtype != object)
+        found = clone(model)
+        faults += struck(rng, seconds_of(kind), found.fit, *data_of(kind))
+        check_whole(kind, found)
     check_same(kind, answers(kind, model.fit(*data_of(kind))))
     return faults
 
@@ -44,15 +51,13 @@ def interrupted_answers(rng, folder):
     kind = str(rng.choice(["clusterer", "synchronizer", "segmenter"]))
     model = model_of(kind).fit(*data_of(kind))
     rows = data_of(kind)[0]
-    faults = 0
-    for _ in range(10):
-        try:
-            with interrupted(rng.uniform(0.0, 0.1)):
-                for seed in range(1000):
-                    model.predict(rows)
-                    model.simulate(rows, n_steps=50, random_state=seed)
-        except KeyboardInterrupt:
-            faults += 1
+
+    def ask():
+        for seed in range(1000):
+            model.predict(rows)
+            model.simulate(rows, n_steps=50, random_state=seed)
+
+    faults = sum(struck(rng, 0.1, ask) for _ in range(10))
     check_same(kind, answers(kind, model))
     return faults
 
@@ -70,16 +75,11 @@ def scores():
 def interrupted_search(rng, folder):
     """A search ends as a whole: no half-learned fit is scored."""
     expected, found = scores(), search()
-    faults = 0
-    try:
-        with interrupted(rng.uniform(0.0, 4.0 * seconds_of("clusterer"))):
-            found.fit(*data_of("clusterer"))
-    except KeyboardInterrupt:
-        faults = 1
+    faults = struck(rng, 4.0 * seconds_of("clusterer"), found.fit, *data_of("clusterer"))
     # It may have been interrupted in its last fit, that of all rows.
     if hasattr(found, "cv_results_"):
         np.testing.assert_array_equal(found.cv_results_["mean_test_score"], expected)
-    return faults
+    return int(faults)
 
 
 def interrupted_restarts(rng, folder):
@@ -88,21 +88,13 @@ def interrupted_restarts(rng, folder):
     model = model_of(kind, n_jobs=2)
     if rng.random() < 0.5:
         model.set_params(checkpoint=folder / "state", checkpoint_every=5)
-    faults = 0
-    try:
-        # Workers begin with imports.
-        with interrupted(rng.uniform(0.0, 4.0 + seconds_of(kind))):
-            model.fit(*data_of(kind))
-    except KeyboardInterrupt:
-        faults = 1
-        check_unfitted(model)
-    else:
-        faults = int(model.n_iter_ < model.max_iter or any(folder.iterdir()))
+    # Workers begin with imports.
+    faults = struck(rng, 4.0 + seconds_of(kind), model.fit, *data_of(kind))
+    check_whole(kind, model)
     end_pool()
-    model = model_of(kind, **model.get_params()).fit(*data_of(kind))
-    check_same(kind, answers(kind, model))
+    check_same(kind, answers(kind, clone(model).fit(*data_of(kind))))
     end_pool()
-    return faults
+    return int(faults)
 
 
 ACCIDENTS = {

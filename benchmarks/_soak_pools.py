@@ -19,6 +19,7 @@ from _soak_fits import (
     check_unfitted,
     data_of,
     model_of,
+    processes,
     seconds_of,
     undisturbed,
 )
@@ -77,6 +78,7 @@ def killed_worker(rng, folder):
 
 def killed_dask_worker(rng, folder):
     """A worker of dask dies: another does its work."""
+    import dask
     import distributed
 
     undisturbed(KIND)
@@ -84,7 +86,8 @@ def killed_dask_worker(rng, folder):
     drawn, environment = random.getstate(), dict(os.environ)
     settings = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
     with (
-        distributed.LocalCluster(local_directory=str(folder), **settings) as cluster,
+        dask.config.set({"temporary-directory": str(folder)}),
+        distributed.LocalCluster(**settings) as cluster,
         distributed.Client(cluster) as client,
     ):
         pids = list(client.run(os.getpid).values())
@@ -124,8 +127,6 @@ class Pair:
     """Two ranks that fit together."""
 
     def __init__(self, folder, kind, model):
-        from _soak_fits import processes
-
         self.meeting = folder / "meeting"
         self.meeting.unlink(missing_ok=True)
         met = [processes.Event() for _ in range(2)]
@@ -153,7 +154,7 @@ def killed_rank(rng, folder):
     model = model_of(kind, **parameters)
     pair = Pair(folder, kind, model)
     victim = int(rng.integers(2))
-    faults = pair.ranks[victim].kill_after(rng.uniform(0.0, 4.0 * seconds_of(kind)))
+    faults = pair.ranks[victim].kill_after(rng.uniform(0.0, seconds_of(kind)))
     with contextlib.suppress(ConnectionError):
         pair.ranks[1 - victim].result()
     for found in Pair(folder, kind, model).results():

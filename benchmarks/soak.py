@@ -131,7 +131,7 @@ class Soak:
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=120.0, help="after the first round")
+    parser.add_argument("--seconds", type=float, default=120.0, help="of at least one round")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", nargs="+", choices=ACCIDENTS, default=list(ACCIDENTS))
     parser.add_argument("--folder", type=Path, default=RESULTS, help="where soak.json goes")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("psutil")
-pytest.importorskip("resource", reason="needs signals and limits of POSIX")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs signals and limits of Linux")
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 QUICK = ("bad_models", "bad_trajectories", "full_disk_of_a_checkpoint")
 QUICK += ("interrupted_fit", "killed_fit")
