@@ -96,30 +96,29 @@ def check_unfitted(model):
     assert not hasattr(model, "coupling_"), "a fit that failed has left half of its result"
 
 
-@contextlib.contextmanager
-def interrupted(seconds):
-    """Raise KeyboardInterrupt in the block after so many seconds, by SIGINT, if it still runs.
-
-    The list that it yields is empty until then.
-    """
-    armed, struck = True, []
+def interrupted(seconds, action, *args):
+    """Do something that SIGINT ends after so many seconds; say whether it came in time."""
+    armed, came = True, False
 
     def strike(*_):
+        nonlocal came
         if armed:
-            struck.append(seconds)
+            came = True
             raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGINT, strike)
     main = threading.get_ident()
-    timer = threading.Timer(seconds, lambda: armed and signal.pthread_kill(main, signal.SIGINT))
-    timer.start()
-    try:
-        yield struck
-    finally:
-        armed = False
-        timer.cancel()
-        timer.join()
-        signal.signal(signal.SIGINT, before)
+    timer = threading.Timer(seconds, signal.pthread_kill, (main, signal.SIGINT))
+    with contextlib.suppress(KeyboardInterrupt):
+        try:
+            timer.start()
+            action(*args)
+        finally:
+            armed = False
+    timer.cancel()
+    timer.join()
+    signal.signal(signal.SIGINT, before)
+    return came
 
 
 class Child:

@@ -79,7 +79,7 @@ class Soak:
                 left = os.listdir(folder)
                 assert not left, f"left behind: {left}"
             traces.check()
-        except (Exception, KeyboardInterrupt, Hanging):
+        except (Exception, Hanging):
             self.lost[name] += 1
             print(f"{self.seconds:7.1f} s {name} {number}: lost\n{traceback.format_exc()}")
             end_children()
