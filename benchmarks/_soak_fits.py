@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+import warnings
 
 import numpy as np
 from sklearn.base import clone
@@ -152,14 +153,13 @@ class Child:
         except EOFError:
             raise ChildProcessError("a process died without a word") from None
         finally:
-            if self.process.exitcode is None and not self.here.closed:
-                self.process.join(1.0)
             self.close()
         if isinstance(found, BaseException):
             raise found
         return found
 
     def close(self):
+        """End the process, if it has not ended by itself."""
         self.process.kill()
         self.process.join(LONGEST)
         self.process.close()
@@ -167,14 +167,11 @@ class Child:
 
 
 def _report(there, function, args):
-    import warnings
-
     warnings.simplefilter("ignore")
     there.send(os.getpid())
     try:
         found = function(*args)
     except Exception as error:
-        error.__cause__ = error.__context__ = None
         found = error
     there.send(found)
 
