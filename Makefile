@@ -1,10 +1,10 @@
-# make demo | test | docs | pages | package | oldest | benchmark: each creates its environment in .venv first.
+# make demo | test | docs | pages | package | oldest | soak | benchmark: each creates its environment in .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 EXTRAS := .venv/.extras
 
-.PHONY: demo test lint types docs pages package oldest benchmark clean
+.PHONY: demo test lint types docs pages package oldest soak benchmark clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -60,6 +60,11 @@ oldest:
 	.oldest/bin/pip install --quiet --constraint constraints-oldest.txt torch
 	.oldest/bin/pip install --quiet --constraint constraints-oldest.txt --editable ".[test]"
 	OMP_NUM_THREADS=1 .oldest/bin/python -m pytest -n 2 $(OLD_WARNINGS)
+
+# Faults at random: by default an hour of them. SECONDS=120 for a short look.
+soak: SECONDS := 3600
+soak: $(EXTRAS)
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/soak.py --seconds $(SECONDS)
 
 benchmark: $(EXTRAS)
 	for name in mixtures controls unseen prediction latency global_synchrony synchrony_limits synchrony_scale segmentation segmentation_scale unseen_images series tables tuning sizes speed equal_budget other_dynamics design identify bench bench_stability distributed_scaling; do $(BIN)/python benchmarks/$$name.py || exit; done

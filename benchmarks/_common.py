@@ -132,8 +132,8 @@ def versions():
     }
 
 
-def write(name, content):
+def write(name, content, folder=RESULTS):
     """Write ``results/name.json``, with what the figures depend on."""
-    RESULTS.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True)
     content = {**versions(), **content}
-    (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
+    (folder / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")

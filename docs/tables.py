@@ -15,6 +15,7 @@ import physics_tables
 import readme_figures
 import result_pictures
 import scale_tables
+import soak_tables
 import unseen_tables
 from scale_tables import csv_table
 
@@ -328,6 +329,7 @@ WHOLE = {
     **{name: ("other_dynamics", table) for name, table in dynamics_tables.TABLES.items()},
     **{name: ("unseen_images", table) for name, table in unseen_tables.WHOLE.items()},
     "design": ("design", dynamics_tables.design),
+    **{name: ("soak", table) for name, table in soak_tables.TABLES.items()},
     **{name: ("identify", table) for name, table in identify_tables.TABLES.items()},
 }
 # The same, of what makes a picture.

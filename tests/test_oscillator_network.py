@@ -1,5 +1,8 @@
 """Networks of one's own: what may be brought, what comes back, and what is refused."""
 
+import contextlib
+import re
+
 import networkx as nx
 import numpy as np
 import pandas as pd
@@ -315,6 +318,18 @@ def test_a_million_nodes_are_a_network():
     assert network.simulate(n_steps=2, random_state=0).phases.shape == (3, 10**5)
 
 
+@contextlib.contextmanager
+def named(file):
+    """Errors name a file; others than ValueError fail the test."""
+    try:
+        yield
+    except ValueError as error:
+        message = str(error)
+        if not re.match(rf"{re.escape(str(file))} (is damaged|holds no)", message):
+            pytest.fail(message)
+        raise
+
+
 class TestTrajectory:
     path = OscillatorNetwork(K, frequency=FREQUENCY).simulate(initial_state=START, n_steps=200)
 
@@ -337,6 +352,20 @@ class TestTrajectory:
         for name in ("other.npz", "broken.npz", "pickle.npy"):
             with pytest.raises(ValueError, match=name.split(".")[0]):
                 Trajectory.load(tmp_path / name)
+
+    def test_damage_anywhere_is_named(self, tmp_path):
+        file = tmp_path / "path.npz"
+        self.path.save(file)
+        content, rng = file.read_bytes(), np.random.default_rng(0)
+        # Beside random places the magic bytes, and flags and method of the first member.
+        for place in (0, 6, 8, *rng.integers(len(content), size=200)):
+            broken = bytearray(content)
+            broken[place] ^= 1 << rng.integers(8)
+            file.write_bytes(broken)
+            # Some bytes of an archive mean nothing.
+            with contextlib.suppress(ValueError), named(file):
+                found = Trajectory.load(file)
+                np.testing.assert_array_equal(found.states, self.path.states)
 
     def test_tables_have_names(self):
         frame = self.path.to_dataframe()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,3 +26,11 @@ def whole_file(path: Any) -> Iterator[IO[bytes]]:
     finally:
         # An interruption may come just after it has got its name.
         Path(part).unlink(missing_ok=True)
+
+
+def remove_parts(path: Path) -> None:
+    """Delete what processes that were killed have left of a file that they were writing."""
+    for part in path.parent.glob(f"{glob.escape(path.name)}.*.part"):
+        # Where it can not be deleted, somebody else still writes to it.
+        with suppress(OSError):
+            part.unlink()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,17 @@ if TYPE_CHECKING:
 
 # Of the file, in case it changes.
 _FORMAT = "skkuranet trajectory 1"
+# What NumPy and zipfile raise where bytes are not what they were.
+_DAMAGED = (
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def save(path: Trajectory[Any], file: Any) -> None:
@@ -42,21 +54,30 @@ def save(path: Trajectory[Any], file: Any) -> None:
 
 def load(file: Any) -> dict[str, Any]:
     """Return the fields of a trajectory that was saved."""
+    with open(file, "rb") as stream:
+        try:
+            found = _arrays(stream)
+        except _DAMAGED as error:
+            raise ValueError(f"{file} is damaged, or no file of a trajectory.") from error
+    if str(found.get("format")) != _FORMAT:
+        raise ValueError(f"{file} holds no trajectory of a known format.")
     try:
-        with open(file, "rb") as stream, np.load(stream, allow_pickle=False) as found:
-            if "format" not in found or str(found["format"]) != _FORMAT:
-                raise ValueError(f"{file} holds no trajectory of a known format.")
-            states = found["states"]
-            phases = found.get("phases", states)
-            names = json.loads(str(found["names"])) if "names" in found else None
-            return {
-                "times": found["times"],
-                "phases": phases if found["has_phases"] else None,
-                "states": states,
-                "names": names,
-            }
-    except (zipfile.BadZipFile, EOFError, KeyError) as error:
+        states = found["states"]
+        return {
+            "times": found["times"],
+            "phases": found.get("phases", states) if found["has_phases"] else None,
+            "states": states,
+            "names": json.loads(str(found["names"])) if "names" in found else None,
+        }
+    except (KeyError, ValueError) as error:
         raise ValueError(f"{file} is damaged, or no file of a trajectory.") from error
+
+
+def _arrays(stream: Any) -> dict[str, Any]:
+    with np.load(stream, allow_pickle=False) as found:
+        if not isinstance(found, np.lib.npyio.NpzFile):
+            raise ValueError("It is no archive.")
+        return dict(found)
 
 
 def to_dataframe(path: Trajectory[Any]) -> Any:

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from skkuranet._utils.messages import warn_caller
+from skkuranet._utils.whole_file import remove_parts
 from skkuranet.files._container import read, write
 from skkuranet.files._plain import Reader, as_plain
 
@@ -105,8 +106,9 @@ class Checkpoint:
         return state
 
     def discard(self) -> None:
-        """Delete the file."""
+        """Delete the file, and what was left of it where a process was killed while it wrote."""
         self.path.unlink(missing_ok=True)
+        remove_parts(self.path)
 
 
 def _versions() -> dict[str, str]:

@@ -158,6 +158,16 @@ def test_a_kill_while_the_state_is_written_leaves_the_one_before(tmp_path, monke
     assert model.n_iter_ == 60
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_what_a_kill_has_left_of_a_state_is_deleted_when_the_fit_is_done(tmp_path):
+    # In the place of a process that was killed between two lines of whole_file.
+    (tmp_path / "state[1].0.abc.part").write_bytes(b"half of a state")
+    (tmp_path / "state[1].0.mine").touch()
+    model = KuraNetClusterer(network_size=40, checkpoint=tmp_path / "state[1]", **QUICK)
+    model.fit(X, Y)
+    assert [path.name for path in tmp_path.iterdir()] == ["state[1].0.mine"]
+
+
 @pytest.mark.parametrize("change", ["data", "labels", "parameter", "seed"])
 def test_the_state_of_another_fit_is_refused(change, tmp_path, monkeypatch):
     model = KuraNetClusterer(
