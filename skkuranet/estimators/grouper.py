@@ -19,6 +19,9 @@ from skkuranet.grouping.neighbours import local_strengths
 from skkuranet.grouping.network import distances_along, signed_couplings
 from skkuranet.grouping.readout import hierarchy
 
+# Part of all rows that a cluster need not be larger than.
+_PARTS = 4
+
 
 class KuraNetGrouper(Versioned, ClusterMixin, BaseEstimator):
     r"""Cluster rows by oscillators that attract their neighbours, without labels.
@@ -48,7 +51,8 @@ class KuraNetGrouper(Versioned, ClusterMixin, BaseEstimator):
     threshold : float, default=0.2
         Distance, 1 - cos, from 0 to 2, below which clusters are one.
     min_size : int, default=6
-        Rows of a cluster, at least; smaller ones join the nearest other that an edge leads to.
+        Rows of a cluster, at least, but no more than a quarter of all rows; smaller ones join the
+        nearest other that an edge leads to.
     repulsion : float, default=1.0
         Strength γ of the repulsion of all rows by one another.
     n_dims : int, default=16
@@ -78,6 +82,12 @@ class KuraNetGrouper(Versioned, ClusterMixin, BaseEstimator):
     KuraNetClusterer : Learns from classes what makes rows alike.
     sklearn.cluster.SpectralClustering : Eigenvectors of the same graph, for a number of clusters.
     sklearn.cluster.HDBSCAN : Clusters of any density, without their number.
+
+    Notes
+    -----
+    Where clusters differ much in size or width, how many are found may differ from one
+    ``random_state`` to another, and rows that form none are divided all the same. Compare several,
+    or pass ``n_clusters``.
 
     References
     ----------
@@ -173,7 +183,8 @@ class KuraNetGrouper(Versioned, ClusterMixin, BaseEstimator):
             save_from=self.n_steps,
             check_step=False,
         )
-        found = hierarchy(graph, distances_along(graph, path.states[-1]), self.min_size)
+        smallest = min(self.min_size, max(1, len(X) // _PARTS))
+        found = hierarchy(graph, distances_along(graph, path.states[-1]), smallest)
         self.vectors_ = path.states[-1].mT.numpy()
         if self.n_clusters is None:
             self.labels_ = found.cut_at(self.threshold)

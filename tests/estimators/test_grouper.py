@@ -62,6 +62,12 @@ def test_answers_come_from_the_seed_alone(tmp_path):
     np.testing.assert_array_equal(loaded.labels_, models[0].labels_)
 
 
+def test_a_cluster_of_few_rows_is_one():
+    X, y = make_blobs([5, 5], centers=[[0, 0], [100, 100]], random_state=0)
+    found = KuraNetGrouper(random_state=0).fit_predict(X)
+    assert adjusted_rand_score(y, found) == 1.0
+
+
 def test_tables_that_hold_little():
     assert len(KuraNetGrouper(random_state=0).fit_predict([[0.0], [1.0]])) == 2
     assert np.isfinite(KuraNetGrouper(random_state=0).fit(np.ones((30, 2))).vectors_).all()
