@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skkuranet._utils.messages import plain, warn_caller
-from skkuranet._utils.surroundings import all_or_nothing, is_one_of_many, undisturbed
+from skkuranet._utils.surroundings import all_or_nothing, is_one_of_many, one_thread, undisturbed
 from skkuranet._utils.tools import random_source
 from skkuranet.coupling import CouplingOperator, NodeIdentity
 from skkuranet.coupling._build import budget_on
@@ -321,14 +321,16 @@ class KuraNetBase(Versioned, CallbackSupportMixin, BaseEstimator):
             raise runs[0]
         network, best = min(finite, key=lambda run: (not run[1].converged, run[1].limit_loss))
         # All at once: an interruption leaves the estimator as it was.
-        learned = task.completed(
-            network,
-            int(last_seed),
-            **self._of_training(best),
-            loss_curve_=best.loss_curve,
-            n_iter_=best.n_iterations,
-            limit_loss_=best.limit_loss,
-        )
+        # Several threads would wait for one another at every step of a small network.
+        with one_thread():
+            learned = task.completed(
+                network,
+                int(last_seed),
+                **self._of_training(best),
+                loss_curve_=best.loss_curve,
+                n_iter_=best.n_iterations,
+                limit_loss_=best.limit_loss,
+            )
         self._keep(learned)
         root.call_on_fit_task_end(estimator=self, X=task.X, y=task.y, reconstruction_attributes={})
         kept = [task.checkpoint(restart) for restart in range(self.n_init)]
