@@ -46,7 +46,8 @@ class Mask:
             raise ValueError(
                 f"{name} has {self.labels.shape[-1]} channels, but a label is one number. If its "
                 "colours are labels, number them: np.unique(mask.reshape(-1, mask.shape[-1]), "
-                "axis=0, return_inverse=True)[1].reshape(mask.shape[:-1])."
+                "axis=0, return_inverse=True)[1].reshape(mask.shape[:-1]). If it is of a volume, "
+                "set spatial_dims=3."
             )
         if self.labels.shape != shape:
             planes = f"{shape[0]} planes, " if len(shape) == 3 else ""
@@ -97,7 +98,8 @@ def read_masks(masks, unlabeled, names, classes=(), n_axes=2) -> list[Mask]:
         if not known.any():
             raise ValueError(
                 f"{one.name} has no labels: every pixel is unlabeled={plain(none)}. Label a few "
-                "pixels of each segment."
+                "pixels of each segment, or leave the image out; if it is a slice of a volume, set "
+                "spatial_dims=3."
             )
         read.append(Mask(one.labels, known))
     if zero:
