@@ -61,7 +61,7 @@ class PixelReader:
         if image.shape[-1] != self.n_channels:
             raise ValueError(
                 f"{name} has {image.shape[-1]} channels, but KuraNetSegmenter was fitted to images "
-                f"of {self.n_channels}. Channels come last: np.moveaxis(image, 0, -1) where they are "
+                f"of {self.n_channels}. Channels come last: np.moveaxis(image, 0, -1) if they are "
                 "first; leave out those that are too many, image[..., :n]."
             )
         reached, seen = np.abs(self.ranges).max(), np.abs(ranges_of(image)).max()

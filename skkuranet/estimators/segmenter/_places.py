@@ -65,7 +65,7 @@ def place_helps(seen: Any, n_axes: int) -> bool:
 
     The image is cut into cells as wide as unlabelled pixels are from labelled ones, on both sides,
     and logistic regression learns from some of them and names the others. Pixels of one stroke say
-    nothing of how far its label reaches.
+    nothing of how far its label reaches. Where there is nothing to learn from, it may help.
     """
     rows = np.linspace(0, len(seen.X) - 1, min(len(seen.X), _JUDGED)).astype(int)
     X, labels = seen.X[rows], seen.codes[rows]
@@ -75,7 +75,7 @@ def place_helps(seen: Any, n_axes: int) -> bool:
     _, parts = np.unique(np.floor(place / width), axis=0, return_inverse=True)
     n_folds = min(_FOLDS, int(parts.max()) + 1)
     if n_folds < 2:
-        return False
+        return True
     curved = PolynomialFeatures(2, include_bias=False).fit_transform(place - 0.5)
     tables = colours, np.hstack((colours, curved))
     losses = np.zeros(2)
@@ -91,7 +91,7 @@ def place_helps(seen: Any, n_axes: int) -> bool:
             said = np.full((len(rest), len(seen.classes)), _LEAST)
             said[:, model.classes_] = model.predict_proba(table[rest]).clip(_LEAST)
             losses[number] -= np.log(said[np.arange(len(rest)), labels[rest]]).sum()
-    return bool(losses[1] < (1.0 - _LESS) * losses[0])
+    return not losses.any() or bool(losses[1] < (1.0 - _LESS) * losses[0])
 
 
 @with_callbacks
