@@ -140,7 +140,7 @@ class Committee:
         self.network.cut(self.network.seen(self.features), shares.to(self.seen.dtype))
         if bool((self.turn < 0).all()):
             return
-        prior = self._log_shares()
+        prior = self._log_shares
         n_rows = min(len(self.labels), _CALIBRATED)
         # Evenly over the table.
         some = torch.arange(n_rows, device=prior.device) * len(self.labels) // n_rows
@@ -203,8 +203,9 @@ class Committee:
         first, *rest = self.parameters
         self.parameters = [nn.Parameter(self.basis.mT @ first), *rest]
 
+    @functools.cached_property
     def _log_shares(self) -> Tensor:
-        """Return the logarithm of the share of each class."""
+        """Logarithm of the share of each class."""
         counts = torch.zeros(self.network.n_classes, dtype=torch.float64, device=self.labels.device)
         counts.index_add_(0, self.labels, self.weights.double())
         return (counts / counts.sum()).log()
@@ -309,7 +310,7 @@ class Committee:
         logits = self._logits(self.seen[self.tried]).flatten(0, 1)
         labels, share = self.labels[self.tried].flatten(), self.tried_share.flatten()
         counts = share * len(share)
-        losses = refined_losses(logits, self._log_shares(), labels, counts)
+        losses = refined_losses(logits, self._log_shares, labels, counts)
         loss = float(losses @ share)
         self.scores.append(float((logits.argmax(-1) == labels).to(share) @ share))
         if self.least is None or loss < float(self.least @ share):
