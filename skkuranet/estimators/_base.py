@@ -152,11 +152,6 @@ class KuraNetBase(Versioned, CallbackSupportMixin, BaseEstimator):
     def trained_network_(self) -> TrainedNetwork:
         """Trained couplings, with all that moves rows under them."""
         check_is_fitted(self)
-        if hasattr(self, "grouping_"):
-            raise AttributeError(
-                f"{type(self).__name__} has no trained_network_ with groups='unseen', which "
-                "couples neighbours by what is seen of their edges. Call cluster."
-            )
         trained = self._trained(self.coupling_, self.normalization_, self._node_motion())
         return dataclasses.replace(trained, precision=self.precision)
 
@@ -241,11 +236,6 @@ class KuraNetBase(Versioned, CallbackSupportMixin, BaseEstimator):
     @property
     def _goes_on(self) -> bool:
         """Whether the next fit begins with the couplings of the last."""
-        if self.warm_start and hasattr(self, "grouping_"):
-            raise ValueError(
-                "warm_start=True cannot go on from groups='unseen', whose couplings are of another "
-                "kind. Set warm_start=False to start anew."
-            )
         return self.warm_start and hasattr(self, "coupling_")
 
     def _beginning(self, task: FitTask) -> Beginning:

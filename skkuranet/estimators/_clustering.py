@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Mapping
 from numbers import Integral
 
 import numpy as np
@@ -16,6 +17,7 @@ from skkuranet.coupling import MembershipNetwork, Normalization
 from skkuranet.estimators._arrays import on_host
 from skkuranet.estimators._base import KuraNetBase
 from skkuranet.estimators._fit_task import FitTask
+from skkuranet.estimators._modes import Mode
 from skkuranet.estimators._network_presets import CLUSTERING, CLUSTERING_NORMALIZATIONS
 from skkuranet.estimators._node_columns import NodeMotion
 from skkuranet.estimators._phase_clusters import (
@@ -26,6 +28,7 @@ from skkuranet.estimators._phase_clusters import (
     phasors,
 )
 from skkuranet.estimators._simulation import LIMIT_TIME, limit_phases, steps_in
+from skkuranet.estimators._trained_network import TrainedNetwork
 from skkuranet.losses import cluster_synchrony_loss
 from skkuranet.objectives import ClusterObjective
 from skkuranet.training._schedule import ClosedForm
@@ -46,12 +49,53 @@ class ClusteringBase(KuraNetBase):
     """Base of the estimators that learn to tell classes apart."""
 
     _presets = CLUSTERING
+    #: What such an estimator can learn, by name.
+    _modes: Mapping[str, Mode]
 
     _parameter_constraints: dict = {
         **KuraNetBase._parameter_constraints,
         "hidden_layer_sizes": ["array-like", None],
         "normalization": [StrOptions({"auto", "balanced", "in_degree", "none"}), Normalization],
     }
+
+    @property
+    def _mode(self) -> Mode:
+        """What the last fit has learned; before any, what the next one will."""
+        learned = vars(self).get("_mode_of_fit")
+        return self._next_mode if learned is None else self._modes[learned]
+
+    @property
+    def _next_mode(self) -> Mode:
+        """What the next fit will learn; the default where it will refuse the choice."""
+        return self._modes.get(self._chosen_mode, next(iter(self._modes.values())))
+
+    @property
+    def _chosen_mode(self) -> str:
+        """What parameters choose to be learned; a hook."""
+        raise NotImplementedError
+
+    def _keep(self, learned):
+        super()._keep({**learned, "_mode_of_fit": self._chosen_mode})
+
+    @property
+    def trained_network_(self) -> TrainedNetwork:
+        """Trained couplings, with all that moves rows under them."""
+        if not self._mode.seen:
+            raise AttributeError(
+                f"{type(self).__name__} has no trained_network_ with {self._mode.chosen_by}, which "
+                "couples neighbours by what is seen of their edges. Call cluster."
+            )
+        return super().trained_network_
+
+    @property
+    def _goes_on(self) -> bool:
+        if super()._goes_on and self._next_mode is not self._mode:
+            raise ValueError(
+                f"warm_start=True cannot go on from {self._mode.chosen_by} to "
+                f"{self._next_mode.chosen_by}, whose couplings are of another kind. Set "
+                "warm_start=False to start anew."
+            )
+        return super()._goes_on
 
     def _learn_classes(
         self, X, y, codes, classes, what, *, pools=None, weights=None, held_out=None, **options

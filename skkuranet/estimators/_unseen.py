@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -62,27 +61,6 @@ def check_parameters(estimator: Any) -> None:
                 f"{name}={shown} has no part in groups={plain(estimator.groups)}. Leave it at its "
                 f"default, {plain(default)}."
             )
-
-
-def of_seen_groups(instead: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return a decorator of methods that make no sense of groups never seen, and refuse them.
-
-    Errors say what to call ``instead``.
-    """
-
-    def decorate(method: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(method)
-        def refusing(self: Any, *args: Any, **kwargs: Any) -> Any:
-            if self.groups == "unseen":
-                raise ValueError(
-                    f"{type(self).__name__} has no {method.__name__} with groups='unseen': its "
-                    f"groups have no names, and its states no phases. Call {instead}."
-                )
-            return method(self, *args, **kwargs)
-
-        return refusing
-
-    return decorate
 
 
 def learned_from_rows(

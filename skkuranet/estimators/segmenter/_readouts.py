@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from numbers import Integral, Real
 
 import numpy as np
@@ -13,9 +14,9 @@ from skkuranet._utils.surroundings import undisturbed
 from skkuranet._utils.tools import random_source
 from skkuranet.coupling import MembershipNetwork
 from skkuranet.dynamics import wrap
+from skkuranet.estimators._modes import of_seen_groups
 from skkuranet.estimators._phase_clusters import phasors
 from skkuranet.estimators._simulation import limit_phases
-from skkuranet.estimators._unseen import of_seen_groups
 from skkuranet.estimators.segmenter._whole_image import ImageBase
 from skkuranet.images.instances import split_objects
 
@@ -23,13 +24,13 @@ from skkuranet.images.instances import split_objects
 _SMALLEST = 2.0
 
 
-def _names_segments(segmenter):
+def _names_segments(self):
     """Return whether segments have names; raise AttributeError if not."""
-    if segmenter.n_segments is None and segmenter.groups == "seen":
+    if self._mode.named:
         return True
     raise AttributeError(
-        f"This needs segments with names, but n_segments={segmenter.n_segments} and "
-        f"groups={segmenter.groups!r} learn groups without any. Use predict, or fit with "
+        f"{type(self).__name__} needs segments with names for this, but "
+        f"{self._mode.chosen_by} learns groups without any. Use predict, or fit with "
         "n_segments=None and groups='seen'."
     )
 
@@ -52,7 +53,7 @@ class ImageReadouts(ImageBase):
             Labels of ``classes_``, or with ``groups="unseen"`` segments from 0; for a generator a
             generator, which segments an image when it is asked for the next.
         """
-        return self._reader().each(image, self._grouped if self._groups_ else self._segments)
+        return self._reader().each(image, functools.partial(self._mode.predict, self))
 
     @of_seen_groups("predict or cluster")
     def transform(self, image):
@@ -68,7 +69,7 @@ class ImageReadouts(ImageBase):
         ndarray of shape (h, w), or list of them
             Phases in (−π, π].
         """
-        return self._reader().each(image, self._limit_phases if self._groups_ else self._phases)
+        return self._reader().each(image, functools.partial(self._mode.transform, self))
 
     @available_if(_names_segments)
     @undisturbed
@@ -194,9 +195,7 @@ class ImageReadouts(ImageBase):
         said = reader.by_pixel(answer, image)
         return reader.smoothed(said, image, self.smoothing_, self.guidance_)
 
-    def _grouped(self, image):
-        if self.groups == "unseen":
-            return self.cluster(image)
+    def _numbered_clusters(self, image):
         return self.classes_[self.cluster(image, random_state=self._seed_of_answers())]
 
     def _limit_phases(self, image):

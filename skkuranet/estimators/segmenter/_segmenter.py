@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-import math
 from numbers import Integral, Real
 
 import numpy as np
@@ -12,46 +9,17 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skkuranet._utils.tools import random_source
 from skkuranet.estimators._clustering import ClusteringBase
-from skkuranet.estimators._fit_task import FitTask
-from skkuranet.estimators._network_presets import CLUSTERING, GROUPING
-from skkuranet.estimators._simulation import LIMIT_TIME
-from skkuranet.estimators._unseen import (
-    GROUPS,
-    check_parameters,
-    learned_from_images,
-    of_seen_groups,
-)
-from skkuranet.estimators.segmenter._grouping import grouped_pixels, pair_objective
-from skkuranet.estimators.segmenter._labelling import check_channels, labelled_pixels, widest
+from skkuranet.estimators._modes import of_seen_groups
+from skkuranet.estimators._unseen import GROUPS, check_parameters
+from skkuranet.estimators.segmenter._learning import ImageLearner
 from skkuranet.estimators.segmenter._pixels import read_pairs
-from skkuranet.estimators.segmenter._places import learn_places
-from skkuranet.estimators.segmenter._readouts import ImageReadouts
-from skkuranet.estimators.segmenter._smoothing import SHARES, smoothing_that_fits
 from skkuranet.images.feature_cache import FeatureCache
-from skkuranet.images.label_density import (
-    closed_form_plan,
-    feature_noise,
-    guidance_of,
-    smoothing_of,
-    waves_of_place,
-)
-from skkuranet.images.reading import FEATURES, ranges_of
+from skkuranet.images.reading import FEATURES
 from skkuranet.metrics import symmetric_best_dice
-from skkuranet.training import Curriculum
-
-# Steps before the trajectory that gradients see, and the share of networks that start near the
-# splay state to the end.
-_BURN_IN, _FINAL_SEEDING = 300, 0.3
-# Labelled pixels from which on closed form ends when those left out say so, and how many looks in
-# vain it takes.
-_DENSE, _LOOKS = 20_000, 4
-# Pixels of the networks that the best weights are chosen by.
-_HELD_OUT = 4000
 
 
-class KuraNetSegmenter(ImageReadouts):
+class KuraNetSegmenter(ImageLearner):
     r"""Segment images by oscillators that learn to synchronise into segments.
 
     Every pixel is an oscillator. A neural network maps the features of two pixels, colour and
@@ -415,23 +383,11 @@ class KuraNetSegmenter(ImageReadouts):
             labelled pixels, or EXIF turns an image.
         """
         check_parameters(self)
-        unseen = self.groups == "unseen"
-        groups = unseen or self.n_segments is not None
-        if self._goes_on and groups != self._groups_:
-            before, now = ("n_segments", "labels") if self._groups_ else ("labels", "n_segments")
-            raise ValueError(
-                f"warm_start=True cannot go on from {before} to {now}, whose couplings are of "
-                "another kind. Set warm_start=False to start anew."
-            )
         n_images, pairs = read_pairs(
             image, mask, self.unlabeled, self.nodata, n_axes=self.spatial_dims
         )
         self._cache = FeatureCache()
-        if unseen:
-            learn = self._learn_unseen
-        else:
-            learn = self._learn_groups if groups else self._learn_labels
-        learn(n_images, pairs)
+        self._next_mode.learn(self, n_images, pairs)
         return self
 
     def fit_predict(self, image, mask):
@@ -451,7 +407,7 @@ class KuraNetSegmenter(ImageReadouts):
         """
         return self.fit(image, mask).predict(image)
 
-    @of_seen_groups("predict or cluster")
+    @of_seen_groups("predict or cluster", fits=True)
     def fit_transform(self, image, mask):
         """Fit, and return the phases at which all pixels of the images lock.
 
@@ -493,10 +449,6 @@ class KuraNetSegmenter(ImageReadouts):
         ]
         return float(np.mean(scores))
 
-    @property
-    def _presets(self):
-        return CLUSTERING if self.n_segments is None else GROUPING
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
@@ -505,191 +457,7 @@ class KuraNetSegmenter(ImageReadouts):
         tags.input_tags.two_d_array, tags.input_tags.three_d_array = False, True
         return tags
 
-    def _curriculum(self, task: FitTask) -> Curriculum:
-        plan = super()._curriculum(task)
-        if self.n_segments is not None:
-            # How well networks of different images are grouped differs more than weights do.
-            return dataclasses.replace(plan, limit_resolution=math.inf)
-        plan = dataclasses.replace(plan, n_held_out=max(1, _HELD_OUT // self.network_size))
-        if self._in_closed_form:
-            after = max(1, self.max_iter // 8)
-            dense = task.n_labelled >= _DENSE
-            n_rows, n_steps = closed_form_plan(task.n_telling)
-            plan = self._after_closed_form(
-                plan,
-                after,
-                max(1, min(n_steps, self.max_iter - after)),
-                task,
-                # Of few pixels, those left out are too few to tell when to stop.
-                patience=_LOOKS if self.tol > 0 and dense else None,
-                stall=1 if self.tol > 0 else None,
-            )
-            few = min(n_rows, plan.closed_form.n_rows)
-            # Batches of many pixels that say the same take time for nothing.
-            closed_form = dataclasses.replace(plan.closed_form, n_rows=few)
-            return dataclasses.replace(plan, closed_form=closed_form)
-        return dataclasses.replace(
-            plan,
-            # Four segments are held apart so weakly that only late states show whether they are.
-            burn_in=_BURN_IN,
-            final_seeding=_FINAL_SEEDING,
-            limit_time=LIMIT_TIME,
-            check_every=max(25, self.max_iter // 16),
-        )
-
-    def _learn_labels(self, n_images, pairs):
-        """Train on labels that mean the same in all masks."""
-        seen = labelled_pixels(
-            pairs,
-            n_images,
-            features=self.features,
-            # What else a callable says of pixels is up to it.
-            place=self.place is True or not callable(self.features),
-            cache=self._cache,
-        )
-        if len(seen.classes) > self.network_size:
-            raise ValueError(
-                f"network_size={self.network_size} cannot hold the {len(seen.classes)} labels in "
-                "mask. Raise network_size to several times their number."
-            )
-        result = learn_places(self, seen)
-        self.smoothing_, self.guidance_ = self._smoothing_of(seen)
-        if self.for_other_images_ is not None:
-            own = self.smoothing_, self.guidance_
-            self.for_other_images_.smoothing_, self.for_other_images_.guidance_ = own
-        self._warn_of_lost_classes(result)
-        # Once, for all predictions.
-        self._reference_network(self.reference_features_)
-
-    def _learn_table(self, seen, *, place, others=None, part=""):
-        """Train on labelled pixels, with or without where they are; return how it went.
-
-        ``others`` is the segmenter that answers for other images.
-        """
-        X = seen.X if place == seen.has_place else seen.X[:, : -self.spatial_dims]
-        decay = self._share_of_decay(seen.n_scattered) if self._in_closed_form else 1.0
-        return self._learn_classes(
-            X,
-            seen.codes,
-            seen.codes,
-            seen.classes,
-            "mask",
-            n_telling=seen.n_scattered,
-            part=part,
-            weight_decay=self.weight_decay * decay,
-            feature_noise=_given(
-                self.feature_noise, lambda: feature_noise(seen.n_scattered, X.shape[1])
-            ),
-            encoding=(
-                waves_of_place(
-                    X, self.bandwidth, seen.distances / seen.sides, n_axes=self.spatial_dims
-                )
-                if place
-                else None
-            ),
-            pools=seen.pools,
-            attributes={
-                "_groups_": False,
-                "n_channels_in_": len(seen.ranges),
-                "_channel_ranges": seen.ranges,
-                "_n_pixel_features": X.shape[1],
-                "place_": place,
-                "for_other_images_": others,
-                "_digests": seen.digests,
-                "smoothing_": 0.0,
-                "guidance_": 0,
-            },
-        )
-
-    def _smoothing_of(self, seen):
-        """Return how far answers are smoothed, and how far they follow edges."""
-        tried = [
-            (
-                _given(self.smoothing, lambda share=share: smoothing_of(seen.distances, share)),
-                _given(self.guidance, lambda share=share: guidance_of(seen.distances, share)),
-            )
-            for share in SHARES
-        ]
-        return smoothing_that_fits(
-            self._reader(), self._probabilities_of_rows, *seen.first, seen.classes, tried
-        )
-
-    def _learn_groups(self, n_images, pairs):
-        """Train on networks of pixels of one image each; its labels are its own."""
-        images, masks = zip(*pairs, strict=True)
-        ranges = np.stack([ranges_of(check_channels(image, images[0])) for image in images])
-        # Pixels of a segment are near one another, in any image.
-        place = not callable(self.features) if self.place == "auto" else self.place
-        X, codes, pools = grouped_pixels(
-            images,
-            masks,
-            features=self.features,
-            place=place,
-            rng=random_source(self.random_state),
-        )
-        normalization = self._normalization()
-        # Details of place in one image say nothing about another.
-        blurred = not place or self.bandwidth == "auto"
-        self._learn(
-            FitTask(
-                X,
-                codes,
-                self.n_segments,
-                objective=functools.partial(pair_objective, codes, pools),
-                complete=functools.partial(
-                    self._complete_groups, normalization, self._segment_numbers(masks)
-                ),
-                normalization=normalization,
-                weight_decay=self.weight_decay,
-                feature_noise=_given(self.feature_noise, lambda: 0.0),
-                encoding=(
-                    None if blurred else waves_of_place(X, self.bandwidth, n_axes=self.spatial_dims)
-                ),
-                attributes={
-                    "_groups_": True,
-                    "n_channels_in_": images[0].shape[-1],
-                    "_channel_ranges": widest(ranges),
-                    "_n_pixel_features": X.shape[1],
-                    "place_": place,
-                    "for_other_images_": None,
-                },
-            )
-        )
-
-    def _learn_unseen(self, n_images, pairs):
-        """Train on networks of superpixels of one image each; what is learned is of any image."""
-        images, masks = zip(*pairs, strict=True)
-        ranges = widest(np.stack([ranges_of(check_channels(image, images[0])) for image in images]))
-        attributes = {
-            "_groups_": True,
-            "n_channels_in_": images[0].shape[-1],
-            "_channel_ranges": ranges,
-            "place_": False,
-            "for_other_images_": None,
-        }
-        found = learned_from_images(self, list(images), list(masks), ranges, self._sizes())
-        self._keep(attributes | found)
-
-    def _segment_numbers(self, masks):
-        """Numbers of segments, in the integer type of the masks where it has so many."""
-        dtype = masks[0].labels.dtype
-        holds = dtype.kind in "ui" and self.n_segments <= np.iinfo(dtype).max
-        return np.arange(self.n_segments, dtype=dtype if holds else np.int64)
-
-    def _complete_groups(self, normalization, numbers, network, seed):
-        return {
-            "coupling_": network,
-            "normalization_": normalization,
-            "classes_": numbers,
-            "_simulation_seed": seed,
-        }
-
 
 def _numbered(labels):
     """Labels as numbers, as they may be names."""
     return np.unique(labels, return_inverse=True)[1]
-
-
-def _given(value, otherwise):
-    """A parameter, or what "auto" comes to."""
-    return otherwise() if isinstance(value, str) else value

@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skkuranet.estimators._clustering import ClusteringBase
+from skkuranet.estimators._modes import of_seen_groups
 from skkuranet.estimators._simulation import LIMIT_TIME, steps_in
-from skkuranet.estimators._unseen import of_seen_groups
 from skkuranet.estimators.segmenter._pixels import PixelReader, read_pairs
 from skkuranet.images.feature_cache import FeatureCache, digest
 
@@ -59,7 +59,7 @@ class ImageBase(ClusteringBase):
 
     def _pairs(self, image, mask):
         """Images, one after the other, each with the mask that answers are compared with."""
-        known = () if self._groups_ else self.classes_
+        known = self.classes_ if self._mode.named else ()
         _, pairs = read_pairs(
             image, mask, self.unlabeled, self.nodata, known, n_axes=self.spatial_dims
         )
@@ -181,13 +181,7 @@ class ImageBase(ClusteringBase):
         ndarray of shape (h, w), int
             Segment of each pixel, from 0.
         """
-        if self.groups == "unseen":
-            n_segments = self.n_segments if n_segments is None else n_segments
-            return self.grouping_.segment(self._reader().one(image), n_segments)
-        asked, X, shape = self._asked(image)
-        n_segments = len(self.classes_) if n_segments is None else n_segments
-        self._check_number("n_segments", n_segments, len(X), "pixels")
-        return asked._clusters(X, n_segments, self._rng(random_state), n_steps).reshape(shape)
+        return self._mode.cluster(self, image, n_segments, n_steps, random_state)
 
     @of_seen_groups("predict or cluster")
     def synchrony_loss(self, image, mask, *, n_steps=None, random_state=None):
@@ -216,3 +210,13 @@ class ImageBase(ClusteringBase):
         return asked._limit_loss(
             X[labelled.known.ravel()], codes, codes.max() + 1, self._rng(random_state), n_steps
         )
+
+    def _limit_clusters(self, image, n_segments, n_steps, random_state):
+        asked, X, shape = self._asked(image)
+        n_segments = len(self.classes_) if n_segments is None else n_segments
+        self._check_number("n_segments", n_segments, len(X), "pixels")
+        return asked._clusters(X, n_segments, self._rng(random_state), n_steps).reshape(shape)
+
+    def _groups(self, image, n_segments=None, n_steps=None, random_state=None):
+        n_segments = self.n_segments if n_segments is None else n_segments
+        return self.grouping_.segment(self._reader().one(image), n_segments)

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-
-import numpy as np
 import torch
-from torch import nn
 
 from skkuranet._utils.tools import as_tensor
-from skkuranet.coupling import NodeIdentity
-from skkuranet.estimators._arrays import as_given, checked, mean_and_scale, on_host
+from skkuranet.estimators._arrays import as_given, checked, on_host
 from skkuranet.estimators._base import KuraNetBase
 from skkuranet.estimators._connectivity import (
-    DrawnGraph,
-    FixedGraph,
     edges_of,
-    logs_of,
     warn_if_apart,
 )
 from skkuranet.estimators._node_columns import NodeMotion
@@ -230,43 +222,3 @@ class OscillatorBase(KuraNetBase):
             return None
         graph = graph(on_host(X)) if callable(graph) else graph
         return edges_of(graph, len(X), weighted=self.edge_weights)
-
-    def _graph_of(self, X):
-        """Return the edges of all rows, and a callable for those of drawn networks."""
-        if self.connectivity is None:
-            return None, None
-        if callable(self.connectivity):
-            return None, DrawnGraph(self.connectivity, X, self.edge_weights)
-        edges = self._edges(X)
-        warn_if_apart(edges, len(X))
-        return edges, FixedGraph(edges)
-
-    def _weights_of(self, X, edges, graph):
-        """Return what coupling networks have to know of the weights of edges; None without."""
-        if not self.edge_weights:
-            return None
-        if graph is None:
-            raise ValueError(
-                "edge_weights=True, but there is no graph: pass the weighted graph as connectivity."
-            )
-        if isinstance(self.coupling, nn.Module) and not hasattr(self.coupling, "along"):
-            raise ValueError(
-                "edge_weights=True is for coupling='factorized' and 'pairwise'; give a module of "
-                "your own a method along(x, y, weights), as skkuranet.coupling.EdgeWeightNetwork "
-                "has."
-            )
-        if edges is None:
-            size = min(self.network_size, len(X))
-            edges = graph.of(np.linspace(0, len(X) - 1, size).astype(int))
-        return logs_of(edges)
-
-    def _identities(self, X):
-        """Return what coupling networks see the nodes of X through, if they are to know them."""
-        if not self.node_identity:
-            return None
-        if isinstance(self.coupling, nn.Module):
-            raise ValueError(
-                "node_identity=True is for coupling='factorized' and 'pairwise'; give a module of "
-                "your own its encoding, skkuranet.coupling.NodeIdentity."
-            )
-        return functools.partial(NodeIdentity, as_tensor(X, torch.float64, CPU), *mean_and_scale(X))

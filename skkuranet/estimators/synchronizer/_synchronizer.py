@@ -2,54 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 from numbers import Real
 
-import numpy as np
-import torch
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skkuranet._utils.messages import plain, warn_caller
-from skkuranet._utils.surroundings import silenced
-from skkuranet.coupling import Normalization, product
-from skkuranet.coupling._build import budget_on
+from skkuranet.coupling import Normalization
 from skkuranet.dynamics import (
     DYNAMICS,
     HISTORIES,
-    Daido,
     Dynamics,
-    Kuramoto,
-    delay_in_steps,
-    follow,
-    wrap,
 )
-from skkuranet.dynamics._catalogue import kind_of
-from skkuranet.estimators._arrays import as_given, checked, empty_like, on_host, validated
 from skkuranet.estimators._base import KuraNetBase
-from skkuranet.estimators._connectivity import warn_if_apart
-from skkuranet.estimators._fit_task import FitTask
 from skkuranet.estimators._network_presets import DEGREES, SYNCHRONY
-from skkuranet.estimators._node_columns import resolve_columns, roles_of
-from skkuranet.estimators._oscillators import CPU, OscillatorBase
-from skkuranet.estimators._phase_clusters import phasors
-from skkuranet.estimators._schedule_presets import ANY, DELAYED, FEW, INERTIAL, PROMPT, Regime
-from skkuranet.estimators._settling import WATCHED_TIME, settled
-from skkuranet.estimators._simulation import LIMIT_TIME, steps_in
-from skkuranet.estimators._trained_network import check_delays
-from skkuranet.losses import mean_field
+from skkuranet.estimators.synchronizer._learning import OscillatorLearner
 from skkuranet.objectives import OBJECTIVES, Objective
-from skkuranet.training._schedule import Curriculum
-
-# Spread of the initial phases of the reference network, which starts close to synchrony.
-_NOISE = 0.1
-# Rows that so many networks would hold are few.
-_FEW_NETWORKS = 2
 
 
-class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OscillatorBase):
+class KuraNetSynchronizer(OscillatorLearner):
     r"""Learn the couplings under which disordered oscillators synchronise.
 
     Every row of X is an oscillator; some columns are its natural frequency ω, the strength
@@ -367,244 +337,5 @@ class KuraNetSynchronizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Osc
             If training networks do not synchronise, or if oscillators of the reference network
             drift.
         """
-        given = X
-        X = validated(self, X, ensure_min_samples=2)
-        names = getattr(self, "feature_names_in_", None)
-        roles = roles_of(
-            self.dynamics,
-            self.columns,
-            frequency=self.frequency,
-            field=self.field,
-            delay=self.delay,
-        )
-        columns = resolve_columns(roles, X.shape[1], names)
-        moving = self._node_motion(columns)
-        n_steps = steps_in(LIMIT_TIME, self.step_size)
-        motion = moving.in_single(X, CPU, LIMIT_TIME, n_steps)
-        has_phases = motion["dynamics"].from_phases(torch.zeros(1)) is not None
-        if isinstance(self.objective, str) and not has_phases:
-            raise ValueError(
-                f"dynamics={plain(self.dynamics)} has no phases that could synchronise: pass an "
-                "objective of your own, a subclass of skkuranet.objectives.SynchronyObjective."
-            )
-        if "delay" in motion:
-            # Once, so that a warning of rounding comes once.
-            steps = delay_in_steps(motion["delay"], self.step_size)
-            size = max(self.batch_size * self.network_size, min(len(X), self.n_reference))
-            check_delays(steps, size, self.step_size, budget_on(self.memory_budget, CPU))
-            motion["delay"] = steps.double() * self.step_size
-        normalization = self._normalization(X)
-        edges, graph = self._graph_of(X)
-        result = self._learn(
-            FitTask(
-                X,
-                None,
-                1,
-                objective=functools.partial(_objective, self.objective, motion),
-                complete=functools.partial(self._complete, normalization, columns, X, edges),
-                normalization=normalization,
-                weight_decay=self.weight_decay,
-                edges=edges,
-                graph=graph,
-                edge_weights=self._weights_of(X, edges, graph),
-                encoding=self._identities(X),
-                like=empty_like(given),
-            )
-        )
-        if not result.converged and not result.interrupted:
-            warn_caller(
-                "The oscillators do not synchronise (circular variance "
-                f"{result.limit_loss:.3f} at the limit). Raise average_degree or max_iter.",
-                ConvergenceWarning,
-            )
-        elif not self._reference_rests:
-            locked = on_host(self.locked_)
-            drifting = np.count_nonzero(~locked)
-            what = (
-                f"{drifting} of {len(locked)} oscillators of the reference network drift."
-                if drifting
-                else "The reference network turns in its field."
-            )
-            warn_caller(
-                f"{what} predict and transform integrate new rows against its motion; their "
-                "phases are those of one moment. Raise average_degree or max_iter for a network "
-                "that locks.",
-                ConvergenceWarning,
-            )
-        if edges is None:
-            # Once, for all predictions. That of a graph has all its nodes, which may be too many to
-            # couple before anybody asks.
-            self._reference_network(X)
+        self._learn_couplings(X)
         return self
-
-    def predict(self, X):
-        r"""Return the phases at which rows lock to the reference network.
-
-        In closed form, :math:`\arg Z + \arcsin((\omega - \Omega) / |Z|)` with
-        :math:`Z = \sum_j K(x, x_j) e^{i(\theta_j - \Omega\tau_j)} - b`, where the reference
-        network is locked; else by integrating each row against its motion for 100 units
-        of time. A row that cannot lock gets the phase at which it is slowest.
-
-        A graph says nothing about new rows: with ``connectivity`` they are coupled to all of the
-        reference network.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Oscillators; each row's answer depends on that row alone.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Phases relative to the mean field, in (−π, π].
-        """
-        return as_given(self._lock(checked(self, X, "predict")), X)
-
-    def transform(self, X):
-        """Return the phasors (cos θ, sin θ) of the phases that ``predict`` returns.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Oscillators.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, 2)
-            Points of the unit circle.
-        """
-        return as_given(phasors(self._lock(checked(self, X, "transform"))), X)
-
-    def _regime(self, X) -> Regime:
-        if self.delay is not None or "delay" in (self.columns or {}):
-            return DELAYED
-        if kind_of(self.dynamics).solver != "euler":
-            return INERTIAL
-        if not issubclass(kind_of(self.dynamics), (Kuramoto, Daido)):
-            return ANY
-        few = self.connectivity is None and len(X) <= _FEW_NETWORKS * self.network_size
-        return FEW if few else PROMPT
-
-    def _normalization(self, X) -> Normalization:
-        if isinstance(self.normalization, Normalization):
-            return self.normalization
-        name, is_graph = self.normalization, self.connectivity is not None
-        if name == "auto":
-            name = "mean_degree" if is_graph else kind_of(self.dynamics).normalization
-        if name not in DEGREES:
-            raise ValueError(
-                f"{kind_of(self.dynamics).__name__}.normalization must be one of "
-                f"{sorted(DEGREES)}, got {plain(name)}."
-            )
-        if name == "equal_degree" and is_graph:
-            raise ValueError(
-                "normalization='equal_degree' couples all pairs, as nodes of a graph may not be "
-                "able to have one degree. With connectivity, set normalization='mean_degree'."
-            )
-        return DEGREES[name](self.average_degree, self._regime(X).density_exponent)
-
-    def _curriculum(self, task: FitTask) -> Curriculum:
-        curriculum = super()._curriculum(task)
-        if task.edges is not None:
-            # A graph of all rows has no networks within it that would be like it.
-            curriculum = dataclasses.replace(curriculum, network_size=len(task.X))
-        return self._regime(task.X).adapt(
-            curriculum, n_rows=len(task.X), average_degree=self.average_degree
-        )
-
-    def _complete(self, normalization, columns, X, edges, network, seed):
-        """Let a network of training rows settle, and watch how it turns."""
-        rng = np.random.RandomState(seed)
-        chosen = np.arange(len(X))
-        if edges is None:
-            chosen = np.sort(rng.permutation(len(X))[: self.n_reference])
-        made = {
-            "coupling_": network,
-            "normalization_": normalization,
-            "columns_": columns,
-            "_n_features_out": 2,
-        }
-        if edges is None and self.connectivity is not None:
-            edges = self._edges(X[chosen])
-            warn_if_apart(edges, len(chosen))
-        start = _NOISE * rng.standard_normal(len(chosen))
-        moving = self._node_motion(columns)
-        trained = self._trained(network, normalization, moving)
-        motion = moving.of(X[chosen], torch.float64, CPU)
-        dynamics, delay = motion["dynamics"], motion.get("delay", torch.zeros(len(chosen)))
-        if dynamics.from_phases(torch.zeros(1)) is None:
-            index = torch.arange(len(chosen)).unsqueeze(0)
-            generator = torch.Generator().manual_seed(seed)
-            start = self._objective_of(motion).initial_phases(index, 1.0, generator)[0].numpy()
-        # fit has said so already.
-        with silenced(message="Delays are rounded"):
-            lag = delay_in_steps(delay, self.step_size).numpy()
-            kept = steps_in(WATCHED_TIME, self.step_size) + int(lag.max())
-            last = max(kept, steps_in(LIMIT_TIME, self.step_size))
-            path = trained.integrate(
-                X[chosen],
-                start,
-                step_size=self.step_size,
-                n_steps=last,
-                save_from=last - kept,
-                edges=edges,
-                quiet=True,
-            ).numpy()
-        made |= {
-            "reference_features_": on_host(X[chosen]),
-            "_reference_delay": lag * self.step_size,
-            "_acting_step": self.step_size,
-        }
-        return made | settled(
-            path,
-            lag,
-            turns=dynamics.rotating(0.0) is not None,
-            answers=type(dynamics).respond is not Dynamics.respond,
-        )
-
-    def _rest(self, coupling, X):
-        """Phases of rows driven by the reference network, relative to its mean field.
-
-        States, where there are no phases.
-        """
-        device = coupling.device
-
-        def double(value):
-            return torch.tensor(on_host(value), dtype=torch.float64, device=device)
-
-        nodes, sources = (
-            self._node_motion().of(rows, torch.float64, device)["dynamics"]
-            for rows in (X, on_host(self.reference_features_))
-        )
-        if self._acting_states is not None:
-            acting, step = double(self._acting_states), self._acting_step
-            states = follow(coupling, acting, step_size=step, dynamics=nodes, sources=sources)
-        else:
-            # As delays were rounded when the network was integrated.
-            turned = self.reference_frequency_ * double(self._reference_delay)
-            reference = double(self.reference_states_)
-            acting = reference - turned if reference.ndim == 1 else reference
-            if self.reference_frequency_:
-                nodes = nodes.rotating(self.reference_frequency_)
-            states, _ = nodes.respond(product(coupling, sources.signal(acting)))
-        phases = nodes.phases(states)
-        if phases is None:
-            return states.movedim(-1, 0)
-        return wrap(phases - mean_field(double(self.reference_phases_)).angle())
-
-    def _objective_of(self, motion):
-        """Return the objective for nodes that move so."""
-        return _objective(self.objective, motion, CPU)
-
-
-def _objective(kind, motion, device):
-    if isinstance(kind, Objective):
-        return kind
-    made = OBJECTIVES[kind] if isinstance(kind, str) else kind
-
-    def single(value):
-        moved = isinstance(value, torch.Tensor)
-        return value.to(device, torch.float32) if moved else value
-
-    options = {name: single(value) for name, value in motion.items() if name != "dynamics"}
-    return made(dynamics=motion["dynamics"].to(torch.float32, device), **options)
