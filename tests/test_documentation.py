@@ -40,7 +40,9 @@ def documented():
         for name, base in {k: b for b in getattr(thing, "__mro__", ()) for k in vars(b)}.items():
             member = inspect.getattr_static(base, name)
             ours = base.__module__.startswith("skkuranet") and not name.startswith("_")
-            if ours and isinstance(getattr(member, "__func__", member), FunctionType):
+            # A class method, or one that some parameters take away.
+            member = getattr(member, "__func__", getattr(member, "fn", member))
+            if ours and isinstance(member, FunctionType):
                 found.add(f"{base.__module__}.{base.__name__}.{name}")
     return sorted(found)
 

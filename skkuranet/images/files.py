@@ -100,7 +100,10 @@ def _open(path, name, modes):
             "PIL.Image.MAX_IMAGE_PIXELS."
         ) from error
     except UnidentifiedImageError as error:
-        raise OSError(f"{name} is not an image that Pillow can read.") from error
+        raise OSError(
+            f"{name} is not an image that Pillow can read. Read it yourself and pass the array, for "
+            "instance np.load(path)."
+        ) from error
 
 
 def _read_pillow(image, name, modes):
