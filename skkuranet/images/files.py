@@ -101,8 +101,8 @@ def _open(path, name, modes):
         ) from error
     except UnidentifiedImageError as error:
         raise OSError(
-            f"{name} is not an image that Pillow can read. Read it yourself, for instance by np.load, "
-            "and pass the array."
+            f"{name} is not an image that Pillow can read. Read it yourself, for instance by "
+            "np.load, and pass the array."
         ) from error
 
 
