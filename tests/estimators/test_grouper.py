@@ -60,6 +60,15 @@ def test_rows_that_are_the_same_are_in_one_cluster():
     )
 
 
+def test_the_order_of_rows_makes_no_difference():
+    X, _ = load_iris(return_X_y=True)
+    order = np.random.RandomState(1).permutation(len(X))
+    found = KuraNetGrouper(random_state=0).fit_predict(X)
+    np.testing.assert_array_equal(
+        KuraNetGrouper(random_state=0).fit_predict(X[order]), found[order]
+    )
+
+
 def test_one_start_agrees_with_no_other():
     X, _ = load_iris(return_X_y=True)
     found = KuraNetGrouper(2, n_init=1, random_state=0).fit(X)
