@@ -289,6 +289,7 @@ TABLES = {
     "accuracy_real": ("mixtures_factorized", of_real_data),
     "controls": ("controls", controls),
     **{name: ("unseen", table) for name, table in unseen_tables.TABLES.items()},
+    **{name: ("grouper", table) for name, table in unseen_tables.UNLABELLED.items()},
     "prediction": ("prediction", prediction),
     "latency": ("latency", latency),
     "synchrony_controls": ("global_synchrony", synchrony_controls),

@@ -31,6 +31,40 @@ def rows_of_classes(rows):
     return csv_table(title, ["", *data], body)
 
 
+def unlabelled(rows):
+    """Adjusted Rand index and numbers of clusters of each method, by table, and agreement."""
+    body = []
+    for name in dict.fromkeys(r["data"] for r in rows):
+        own = [r for r in rows if r["data"] == name]
+        k = own[0]["n_groups"]
+        cells = []
+        for method in own[0]["index"]:
+            if k == 1 and method.endswith(", k"):
+                cells.append("–")
+                continue
+            values = [r["index"][method] for r in own]
+            cell = f"{statistics.mean(values):.2f} ({min(values):.2f})"
+            if not method.endswith(", k"):
+                numbers = [r["found"][method] for r in own]
+                cell += f", {spread(numbers)}"
+            cells.append(cell)
+        seen = "" if own[0]["part"] == "others" else "*"
+        agreements = [r["agreement"] for r in own]
+        cells.append(f"{min(agreements):.2f} to {max(agreements):.2f}")
+        body.append([name + seen, str(k), *cells])
+    n_seeds = len({r["seed"] for r in rows})
+    title = (
+        f"Adjusted Rand index without labels: mean and worst of {n_seeds} seeds, and the least and "
+        "largest number of clusters found. k: the number was given; \\*: settings were chosen on it"
+    )
+    return csv_table(title, ["", "groups", *rows[0]["index"], "agreement"], body)
+
+
+def spread(numbers):
+    low, high = min(numbers), max(numbers)
+    return str(low) if low == high else f"{low} to {high}"
+
+
 def images(content):
     """Scores of each method on the tested images and on all, mean and worst of the seeds."""
     rows = content["rows"]
@@ -75,4 +109,5 @@ def images_time(content):
 
 
 TABLES = {"unseen": rows_of_classes}
+UNLABELLED = {"unlabelled": unlabelled}
 WHOLE = {"unseen_images": images, "unseen_images_time": images_time}

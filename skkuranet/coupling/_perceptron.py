@@ -46,11 +46,17 @@ def linear(
 
 
 def perceptron(
-    sizes: Sequence[int], activation: str, generator: torch.Generator | None
+    sizes: Sequence[int],
+    activation: str,
+    generator: torch.Generator | None,
+    dropout: float = 0.0,
 ) -> nn.Sequential:
+    """Return a perceptron that leaves out this share of its hidden units in training."""
     if activation not in ACTIVATIONS:
         raise ValueError(f"activation must be one of {sorted(ACTIVATIONS)}, got {activation!r}.")
     layers: list[nn.Module] = []
     for n_in, n_out in itertools.pairwise(sizes):
         layers += [linear(n_in, n_out, generator), ACTIVATIONS[activation]()]
-    return nn.Sequential(*layers[:-1])
+        if dropout:
+            layers.append(nn.Dropout(dropout))
+    return nn.Sequential(*layers[: -2 if dropout else -1])

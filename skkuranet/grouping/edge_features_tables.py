@@ -59,11 +59,10 @@ class Neighbourhood:
     def __init__(self, points: np.ndarray, n_neighbors: int) -> None:
         n = len(points)
         self.points = points
-        self.n_far = min(n - 1, _RANKS * n_neighbors)
+        far, nearest = nearest_rows(points, _RANKS * n_neighbors)
+        self.n_far = nearest.shape[1]
         self.k = min(n_neighbors, self.n_far)
-        far, nearest = NearestNeighbors(n_neighbors=self.n_far).fit(points).kneighbors()
-        #: Distance of the last neighbour; rows that coincide have none.
-        self.scale = np.maximum(far[:, self.k - 1], 1e-12 + 1e-9 * np.abs(points).max())
+        self.scale = local_scale(points, far[:, self.k - 1])
         ranks = np.tile(np.arange(1.0, self.n_far + 1), (n, 1))
         self.ranks = _rows(ranks, nearest)
         near = _rows(np.ones((n, self.k)), nearest[:, : self.k])
@@ -99,6 +98,20 @@ class Neighbourhood:
         return np.concatenate(
             [self.two_steps[i[b]].multiply(backwards[j[b]]).sum(1).ravel() for b in blocks]
         )
+
+
+def nearest_rows(points: np.ndarray, n_neighbors: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return distances and numbers of the other rows nearest to each, nearest first, (n, k).
+
+    There are ``n_neighbors`` of them, or all where these are fewer.
+    """
+    n_nearest = min(len(points) - 1, n_neighbors)
+    return NearestNeighbors(n_neighbors=n_nearest).fit(points).kneighbors()
+
+
+def local_scale(points: np.ndarray, distances: np.ndarray) -> np.ndarray:
+    """Return distances to the last neighbour of each row, above 0; rows that coincide have none."""
+    return np.maximum(distances, 1e-12 + 1e-9 * np.abs(points).max())
 
 
 def table_graph(

@@ -24,7 +24,9 @@ from skkuranet.images.masks import Mask
 _SUPERPIXELS, _COMPACTNESS = 600, 8.0
 # Pairs of superpixels of each image of training, and images that textons are learned from, at most.
 _PAIRS, _IMAGES = 12_000, 100
-_PLAN = Plan(edge_epochs=8, epochs=6)
+_PLAN = Plan(edge_epochs=8, epochs=8)
+# Hidden units that training leaves out: logits of its own images are too sure without.
+_DROPOUT = 0.3
 # How thresholds are chosen.
 _THRESHOLD = {"slack": 0.003, "place": 0.5}
 
@@ -162,7 +164,9 @@ def learn_images(
             "No mask parts neighbouring superpixels, so that there is nothing to tell apart. Label "
             "pixels on both sides of borders, or pass finer superpixels."
         )
-    network = new_network(lessons[0].graph, hidden_layer_sizes, n_dims=n_dims, rng=rng)
+    network = new_network(
+        lessons[0].graph, hidden_layer_sizes, n_dims=n_dims, rng=rng, dropout=_DROPOUT
+    )
     losses = train(network, lessons, _PLAN, rng, progress)
     found = ImageGroups(network, reader, threshold or 0.0)
     if threshold is None:

@@ -39,6 +39,8 @@ class GroupingNetwork(nn.Module):
         Euler steps.
     step_size : float, default=0.5
         Their length in units of time.
+    dropout : float, default=0.0
+        Share of the hidden units behind couplings that training leaves out, others at each step.
     generator : torch.Generator, optional
         Source of the initial weights.
     """
@@ -56,12 +58,16 @@ class GroupingNetwork(nn.Module):
         repulsion: float = 0.0,
         n_steps: int = 30,
         step_size: float = 0.5,
+        dropout: float = 0.0,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         self.n_dims, self.repulsion = n_dims, repulsion
         self.n_steps, self.step_size = n_steps, step_size
-        self.of_edge = perceptron((n_edge_features, *hidden_layer_sizes, 1), "relu", generator)
+        self.dropout = dropout
+        self.of_edge = perceptron(
+            (n_edge_features, *hidden_layer_sizes, 1), "relu", generator, dropout
+        )
         self.of_node = perceptron((n_node_features, *hidden_layer_sizes, n_dims), "relu", generator)
         # How likeness of two nodes becomes a logit: its slope and where it is 0.
         self.likeness = nn.Parameter(torch.tensor([4.0, 0.5]))

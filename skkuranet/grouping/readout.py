@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
+from sklearn.metrics import adjusted_rand_score
 
 from skkuranet.grouping.graph import Graph, Lesson
 from skkuranet.grouping.linkage import Tree, absorbed, mean_linkage
@@ -57,6 +60,12 @@ def hierarchy(graph: Graph, distances: np.ndarray, least: int = 1) -> Hierarchy:
     """Return the groups of a network whose edges are so long."""
     tree = mean_linkage(graph.n_nodes, graph.edges, distances, graph.weights)
     return Hierarchy(graph, distances, tree, least)
+
+
+def agreement(found: Sequence[np.ndarray]) -> float:
+    """Return the mean adjusted Rand index of two of several groupings; NaN of one."""
+    indices = [adjusted_rand_score(*pair) for pair in combinations(found, 2)]
+    return float(np.mean(indices)) if indices else math.nan
 
 
 def best_threshold(

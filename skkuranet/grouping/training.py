@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
-from skkuranet._utils.surroundings import one_thread
+from skkuranet._utils.surroundings import one_thread, seeded
 from skkuranet.estimators._progress import Progress
 from skkuranet.grouping.graph import Lesson
 from skkuranet.grouping.network import GroupingNetwork, cosines, standard
@@ -59,9 +60,16 @@ def train(
     ``progress`` makes what tells how far training is, of the number of steps.
     """
     network.standardise([lesson.graph for lesson in lessons])
-    with one_thread():
+    network.train()
+    # Dropout draws from torch's global generator.
+    draws = seeded(int(rng.randint(2**31 - 1))) if network.dropout else nullcontext()
+    with one_thread(), draws:
         train_edges(network, lessons, plan, rng)
-        return train_through(network, lessons, plan, rng, progress(plan.epochs * len(lessons)).tell)
+        losses = train_through(
+            network, lessons, plan, rng, progress(plan.epochs * len(lessons)).tell
+        )
+    network.eval()
+    return losses
 
 
 def train_edges(

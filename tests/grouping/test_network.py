@@ -84,3 +84,18 @@ def test_what_nobody_knows_counts_for_nothing():
     np.testing.assert_array_equal(half.weights == 0, unknown)
     apart = labels[first] != labels[second]
     np.testing.assert_array_equal(both.targets, np.where(apart, 0.5, 1.0))
+
+
+def test_dropout_draws_from_the_seed_alone_and_ends_with_training():
+    lesson = rings(0)[0]
+    found = []
+    for global_seed in (0, 1):
+        torch.manual_seed(global_seed)
+        rng = np.random.RandomState(0)
+        network = new_network(lesson.graph, (8,), n_dims=3, rng=rng, dropout=0.5)
+        before = torch.get_rng_state()
+        train(network, [lesson], Plan(edge_epochs=2, epochs=2), rng, lambda n_steps: Silent())
+        assert torch.equal(torch.get_rng_state(), before)
+        found += [network.logits(lesson.graph).detach() for _ in range(2)]
+    for other in found[1:]:
+        assert torch.equal(found[0], other)
