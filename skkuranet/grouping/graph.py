@@ -39,7 +39,7 @@ class Graph:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class Episode:
     """What training is told of one network.
 
     Parameters
@@ -65,13 +65,13 @@ class Lesson:
     pair_weights: np.ndarray
 
 
-def lesson_of(
+def episode_of(
     graph: Graph,
     labels: np.ndarray,
     n_pairs: int,
     rng: np.random.RandomState,
     sizes: np.ndarray | None = None,
-) -> Lesson:
+) -> Episode:
     """Return what labels (n_people, n_nodes) say of a network; -1 says nothing.
 
     A pair belongs together as far as the share of people goes who have both in one group, of those
@@ -81,7 +81,7 @@ def lesson_of(
     targets, known = _shares(labels, graph.edges)
     pair_targets, pair_known = _shares(labels, pairs)
     smaller = 1.0 if sizes is None else sizes[pairs].min(0)
-    return Lesson(
+    return Episode(
         graph, labels, targets, graph.weights * known, pairs, pair_targets, smaller * pair_known
     )
 

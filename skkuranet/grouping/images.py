@@ -13,7 +13,7 @@ from skimage.segmentation import slic
 from skkuranet._utils.messages import plain
 from skkuranet.estimators._progress import Progress
 from skkuranet.grouping.edge_features_images import image_graph
-from skkuranet.grouping.graph import Graph, lesson_of
+from skkuranet.grouping.graph import Graph, episode_of
 from skkuranet.grouping.image_cues import cues_of, learn_textons, rgb_of
 from skkuranet.grouping.network import distances_along, new_network
 from skkuranet.grouping.readout import Hierarchy, best_threshold, hierarchy
@@ -150,28 +150,30 @@ def learn_images(
     some = rng.permutation(len(images))[:_IMAGES]
     textons = learn_textons((rgb_of(images[i], ranges) for i in some), rng)
     reader = ImageReader(superpixels, ranges, textons)
-    lessons = []
+    episodes = []
     for image, people in zip(images, masks, strict=True):
         graph, regions = reader.read(image)
         if graph is not None:
             labels = np.stack([_most_frequent(mask, regions, graph.n_nodes) for mask in people])
             sizes = np.bincount(regions.ravel()).astype(float)
-            lessons.append(lesson_of(graph, labels, _PAIRS, rng, sizes))
-    lessons = [lesson for lesson in lessons if lesson.weights.any() and lesson.pair_weights.any()]
-    told = np.concatenate([one.targets[one.weights > 0] for one in lessons] or [np.ones(1)])
+            episodes.append(episode_of(graph, labels, _PAIRS, rng, sizes))
+    episodes = [
+        episode for episode in episodes if episode.weights.any() and episode.pair_weights.any()
+    ]
+    told = np.concatenate([one.targets[one.weights > 0] for one in episodes] or [np.ones(1)])
     if told.min() == 1.0:
         raise ValueError(
             "No mask parts neighbouring superpixels, so that there is nothing to tell apart. Label "
             "pixels on both sides of borders, or pass finer superpixels."
         )
     network = new_network(
-        lessons[0].graph, hidden_layer_sizes, n_dims=n_dims, rng=rng, dropout=_DROPOUT
+        episodes[0].graph, hidden_layer_sizes, n_dims=n_dims, rng=rng, dropout=_DROPOUT
     )
-    losses = train(network, lessons, _PLAN, rng, progress)
+    losses = train(network, episodes, _PLAN, rng, progress)
     found = ImageGroups(network, reader, threshold or 0.0)
     if threshold is None:
-        trees = [found.hierarchy(lesson.graph) for lesson in lessons]
-        found = replace(found, threshold=best_threshold(lessons, trees, **_THRESHOLD))
+        trees = [found.hierarchy(episode.graph) for episode in episodes]
+        found = replace(found, threshold=best_threshold(episodes, trees, **_THRESHOLD))
     return found, losses
 
 

@@ -10,7 +10,7 @@ from itertools import combinations
 import numpy as np
 from sklearn.metrics import adjusted_rand_score
 
-from skkuranet.grouping.graph import Graph, Lesson
+from skkuranet.grouping.graph import Graph, Episode
 from skkuranet.grouping.linkage import Tree, absorbed, mean_linkage
 from skkuranet.metrics import segmentation_covering
 
@@ -69,7 +69,7 @@ def agreement(found: Sequence[np.ndarray]) -> float:
 
 
 def best_threshold(
-    lessons: Sequence[Lesson], found: Sequence[Hierarchy], *, slack: float, place: float
+    episodes: Sequence[Episode], found: Sequence[Hierarchy], *, slack: float, place: float
 ) -> float:
     """Return the threshold at which groups cover those of people best, on average.
 
@@ -78,8 +78,8 @@ def best_threshold(
     """
     scores = np.mean(
         [
-            [_covering(lesson, one.cut_at(cut)) for cut in _CUTS]
-            for lesson, one in zip(lessons, found, strict=True)
+            [_covering(episode, one.cut_at(cut)) for cut in _CUTS]
+            for episode, one in zip(episodes, found, strict=True)
         ],
         axis=0,
     )
@@ -87,7 +87,7 @@ def best_threshold(
     return float(_CUTS[best[int(place * (len(best) - 1))]])
 
 
-def _covering(lesson: Lesson, groups: np.ndarray) -> float:
+def _covering(episode: Episode, groups: np.ndarray) -> float:
     """Return the mean over people of how well groups cover theirs."""
-    said = [(labels[labels >= 0], groups[labels >= 0]) for labels in lesson.labels]
+    said = [(labels[labels >= 0], groups[labels >= 0]) for labels in episode.labels]
     return float(np.mean([segmentation_covering(*pair) for pair in said if len(pair[0])]))

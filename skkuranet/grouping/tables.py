@@ -15,7 +15,7 @@ from skkuranet.grouping.edge_features_tables import (
     table_graph,
     within_class_covariance,
 )
-from skkuranet.grouping.graph import Graph, Lesson, lesson_of
+from skkuranet.grouping.graph import Graph, Episode, episode_of
 from skkuranet.grouping.network import GroupingNetwork, distances_along, new_network
 from skkuranet.grouping.readout import Hierarchy, best_threshold, hierarchy
 from skkuranet.grouping.training import Plan, train
@@ -100,27 +100,27 @@ def learn_rows(
     Return that, and the loss of each epoch. A threshold of None is chosen on the networks of
     training.
     """
-    lessons = [_episode(X, codes, connectivity, rng) for _ in range(_NETWORKS)]
+    episodes = [_episode(X, codes, connectivity, rng) for _ in range(_NETWORKS)]
     network = new_network(
-        lessons[0].graph,
+        episodes[0].graph,
         hidden_layer_sizes,
         n_dims=n_dims,
         rng=rng,
         repulsion=_REPULSION,
         n_steps=_N_STEPS,
     )
-    losses = train(network, lessons, _PLAN, rng, progress)
+    losses = train(network, episodes, _PLAN, rng, progress)
     maps = metrics_of(within_class_covariance(X, codes))
     found = RowGroups(network, maps, threshold or 0.0, connectivity)
     if threshold is None:
-        trees = [found.hierarchy(lesson.graph) for lesson in lessons]
-        found = replace(found, threshold=best_threshold(lessons, trees, **_THRESHOLD))
+        trees = [found.hierarchy(episode.graph) for episode in episodes]
+        found = replace(found, threshold=best_threshold(episodes, trees, **_THRESHOLD))
     return found, losses
 
 
 def _episode(
     X: np.ndarray, codes: np.ndarray, connectivity: Any, rng: np.random.RandomState
-) -> Lesson:
+) -> Episode:
     """Return a network of rows whose classes the metrics have not seen; of few, whose rows."""
     n_classes = int(codes.max()) + 1
     if n_classes >= _ENOUGH:
@@ -133,4 +133,4 @@ def _episode(
     maps = metrics_of(within_class_covariance(X[~inside], others))
     rows = np.sort(rng.permutation(np.flatnonzero(inside))[:_ROWS])
     graph = table_graph(X[rows], maps, N_NEIGHBORS, connectivity, rows)
-    return lesson_of(graph, codes[rows][None], _PAIRS, rng)
+    return episode_of(graph, codes[rows][None], _PAIRS, rng)

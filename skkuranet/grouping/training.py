@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from skkuranet._utils.surroundings import one_thread, seeded
 from skkuranet.estimators._progress import Progress
-from skkuranet.grouping.graph import Lesson
+from skkuranet.grouping.graph import Episode
 from skkuranet.grouping.network import GroupingNetwork, cosines, standard
 
 #: Takes note of the steps done and the last loss.
@@ -50,7 +50,7 @@ class Plan:
 
 def train(
     network: GroupingNetwork,
-    lessons: Sequence[Lesson],
+    episodes: Sequence[Episode],
     plan: Plan,
     rng: np.random.RandomState,
     progress: Callable[[int], Progress],
@@ -59,28 +59,28 @@ def train(
 
     ``progress`` makes what tells how far training is, of the number of steps.
     """
-    network.standardise([lesson.graph for lesson in lessons])
+    network.standardise([episode.graph for episode in episodes])
     network.train()
     # Dropout draws from torch's global generator.
     draws = seeded(int(rng.randint(2**31 - 1))) if network.dropout else nullcontext()
     with one_thread(), draws:
-        train_edges(network, lessons, plan, rng)
+        train_edges(network, episodes, plan, rng)
         losses = train_through(
-            network, lessons, plan, rng, progress(plan.epochs * len(lessons)).tell
+            network, episodes, plan, rng, progress(plan.epochs * len(episodes)).tell
         )
     network.eval()
     return losses
 
 
 def train_edges(
-    network: GroupingNetwork, lessons: Sequence[Lesson], plan: Plan, rng: np.random.RandomState
+    network: GroupingNetwork, episodes: Sequence[Episode], plan: Plan, rng: np.random.RandomState
 ) -> list[float]:
     """Teach a network which edges join what belongs together; return the loss of each epoch."""
-    features = np.concatenate([lesson.graph.edge_features for lesson in lessons])
-    targets = torch.as_tensor(np.concatenate([lesson.targets for lesson in lessons])).float()
+    features = np.concatenate([episode.graph.edge_features for episode in episodes])
+    targets = torch.as_tensor(np.concatenate([episode.targets for episode in episodes])).float()
     # All networks count alike for the average weight of their edges.
     weights = torch.as_tensor(
-        np.concatenate([lesson.weights / lesson.graph.weights.mean() for lesson in lessons])
+        np.concatenate([episode.weights / episode.graph.weights.mean() for episode in episodes])
     ).float()
     seen = standard(features, network.edge_scaling)
     optimizer = torch.optim.AdamW(
@@ -105,7 +105,7 @@ def train_edges(
 
 def train_through(
     network: GroupingNetwork,
-    lessons: Sequence[Lesson],
+    episodes: Sequence[Episode],
     plan: Plan,
     rng: np.random.RandomState,
     report: Report,
@@ -122,19 +122,19 @@ def train_through(
         ],
         weight_decay=_WEIGHT_DECAY,
     )
-    schedule = _cooling(optimizer, plan.epochs * len(lessons))
+    schedule = _cooling(optimizer, plan.epochs * len(episodes))
     losses: list[float] = []
     n_done = 0
     for _ in range(plan.epochs):
         total = 0.0
-        for number in rng.permutation(len(lessons)):
-            loss = loss_through(network, lessons[number])
+        for number in rng.permutation(len(episodes)):
+            loss = loss_through(network, episodes[number])
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), _MAX_NORM)
             optimizer.step()
             schedule.step()
-            total += float(loss.detach()) / len(lessons)
+            total += float(loss.detach()) / len(episodes)
             n_done += 1
             report(n_done, float(loss.detach()))
         if not math.isfinite(total):
@@ -143,13 +143,13 @@ def train_through(
     return losses
 
 
-def loss_through(network: GroupingNetwork, lesson: Lesson) -> Tensor:
+def loss_through(network: GroupingNetwork, episode: Episode) -> Tensor:
     """Return the cross-entropy of pairs after the last step, and that of edges before the first."""
-    states, logits = network.settle(lesson.graph)
+    states, logits = network.settle(episode.graph)
     slope, middle = network.likeness
-    of_pairs = slope * (cosines(states, lesson.pairs) - middle)
-    pairs = _cross_entropy(of_pairs, lesson.pair_targets, lesson.pair_weights)
-    return pairs + _EDGES * _cross_entropy(logits, lesson.targets, lesson.weights)
+    of_pairs = slope * (cosines(states, episode.pairs) - middle)
+    pairs = _cross_entropy(of_pairs, episode.pair_targets, episode.pair_weights)
+    return pairs + _EDGES * _cross_entropy(logits, episode.targets, episode.weights)
 
 
 def _cross_entropy(

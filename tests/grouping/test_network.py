@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from skkuranet.grouping.graph import Graph, lesson_of
+from skkuranet.grouping.graph import Graph, episode_of
 from skkuranet.grouping.network import new_network, signed_couplings
 from skkuranet.grouping.training import Plan, loss_through, train
 
@@ -24,7 +24,7 @@ def rings(seed, size=8):
     apart = labels[edges[0]] != labels[edges[1]]
     features = apart[:, None] + rng.normal(0, 0.1, (edges.shape[1], 1))
     graph = Graph(n, edges, features, rng.normal(size=(n, 3)), np.ones(edges.shape[1]))
-    return lesson_of(graph, labels[None], 200, rng), labels
+    return episode_of(graph, labels[None], 200, rng), labels
 
 
 def test_couplings_have_an_in_degree_of_one_and_repulsion_of_all():
@@ -41,15 +41,15 @@ def test_couplings_have_an_in_degree_of_one_and_repulsion_of_all():
 
 def test_gradients_go_through_the_dynamics():
     """The adjoint of the dynamics agrees with finite differences in double precision."""
-    lesson = rings(0)[0]
+    episode = rings(0)[0]
     network = new_network(
-        lesson.graph, (4,), n_dims=3, rng=np.random.RandomState(0), repulsion=0.5, n_steps=5
+        episode.graph, (4,), n_dims=3, rng=np.random.RandomState(0), repulsion=0.5, n_steps=5
     ).double()
 
     def loss(bias):
         with torch.no_grad():
             network.of_edge[0].bias.copy_(bias)
-        return loss_through(network, lesson)
+        return loss_through(network, episode)
 
     bias = network.of_edge[0].bias.detach().clone()
     loss(bias).backward()
@@ -59,14 +59,14 @@ def test_gradients_go_through_the_dynamics():
 
 
 def test_training_learns_what_parts_groups_of_other_networks():
-    lessons = [rings(seed)[0] for seed in range(6)]
+    episodes = [rings(seed)[0] for seed in range(6)]
     rng = np.random.RandomState(0)
-    network = new_network(lessons[0].graph, (8,), n_dims=4, rng=rng, n_steps=10)
-    losses = train(network, lessons, Plan(100, 5, edge_rate=1e-2), rng, lambda n: Silent())
+    network = new_network(episodes[0].graph, (8,), n_dims=4, rng=rng, n_steps=10)
+    losses = train(network, episodes, Plan(100, 5, edge_rate=1e-2), rng, lambda n: Silent())
     assert losses[-1] < losses[0]
-    lesson, labels = rings(100)
-    states, logits = network.settle(lesson.graph)
-    first, second = lesson.graph.edges
+    episode, labels = rings(100)
+    states, logits = network.settle(episode.graph)
+    first, second = episode.graph.edges
     np.testing.assert_array_equal(logits.detach().numpy() > 0, labels[first] == labels[second])
     likeness = (states.mT @ states).detach().numpy()
     together = labels[:, None] == labels
@@ -74,12 +74,12 @@ def test_training_learns_what_parts_groups_of_other_networks():
 
 
 def test_what_nobody_knows_counts_for_nothing():
-    lesson, labels = rings(0)
+    episode, labels = rings(0)
     known = np.where(np.arange(len(labels)) < 12, labels, -1)
-    half = lesson_of(lesson.graph, known[None], 200, np.random.RandomState(0))
+    half = episode_of(episode.graph, known[None], 200, np.random.RandomState(0))
     two = np.stack((labels, np.zeros_like(labels)))
-    both = lesson_of(lesson.graph, two, 200, np.random.RandomState(0))
-    first, second = lesson.graph.edges
+    both = episode_of(episode.graph, two, 200, np.random.RandomState(0))
+    first, second = episode.graph.edges
     unknown = (known[first] < 0) | (known[second] < 0)
     np.testing.assert_array_equal(half.weights == 0, unknown)
     apart = labels[first] != labels[second]
@@ -87,15 +87,15 @@ def test_what_nobody_knows_counts_for_nothing():
 
 
 def test_dropout_draws_from_the_seed_alone_and_ends_with_training():
-    lesson = rings(0)[0]
+    episode = rings(0)[0]
     found = []
     for global_seed in (0, 1):
         torch.manual_seed(global_seed)
         rng = np.random.RandomState(0)
-        network = new_network(lesson.graph, (8,), n_dims=3, rng=rng, dropout=0.5)
+        network = new_network(episode.graph, (8,), n_dims=3, rng=rng, dropout=0.5)
         before = torch.get_rng_state()
-        train(network, [lesson], Plan(edge_epochs=2, epochs=2), rng, lambda n_steps: Silent())
+        train(network, [episode], Plan(edge_epochs=2, epochs=2), rng, lambda n_steps: Silent())
         assert torch.equal(torch.get_rng_state(), before)
-        found += [network.logits(lesson.graph).detach() for _ in range(2)]
+        found += [network.logits(episode.graph).detach() for _ in range(2)]
     for other in found[1:]:
         assert torch.equal(found[0], other)
