@@ -10,7 +10,7 @@ from itertools import combinations
 import numpy as np
 from sklearn.metrics import adjusted_rand_score
 
-from skkuranet.grouping.graph import Graph, Episode
+from skkuranet.grouping.graph import Episode, Graph
 from skkuranet.grouping.linkage import Tree, absorbed, mean_linkage
 from skkuranet.metrics import segmentation_covering
 

@@ -15,7 +15,7 @@ from skkuranet.grouping.edge_features_tables import (
     table_graph,
     within_class_covariance,
 )
-from skkuranet.grouping.graph import Graph, Episode, episode_of
+from skkuranet.grouping.graph import Episode, Graph, episode_of
 from skkuranet.grouping.network import GroupingNetwork, distances_along, new_network
 from skkuranet.grouping.readout import Hierarchy, best_threshold, hierarchy
 from skkuranet.grouping.training import Plan, train
