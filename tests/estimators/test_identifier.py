@@ -116,7 +116,7 @@ def test_scores_are_shares_of_what_is_foretold(fitted):
     times, phases, _ = measured(n_steps=400, seed=1)
     good = fitted.score(None, phases, times)
     worse = KuraNetIdentifier(prior_scale=1e-6, max_iter=0)
-    with pytest.warns(UserWarning, match="determine about"):
+    with pytest.warns(UserWarning, match="a small prior_scale hides it"):
         worse.fit(None, PHASES, TIMES)
     assert 0.9 < good <= 1.0
     assert worse.score(None, phases, times) < good - 0.1

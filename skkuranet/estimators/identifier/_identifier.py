@@ -27,7 +27,7 @@ from skkuranet.estimators.identifier._equation import (
     check_phase_equation,
 )
 from skkuranet.estimators.identifier._forecast import forecast, increments_r2
-from skkuranet.estimators.identifier._knowledge import warn_if_undetermined
+from skkuranet.estimators.identifier._knowledge import warn_if_unknown
 from skkuranet.estimators.identifier._learners import LEARNERS
 from skkuranet.estimators.identifier._recordings import (
     MIN_SAMPLES,
@@ -37,6 +37,7 @@ from skkuranet.estimators.identifier._recordings import (
     read_recordings,
 )
 from skkuranet.estimators.identifier._stages import Nodes, normals, set_values, step_for
+from skkuranet.estimators.identifier._suspicions import check_enough, check_rhythm
 from skkuranet.oscillator_network import OscillatorNetwork
 
 
@@ -105,7 +106,15 @@ class KuraNetIdentifier(Versioned, BaseEstimator):
     couplings_ : ndarray of shape (n, n) or torch.nn.Module
         The matrix, or the coupling network.
     coupling_errors_ : ndarray of shape (n, n)
-        Standard errors of a matrix.
+        Standard errors of a matrix: large where recordings do not tell a coupling.
+    determined_ : ndarray of shape (n, n)
+        How far recordings tell each coupling of a matrix: 1 where its variance is nothing beside
+        that before they were seen, 0 where it is the same.
+    explained_ : float
+        R² of what phases do in ten steps of time, foretold from the paths: 0 is that of constant
+        frequencies, below it couplings are worse than none. A matrix foretells each half of the
+        recordings by the other, pairwise couplings those they are learned from. NaN where
+        recordings are too short to be cut in halves.
     parameters_ : dict
         What was found of the nodes, by name: (n,), or a list of such, one for each recording, where
         couplings are pairwise.
@@ -133,8 +142,9 @@ class KuraNetIdentifier(Versioned, BaseEstimator):
 
     Notes
     -----
-    Phases that are locked to one another tell nothing of what locks them: fit warns of that. Record
-    how they come into step, or how they return after a kick, or several such.
+    Phases that are locked to one another tell nothing of what locks them: fit warns of that,
+    ``determined_`` tells where, and ``coupling_errors_`` how much is unknown. Record how they
+    come into step, or how they return after a kick, or several such.
 
     Examples
     --------
@@ -242,8 +252,9 @@ class KuraNetIdentifier(Versioned, BaseEstimator):
         ConvergenceWarning
             If the last fit was not done after ``max_iter`` iterations.
         UserWarning
-            If the recordings do not determine the couplings, or were sampled too coarsely, or the
-            last fit was interrupted by Ctrl+C.
+            If the recordings do not determine the couplings, or couplings explain nothing of them;
+            if they are sampled too coarsely, seem to be in another unit, stand still or hold a node
+            twice; or if the last fit was interrupted by Ctrl+C.
         """
         recordings = read_recordings(phases, times, self.max_gap)
         tables = self._tables(X, len(recordings), reset=True)
@@ -251,6 +262,9 @@ class KuraNetIdentifier(Versioned, BaseEstimator):
         if kind == "auto":
             kind = "matrix" if all(map(_only_names, tables)) else "pairwise"
         equation, columns = self._equation()
+        if kind == "matrix":
+            n_steps = sum(recording.n_steps for recording in recordings)
+            check_enough(n_steps, recordings[0].n_nodes)
         groups = LEARNERS[kind].group(recordings, tables)
         groups = [
             Nodes(of_nodes, self._with_known(equation, columns, table), table)
@@ -265,12 +279,15 @@ class KuraNetIdentifier(Versioned, BaseEstimator):
         self.noise_ = float(np.sqrt(learned.given.drift))
         self.measurement_noise_ = float(np.sqrt(learned.given.measurement))
         self.couplings_ = learned.answer.couplings
-        self.n_determined_ = learned.determined
+        self.n_determined_ = float(learned.determined.mean())
+        self.explained_ = learned.explained
         self.loss_curve_, self.n_iter_ = learned.losses, learned.n_iterations
-        for name in ("coupling_errors_", "frequency_"):
+        for name in ("coupling_errors_", "determined_", "frequency_"):
             vars(self).pop(name, None)
         if learned.errors is not None:
             self.coupling_errors_ = learned.errors
+            self.determined_ = np.clip(1.0 - learned.errors**2 / learned.given.prior, 0.0, 1.0)
+            np.fill_diagonal(self.determined_, 0.0)
         self.parameters_ = {
             name: learner.parameter([nodes.values[k] for nodes in groups])
             for k, name in enumerate(equation.fitted)
@@ -279,7 +296,7 @@ class KuraNetIdentifier(Versioned, BaseEstimator):
             self.frequency_ = self.parameters_["frequency"]
         self._interval = float(np.median([nodes.interval for nodes in groups]))
         self._step = min(step_for(nodes, self.step_size) for nodes in groups)
-        warn_if_undetermined(groups, learned.determined, pairwise=kind == "pairwise")
+        warn_if_unknown(groups, learned.determined, learned.explained, pairwise=kind == "pairwise")
         if not learned.converged:
             warnings.warn(
                 f"The fit of trajectories was not done after max_iter={self.max_iter} iterations. "
@@ -324,7 +341,7 @@ class KuraNetIdentifier(Versioned, BaseEstimator):
         """
         check_is_fitted(self, "couplings_")
         table = self._table(X)
-        recordings = None if phases is None else read_recordings(phases, times, self.max_gap)
+        recordings = None if phases is None else self._recordings(phases, times)
         nodes = None if recordings is None else self._nodes(table, recordings)
         return self._network(table, nodes)
 
@@ -365,7 +382,7 @@ class KuraNetIdentifier(Versioned, BaseEstimator):
             )
         nodes, start = None, known[-1]
         if len(known) >= MIN_SAMPLES:
-            nodes = self._nodes(table, read_recordings(known, times[: len(known)], self.max_gap))
+            nodes = self._nodes(table, self._recordings(known, times[: len(known)]))
             if nodes.pieces[-1].times[-1] == times[len(known) - 1]:
                 start = nodes.estimates[-1][-1]
         if not np.isfinite(start).all():
@@ -398,7 +415,7 @@ class KuraNetIdentifier(Versioned, BaseEstimator):
             oscillator. Noise of measurement is part of what is to be foretold.
         """
         check_is_fitted(self, "couplings_")
-        recordings = read_recordings(phases, times, self.max_gap)
+        recordings = self._recordings(phases, times)
         window = 10.0 * self._interval if self.window is None else self.window
         parts = []
         for recording, table in zip(recordings, self._tables(X, len(recordings), reset=False)):
@@ -416,6 +433,12 @@ class KuraNetIdentifier(Versioned, BaseEstimator):
         if not several:
             return [self._table(X, reset=reset)] * n_recordings
         return [self._table(x, reset=reset and k == 0) for k, x in enumerate(X)]
+
+    def _recordings(self, phases: Any, times: Any) -> list[Recording]:
+        """Return recordings after fit, in whose unit of time they have to be."""
+        found = read_recordings(phases, times, self.max_gap)
+        check_rhythm([recording.interval for recording in found], self._interval, "fit")
+        return found
 
     def _table(self, X: Any, *, reset: bool = False) -> np.ndarray | None:
         if X is None:
