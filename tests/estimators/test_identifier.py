@@ -187,6 +187,8 @@ def test_known_frequencies_come_from_columns():
     assert found.predict(X, PHASES[:100], TIMES[:110]).shape == (10, N)
     with pytest.raises(ValueError, match="that of the nodes of fit"):
         found.coupling_matrix(X + 1.0)
+    with pytest.raises(ValueError, match="name features of the nodes; pass X"):
+        found.network()
 
 
 def by_features(X):
