@@ -402,6 +402,12 @@ def test_phases_of_signals_are_those_of_their_rhythm():
     assert phases_from_signal(signals[:, 0], 100.0, (0.5, 2.0)).shape == (2000,)
 
 
+def test_signals_without_the_rhythm_are_told():
+    signals = np.cos(TURN * np.outer(np.arange(0.0, 20.0, 0.01), [1.0, 30.0]))
+    with pytest.warns(UserWarning, match=r"Columns \[1\] of signal have next to nothing in band"):
+        phases_from_signal(signals, 100.0, (0.5, 2.0))
+
+
 @pytest.mark.parametrize(
     ("signal", "rate", "band", "message"),
     [
