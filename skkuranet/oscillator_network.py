@@ -24,6 +24,8 @@ from skkuranet.dynamics._trajectory import trajectory_of
 from skkuranet.dynamics._walk import Walk
 from skkuranet.files import save
 
+# States that steps bring back to where they have to be may be off it by rounding.
+_OFF = 1e-3
 # What may be asked of parameters.
 _SIGNS: dict[str, Callable[[Tensor], Tensor]] = {
     "positive": lambda value: value > 0.0,
@@ -284,6 +286,13 @@ class OscillatorNetwork:
         if value.shape[-len(shape) :] != shape or batch is None:
             wanted = (*self.batch, *shape)
             raise ValueError(f"{name} must have shape {wanted}, got {tuple(value.shape)}.")
+        with torch.no_grad():
+            off = float((self.dynamics.retract(value) - value).abs().max())
+        if off > _OFF:
+            raise ValueError(
+                f"{name} must hold states of {type(self.dynamics).__name__}, and is off them by "
+                f"{off:.2g}. Pass network.dynamics.retract(states), of a tensor of them."
+            )
         return value.expand(*batch, *shape)
 
     def save(self, path: Any) -> None:

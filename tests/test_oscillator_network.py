@@ -312,6 +312,15 @@ def test_what_cannot_be_simulated_is_named(settings, message):
         OscillatorNetwork(K, frequency=FREQUENCY).simulate(**settings)
 
 
+def test_vectors_off_their_sphere_are_refused():
+    network = OscillatorNetwork(K, "sphere")
+    vectors = network.initial_state(0)
+    for use in (network.velocity, lambda state: network.simulate(initial_state=state)):
+        with pytest.raises(ValueError, match="must hold states of Sphere"):
+            use(3.0 * vectors)
+    network.velocity(vectors * (1.0 + 1e-6))
+
+
 def test_states_beyond_all_numbers_are_told():
     """Noise drives probabilities below 0, where they fall without end."""
     network = OscillatorNetwork(K, "sis", noise=1.0)
