@@ -14,7 +14,12 @@ from skkuranet._utils.messages import plain, warn_caller
 from skkuranet.analysis._blocks import in_parallel, seeds
 from skkuranet.analysis._checks import check_counts, check_network
 from skkuranet.analysis._collapse import collapse
-from skkuranet.analysis._critical_pilot import check_can_synchronise, middle_of, start_of
+from skkuranet.analysis._critical_pilot import (
+    check_are_many,
+    check_can_synchronise,
+    middle_of,
+    start_of,
+)
 from skkuranet.analysis._critical_result import CriticalCoupling
 from skkuranet.analysis._progress import told
 from skkuranet.analysis._sweep import sweep
@@ -111,8 +116,8 @@ def critical_coupling(
     Warns
     -----
     UserWarning
-        If curves do not fall on one, the transition is at an end of the values, the network falls
-        into parts, or it was interrupted.
+        If curves do not fall on one, the transition is at an end of the values, oscillators are
+        few, the network falls into parts, or it was interrupted.
 
     Examples
     --------
@@ -158,7 +163,8 @@ def critical_coupling(
         "step_size": step_size, "solver": solver,
     }  # fmt: skip
     first = _made(make, int(counts[0]), pilot_seed)
-    if parameter == "coupling_scale":
+    check_are_many(first, searched=values is None)
+    if isinstance(parameter, str) and parameter == "coupling_scale":
         check_can_synchronise(first)
     if values is None:
         values = _AROUND * _pilot(first, parameter, pilot_seed, motion)
@@ -241,7 +247,8 @@ def _made(make: Callable[[int, int], OscillatorNetwork], n: int, seed: int) -> O
 
 def _pilot(network: OscillatorNetwork, parameter: str, seed: int, motion: dict[str, Any]) -> float:
     """Return about where the order parameter is a half."""
-    start = start_of(network) if parameter == "coupling_scale" else 1.0
+    scales = isinstance(parameter, str) and parameter == "coupling_scale"
+    start = start_of(network) if scales else 1.0
     return middle_of(
         lambda values: _swept(network, parameter, values, seed, motion)[0], parameter, start
     )

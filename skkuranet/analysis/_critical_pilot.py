@@ -39,11 +39,6 @@ def check_can_synchronise(network: OscillatorNetwork) -> None:
     What is not certain is left to the pilot.
     """
     n = network.n_nodes
-    if n < _FEWEST:
-        raise ValueError(
-            f"A transition is that of many oscillators, {_FEWEST} at least: the order parameter of "
-            f"n={n} is about {n**-0.5:.2g} by chance alone.{_of_few(network)}"
-        )
     if _are_alike(network):
         raise ValueError(
             "The critical coupling is 0: all oscillators have one frequency and no noise, so that "
@@ -70,7 +65,27 @@ def check_can_synchronise(network: OscillatorNetwork) -> None:
         )
 
 
-def _of_few(network: OscillatorNetwork) -> str:
+def check_are_many(network: OscillatorNetwork, *, searched: bool) -> None:
+    """Refuse to search for a transition of few oscillators, and warn of one between given values.
+
+    Raises
+    ------
+    ValueError
+        If it is to be searched for.
+    """
+    n = network.n_nodes
+    if n >= _FEWEST:
+        return
+    told = (
+        f"A transition is that of many oscillators, {_FEWEST} at least: the order parameter of "
+        f"n={n} is about {n**-0.5:.2g} by chance alone.{_instead(network)}"
+    )
+    if searched:
+        raise ValueError(told)
+    warn_caller(told, UserWarning)
+
+
+def _instead(network: OscillatorNetwork) -> str:
     """Return what to do instead for few oscillators."""
     told = (
         " To see where they lock, pass measure='frequency_spread' to sweep and look where it "

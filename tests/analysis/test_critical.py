@@ -1,5 +1,7 @@
 """Critical couplings: theory, one network, and what is refused."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -74,6 +76,15 @@ def test_why_there_is_no_transition_is_told(case):
     given, message = NO_TRANSITION[case]
     with pytest.raises(ValueError, match=message):
         critical_coupling(OscillatorNetwork(**{"K": np.ones((20, 20)) / 20, **given}), **SHORT)
+
+
+def test_given_values_are_tried_even_for_few():
+    few = OscillatorNetwork(np.ones((6, 6)) / 6, frequency=np.arange(6.0))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        found = critical_coupling(few, np.linspace(1.0, 5.0, 9), n_samples=2, **SHORT)
+    assert any("of n=6 is about 0.41 by chance" in str(one.message) for one in told)
+    assert 1.0 <= found.value <= 5.0
 
 
 def test_two_lock_where_it_is_said():
