@@ -3,7 +3,9 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
 from skkuranet import KuraNetIdentifier, OscillatorNetwork
 
@@ -75,6 +77,27 @@ def test_times_that_do_not_increase_are_refused(times):
         fit(PHASES, times)
 
 
+def test_times_that_are_dates_are_refused():
+    dates = pd.date_range("2020-01-01", periods=len(TIMES), freq="s")
+    for times in (dates, dates - dates[0], dates.to_numpy()):
+        with pytest.raises(TypeError, match="times must be numbers, not dates or durations"):
+            fit(PHASES, times)
+
+
+def test_an_index_that_is_not_read_is_told_of():
+    with pytest.warns(UserWarning, match=r"Pass times=phases.index.to_numpy\(\)"):
+        fit(pd.DataFrame(PHASES, index=TIMES))
+    fit(pd.DataFrame(PHASES))
+
+
+def test_windows_end_with_the_recordings():
+    """Or nobody would wait for them."""
+    found = KuraNetIdentifier(window=1e12, max_iter=1, n_rounds=1)
+    with pytest.warns(ConvergenceWarning):
+        found.fit(None, PHASES[:100], TIMES[:100])
+    assert np.isfinite(found.couplings_).all()
+
+
 @pytest.mark.filterwarnings("ignore:Couplings explain nothing")
 def test_times_in_two_units_are_suspected():
     with pytest.warns(UserWarning, match="times of recording 1 are 100 apart.*one unit"):
@@ -131,6 +154,12 @@ def test_nodes_that_do_not_move_are_told():
         fit(phases, TIMES)
     with pytest.raises(ValueError, match="phases never changes"):
         fit(np.ones((100, N)))
+
+
+def test_forecasts_may_begin_at_rest():
+    found = fit(PHASES, TIMES)
+    ahead = found.predict(None, np.ones((10, N)), TIMES[:20])
+    assert ahead.shape == (10, N)
 
 
 def test_copies_are_told():

@@ -20,7 +20,7 @@ from skkuranet.estimators.identifier._knowledge import warn_if_unknown
 from skkuranet.estimators.identifier._learners import LEARNERS
 from skkuranet.estimators.identifier._recordings import read_recordings
 from skkuranet.estimators.identifier._stages import Nodes, step_for
-from skkuranet.estimators.identifier._suspicions import check_enough
+from skkuranet.estimators.identifier._suspicions import check_enough, check_nodes
 
 
 class KuraNetIdentifier(FittedIdentifier):
@@ -254,6 +254,8 @@ class KuraNetIdentifier(FittedIdentifier):
             n_steps = sum(recording.n_steps for recording in recordings)
             check_enough(n_steps, recordings[0].n_nodes)
         groups = LEARNERS[kind].group(recordings, tables)
+        for of_nodes, _ in groups:
+            check_nodes(np.concatenate([p.phases for r in of_nodes for p in r.pieces]))
         groups = [
             Nodes(of_nodes, with_known(equation, columns, table), table)
             for of_nodes, table in groups

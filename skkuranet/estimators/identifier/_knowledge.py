@@ -42,10 +42,10 @@ def warn_if_unknown(
         )
     elif explained < _LEAST_EXPLAINED:
         warn_caller(
-            "Couplings explain nothing beyond constant frequencies: of what phases do beside them, "
-            f"in times that were left out, R² is {explained:.2g}. Either oscillators are not "
-            "coupled, or noise or a small prior_scale hides it, or dynamics is not their equation, "
-            "or phases are none of one rhythm.",
+            "Couplings explain nothing beyond constant frequencies: of what phases do beside "
+            f"these, R² is {explained:.2g} (explained_). Either oscillators are not coupled, or "
+            "noise or a small prior_scale hides it, or dynamics is not their equation, or phases "
+            "are none of one rhythm.",
             UserWarning,
         )
     elif mean < least:

@@ -10,7 +10,7 @@ import numpy as np
 
 from skkuranet._utils.given import real_array
 from skkuranet._utils.messages import plain, warn_caller
-from skkuranet.estimators.identifier._suspicions import check_nodes, check_rhythm, check_unit
+from skkuranet.estimators.identifier._suspicions import check_rhythm, check_unit, warn_of_index
 
 # A stretch of fewer samples of a node says nothing.
 MIN_SAMPLES = 6
@@ -65,6 +65,7 @@ def read_recordings(phases: Any, times: Any, max_gap: float | None) -> list[Reco
         raise ValueError("phases must hold one recording at least.")
     if times is None:
         stamps = [getattr(recording, "times", None) for recording in given]
+        warn_of_index(given)
     else:
         stamps = list(times) if several and _is_several(times, 1) else [times] * len(given)
     if len(stamps) != len(given):
@@ -106,6 +107,11 @@ def as_times(value: Any, n_times: int, name: str) -> np.ndarray:
     """Return times of samples, (n_times,), by default 0, 1, 2 …"""
     if value is None:
         return np.arange(float(n_times))
+    if getattr(getattr(value, "dtype", None), "kind", None) in ("m", "M"):
+        raise TypeError(
+            f"{name} must be numbers, not dates or durations, as couplings are per unit of time: "
+            "(times - times[0]) / np.timedelta64(1, 's') makes seconds of them."
+        )
     times = real_array(value, name).astype(np.float64)
     if times.shape != (n_times,):
         raise ValueError(
@@ -133,7 +139,6 @@ def _read(value: Any, stamp: Any, max_gap: float | None, number: str) -> Recordi
             "what they do to others is then part of the noise."
         )
     check_unit(table, name)
-    check_nodes(table, name)
     table = unwrapped(table, times, name)
     longest = _GAP * float(np.quantile(np.diff(times), 0.9)) if max_gap is None else max_gap
     bridged = np.stack([_bridged(times, column, longest) for column in table.T], -1).all(-1)

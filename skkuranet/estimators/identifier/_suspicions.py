@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -37,17 +38,17 @@ def check_unit(table: np.ndarray, name: str) -> None:
         warn_caller(told, UserWarning)
 
 
-def check_nodes(table: np.ndarray, name: str) -> None:
+def check_nodes(table: np.ndarray) -> None:
     """Raise ValueError if no phase moves; warn of some that do not, and of nodes that are alike."""
     still = np.nanmax(table, 0) == np.nanmin(table, 0)
     if still.all():
         raise ValueError(
-            f"{name} never changes, so that nothing is told of couplings. Record oscillators that "
+            "phases never changes, so that nothing is told of couplings. Record oscillators that "
             "move, such as how they come into step."
         )
     if still.any():
         warn_caller(
-            f"{name} of nodes {plain(np.flatnonzero(still))} never change. Leave these nodes out, "
+            f"phases of nodes {plain(np.flatnonzero(still))} never change. Leave these nodes out, "
             "unless they really stand still.",
             UserWarning,
         )
@@ -60,10 +61,24 @@ def check_nodes(table: np.ndarray, name: str) -> None:
     if len(twice):
         pairs = ", ".join(f"{plain(twin[k])} and {plain(moving[k])}" for k in twice[:3])
         warn_caller(
-            f"{name} of {len(twice)} nodes are copies of others, such as of {pairs}, so that "
+            f"phases of {len(twice)} nodes are copies of others, such as of {pairs}, so that "
             "nobody can tell which of them acts on others. Keep one of each.",
             UserWarning,
         )
+
+
+def warn_of_index(given: Sequence[Any]) -> None:
+    """Warn if a frame has times for an index, which nobody has asked to be read."""
+    for frame in given:
+        index = getattr(frame, "index", None)
+        if not hasattr(frame, "columns") or np.array_equal(index, np.arange(len(frame))):
+            continue
+        warn_caller(
+            "phases is a frame with an index, which is not read: times is None, so that samples "
+            "are taken to be 1 apart. Pass times=phases.index.to_numpy() if these are times.",
+            UserWarning,
+        )
+        return
 
 
 def check_enough(n_steps: int, n_nodes: int) -> None:
