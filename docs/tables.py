@@ -330,6 +330,7 @@ WHOLE = {
     **{name: ("other_dynamics", table) for name, table in dynamics_tables.TABLES.items()},
     **{name: ("unseen_images", table) for name, table in unseen_tables.WHOLE.items()},
     "design": ("design", dynamics_tables.design),
+    "design_words": ("design", dynamics_tables.design_words),
     **{name: ("soak", table) for name, table in soak_tables.TABLES.items()},
     **{name: ("identify", table) for name, table in identify_tables.TABLES.items()},
 }

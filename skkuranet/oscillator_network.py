@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from skkuranet._utils.given import as_array, check_finite, read_numbers, torch_generator
-from skkuranet._utils.messages import plain
+from skkuranet._utils.messages import plain, warn_caller
 from skkuranet._utils.scalars import positive_number, whole_number
 from skkuranet.coupling import CouplingOperator, DenseCoupling, SharedCoupling, product
 from skkuranet.coupling._build import budget_on
@@ -23,6 +23,14 @@ from skkuranet.dynamics._problem import check_history
 from skkuranet.dynamics._trajectory import trajectory_of
 from skkuranet.dynamics._walk import Walk
 from skkuranet.files import save
+
+# States that steps bring back to where they have to be may be off it by rounding.
+_OFF = 1e-3
+# What may be asked of parameters.
+_SIGNS: dict[str, Callable[[Tensor], Tensor]] = {
+    "positive": lambda value: value > 0.0,
+    "not negative": lambda value: value >= 0.0,
+}
 
 
 class OscillatorNetwork:
@@ -106,6 +114,8 @@ class OscillatorNetwork:
         **parameters: Any,
     ) -> None:
         self._given = read_couplings(K, connectivity)
+        if not self.n_nodes:
+            raise ValueError("K has no nodes.")
         self.as_arrays = self._given.as_arrays if as_arrays is None else as_arrays
         self.history = check_history(history)
         self.memory_budget = budget_on(memory_budget, self.coupling.device)
@@ -276,6 +286,13 @@ class OscillatorNetwork:
         if value.shape[-len(shape) :] != shape or batch is None:
             wanted = (*self.batch, *shape)
             raise ValueError(f"{name} must have shape {wanted}, got {tuple(value.shape)}.")
+        with torch.no_grad():
+            off = float((self.dynamics.retract(value) - value).abs().max())
+        if off > _OFF:
+            raise ValueError(
+                f"{name} must hold states of {type(self.dynamics).__name__}, and is off them by "
+                f"{off:.2g}. Pass network.dynamics.retract(states), of a tensor of them."
+            )
         return value.expand(*batch, *shape)
 
     def save(self, path: Any) -> None:
@@ -338,7 +355,8 @@ class OscillatorNetwork:
         Warns
         -----
         UserWarning
-            If steps are too coarse, or have to be divided into very many, or it was interrupted.
+            If steps are too coarse, or have to be divided into very many, if states grow beyond all
+            numbers, or it was interrupted.
         """
         n_steps, save_from = read_steps(n_steps, save_from)
         save_every = whole_number(save_every, "save_every", most=MOST_STEPS)
@@ -374,6 +392,14 @@ class OscillatorNetwork:
         walk.check(state)
         times, states = walk.states(state, n_steps, save_from, save_every, progress)
         times = (times.double() * step_size).to(states.device)
+        if not bool(states[-1].isfinite().all()):
+            finite = states.flatten(1).isfinite().all(1)
+            first = float(times[int(finite.long().argmin())])
+            warn_caller(
+                f"States grew beyond all numbers: they are not finite at t={first:g}. Lower "
+                "step_size, noise or coupling_scale, or begin elsewhere.",
+                UserWarning,
+            )
         path = trajectory_of(self.dynamics, times, states, self.names)
         return path.numpy() if self.as_arrays else path
 
@@ -414,6 +440,10 @@ class OscillatorNetwork:
             name: None if value is None else self._numbers(value, name)
             for name, value in parameters.items()
         }
+        for name, sign in kind.signs.items():
+            value = values.get(name)
+            if value is not None and not bool(_SIGNS[sign](value).all()):
+                raise ValueError(f"{name} must be {sign}, got {plain(float(value.min()))}.")
         missing = [name for name in needed_by(dynamics or kind) if values.get(name) is None]
         if missing:
             raise ValueError(f"{kind.__name__} needs {', '.join(missing)}.")

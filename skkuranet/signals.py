@@ -7,15 +7,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import butter, hilbert, sosfiltfilt
+from scipy.signal import butter, hilbert, periodogram, sosfiltfilt
 
 from skkuranet._utils.given import real_array
-from skkuranet._utils.messages import plain
+from skkuranet._utils.messages import plain, warn_caller
 from skkuranet._utils.scalars import positive_number
 
 # Order of the filter in each direction, and periods of its lower edge that ends take to settle.
 _ORDER = 3
 _SETTLING_PERIODS = 1.0
+# A rhythm of less than this share of the power of a signal is none.
+_LEAST_SHARE = 1e-9
 
 
 def phases_from_signal(
@@ -47,6 +49,11 @@ def phases_from_signal(
         If the band does not fit the sampling rate, or the signal is too short or not finite.
     TypeError
         If the signal holds no real numbers.
+
+    Warns
+    -----
+    UserWarning
+        If a signal has next to nothing in the band.
 
     Examples
     --------
@@ -87,6 +94,17 @@ def phases_from_signal(
         raise ValueError(f"signal is constant in columns {plain(still)}. Leave them out.")
     sections = butter(_ORDER, edges, btype="bandpass", fs=sampling_rate, output="sos")
     filtered = sosfiltfilt(sections, given, axis=0, padlen=settling)
+    frequencies, power = periodogram(given, sampling_rate, "hann", detrend="linear", axis=0)
+    inside = (frequencies >= edges[0]) & (frequencies <= edges[1])
+    share = np.ravel(power[inside].sum(0) / power.sum(0))
+    silent = np.flatnonzero(share < _LEAST_SHARE)
+    if len(silent):
+        warn_caller(
+            f"Columns {plain(silent)} of signal have next to nothing in band={plain(edges)}, so "
+            "that these phases mean nothing. The band is in cycles per unit of time, not in "
+            "radians; or leave them out.",
+            UserWarning,
+        )
     phases = np.angle(hilbert(filtered, axis=0))
     phases[:settling] = phases[-settling:] = np.nan
     return phases

@@ -272,6 +272,22 @@ def test_steps_are_divided_as_strong_couplings_need():
             ValueError,
             "leading axes do not make one batch",
         ),
+        (lambda: OscillatorNetwork(K[:0, :0]), ValueError, "K has no nodes"),
+        (
+            lambda: OscillatorNetwork(K, "second_order", inertia=0.0),
+            ValueError,
+            "inertia must be positive, got 0.0",
+        ),
+        (
+            lambda: OscillatorNetwork(K, "hopfield", time_constant=-1.0),
+            ValueError,
+            "time_constant must be positive",
+        ),
+        (
+            lambda: OscillatorNetwork(K, "sis", recovery=1.0).replace(recovery=-FREQUENCY),
+            ValueError,
+            "recovery must be not negative",
+        ),
     ],
 )
 def test_what_cannot_be_a_network_is_named(make, error, message):
@@ -294,6 +310,22 @@ def test_what_cannot_be_a_network_is_named(make, error, message):
 def test_what_cannot_be_simulated_is_named(settings, message):
     with pytest.raises(ValueError, match=message):
         OscillatorNetwork(K, frequency=FREQUENCY).simulate(**settings)
+
+
+def test_vectors_off_their_sphere_are_refused():
+    network = OscillatorNetwork(K, "sphere")
+    vectors = network.initial_state(0)
+    for use in (network.velocity, lambda state: network.simulate(initial_state=state)):
+        with pytest.raises(ValueError, match="must hold states of Sphere"):
+            use(3.0 * vectors)
+    network.velocity(vectors * (1.0 + 1e-6))
+
+
+def test_states_beyond_all_numbers_are_told():
+    """Noise drives probabilities below 0, where they fall without end."""
+    network = OscillatorNetwork(K, "sis", noise=1.0)
+    with pytest.warns(UserWarning, match=r"States grew beyond all numbers.*not finite at t=\d"):
+        network.simulate(n_steps=200, random_state=0)
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -1,7 +1,8 @@
 """What a network does in the long run, where it rests, and how parameters change that."""
 
 from skkuranet.analysis._basin import BasinStability, basin_stability
-from skkuranet.analysis._critical import CriticalCoupling, critical_coupling
+from skkuranet.analysis._critical import critical_coupling
+from skkuranet.analysis._critical_result import CriticalCoupling
 from skkuranet.analysis._fixed_points import FixedPoint, fixed_points
 from skkuranet.analysis._jacobian import Jacobian, jacobian
 from skkuranet.analysis._lyapunov import LyapunovSpectrum, lyapunov_spectrum

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 from skkuranet._utils.given import real_array, torch_generator
 from skkuranet._utils.messages import plain, warn_caller
 from skkuranet.analysis._blocks import in_parallel, seeds
 from skkuranet.analysis._checks import check_counts, check_network
 from skkuranet.analysis._collapse import collapse
+from skkuranet.analysis._critical_pilot import (
+    check_are_many,
+    check_can_synchronise,
+    middle_of,
+    start_of,
+)
+from skkuranet.analysis._critical_result import CriticalCoupling
 from skkuranet.analysis._progress import told
 from skkuranet.analysis._sweep import sweep
 from skkuranet.dynamics import Trajectory
@@ -23,103 +28,13 @@ from skkuranet.oscillator_network import OscillatorNetwork
 
 Array = NDArray[Any]
 
-# Order that a pilot looks for, and how often it doubles or halves the parameter to get there.
-_MIDDLE, _MOST_DOUBLINGS, _N_BISECTIONS = 0.5, 20, 4
 # Where values lie, relative to what the pilot finds.
 _AROUND = np.linspace(0.6, 1.25, 27)
 _N_BOOTSTRAPS = 50
+# Networks of each size, or repeats of one network, whose error is that of its size.
+_N_SAMPLES, _N_REPEATS = 10, 4
 # A misfit per point beyond which curves do not fall on one.
 _LARGEST_MISFIT = 9.0
-
-
-@dataclass(frozen=True, repr=False)
-class CriticalCoupling:
-    """Where a network begins to synchronise.
-
-    Parameters
-    ----------
-    value : float
-        Estimate.
-    error : float
-        Its standard error.
-    values : ndarray of shape (V,)
-        Values of the parameter that were simulated.
-    sizes : ndarray of shape (n_sizes,)
-        Sizes of the networks.
-    squares : ndarray of shape (n_sizes, n_samples, V)
-        Means through time of the squared order parameter, of each sample or repeat.
-    misfit : float
-        Mean squared distance of the curves of all sizes from one, in units of their errors; NaN
-        for one size.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skkuranet import OscillatorNetwork
-    >>> from skkuranet.analysis import critical_coupling
-    >>> def make(n, random_state):
-    ...     frequency = np.random.default_rng(random_state).normal(size=n)
-    ...     return OscillatorNetwork(np.full((n, n), 1.0 / n), frequency=frequency)
-    >>> values, motion = np.linspace(1.0, 2.4, 8), {"n_steps": 100, "n_transient": 100}
-    >>> motion |= {"sizes": (20, 40, 80), "n_samples": 4}
-    >>> found = critical_coupling(make, values, random_state=0, **motion)
-    >>> found.sizes
-    array([20, 40, 80])
-    >>> bool(1.0 < found.value < 2.4)
-    True
-    """
-
-    value: float
-    error: float
-    values: Array
-    sizes: Array
-    squares: Array
-    misfit: float
-
-    def __repr__(self) -> str:
-        _, n_samples, n_values = self.squares.shape
-        of = f"n={self.sizes[0]}"
-        if len(self.sizes) > 1:
-            of += f" to {self.sizes[-1]}"
-        return (
-            f"CriticalCoupling({self.value:.4g} +- {self.error:.2g}, {of}, {n_samples} samples of "
-            f"{n_values} values)"
-        )
-
-    def interval(self, confidence: float = 0.95) -> tuple[float, float]:
-        """Return an interval of confidence.
-
-        Parameters
-        ----------
-        confidence : float, default=0.95
-            Share of such intervals that hold the truth.
-
-        Returns
-        -------
-        tuple of float
-        """
-        half = float(norm.ppf(0.5 + confidence / 2.0)) * self.error
-        return self.value - half, self.value + half
-
-    def to_dataframe(self) -> Any:
-        """Return one row for each size, sample and value.
-
-        Returns
-        -------
-        DataFrame
-            Columns "n", "sample", "value" and "square".
-        """
-        import pandas as pd
-
-        size, sample, value = (axis.ravel() for axis in np.indices(self.squares.shape))
-        return pd.DataFrame(
-            {
-                "n": self.sizes[size],
-                "sample": sample,
-                "value": self.values[value],
-                "square": self.squares.ravel(),
-            }
-        )
 
 
 def critical_coupling(
@@ -128,12 +43,12 @@ def critical_coupling(
     *,
     parameter: str = "coupling_scale",
     sizes: Sequence[int] = (200, 400, 800, 1600),
-    n_samples: int = 10,
+    n_samples: int | None = None,
     exponents: tuple[float, float] = (0.2, 0.4),
-    n_steps: int = 1000,
-    n_transient: int = 1000,
-    save_every: int = 10,
-    step_size: float = 0.1,
+    n_steps: int = 500,
+    n_transient: int = 500,
+    save_every: int = 5,
+    step_size: float = 0.2,
     random_state: Any = None,
     solver: Any = None,
     n_jobs: int | None = None,
@@ -165,18 +80,18 @@ def critical_coupling(
         What drives the network into synchrony as it rises.
     sizes : sequence of int, default=(200, 400, 800, 1600)
         Sizes of the networks that are made; three at least.
-    n_samples : int, default=10
-        Networks of each size, or repeats of the one network.
+    n_samples : int, default=None
+        Networks of each size, or repeats of the one network; None for 10 networks or 4 repeats.
     exponents : tuple of float, default=(0.2, 0.4)
         :math:`\beta/\bar\nu` and :math:`1/\bar\nu`: those of the mean field with frequencies drawn
         at random, on complete, random and small-world graphs (Hong, Chaté, Park and Tang 2007).
-    n_steps : int, default=1000
+    n_steps : int, default=500
         Steps that are measured at each value.
-    n_transient : int, default=1000
+    n_transient : int, default=500
         Steps before these, which are not.
-    save_every : int, default=10
+    save_every : int, default=5
         Steps from one state that is measured to the next.
-    step_size : float, default=0.1
+    step_size : float, default=0.2
         Time from one state to the next; see :meth:`skkuranet.OscillatorNetwork.simulate`.
     random_state : int, RandomState instance or None, default=None
         Source of networks, initial states and noise.
@@ -195,13 +110,14 @@ def critical_coupling(
     Raises
     ------
     ValueError
-        If something does not fit, or there is no transition where it looks.
+        If something does not fit, or there is no transition: the critical coupling of oscillators
+        that are all alike is 0, few of them have none, and those that repel one another neither.
 
     Warns
     -----
     UserWarning
-        If curves do not fall on one, the transition is at an end of the values, or it was
-        interrupted.
+        If curves do not fall on one, the transition is at an end of the values, oscillators are
+        few, the network falls into parts, or it was interrupted.
 
     Examples
     --------
@@ -225,6 +141,8 @@ def critical_coupling(
     >>> low < 1.596 < high
     True
     """
+    if n_samples is None:
+        n_samples = _N_SAMPLES if callable(network) else _N_REPEATS
     check_counts(n_steps=n_steps, n_samples=n_samples, save_every=save_every)
     check_counts(least=0, n_transient=n_transient)
     if not callable(network):
@@ -244,9 +162,12 @@ def critical_coupling(
         "n_steps": n_steps, "n_transient": n_transient, "save_every": save_every,
         "step_size": step_size, "solver": solver,
     }  # fmt: skip
+    first = _made(make, int(counts[0]), pilot_seed)
+    check_are_many(first, searched=values is None)
+    if isinstance(parameter, str) and parameter == "coupling_scale":
+        check_can_synchronise(first)
     if values is None:
-        pilot = partial(_sample, make, int(counts[0]), parameter, seed=pilot_seed, motion=motion)
-        values = _AROUND * _middle(pilot, parameter)
+        values = _AROUND * _pilot(first, parameter, pilot_seed, motion)
     points = real_array(values, "values").astype(np.float64)
     if not np.isfinite(points).all():
         raise ValueError("values must be finite.")
@@ -311,12 +232,31 @@ def _sample(
     motion: dict[str, Any],
 ) -> tuple[Array, Array]:
     """Return mean square and variance of the order parameter at each value, of one network."""
+    return _swept(_made(make, n, seed), parameter, values, seed, motion)
+
+
+def _made(make: Callable[[int, int], OscillatorNetwork], n: int, seed: int) -> OscillatorNetwork:
     network = make(n, seed)
     if not isinstance(network, OscillatorNetwork) or network.batch or network.n_nodes != n:
         raise ValueError(
             f"network must be one OscillatorNetwork, or a function that makes one of n={n} "
             f"oscillators, got {network!r}."
         )
+    return network
+
+
+def _pilot(network: OscillatorNetwork, parameter: str, seed: int, motion: dict[str, Any]) -> float:
+    """Return about where the order parameter is a half."""
+    scales = isinstance(parameter, str) and parameter == "coupling_scale"
+    start = start_of(network) if scales else 1.0
+    return middle_of(
+        lambda values: _swept(network, parameter, values, seed, motion)[0], parameter, start
+    )
+
+
+def _swept(
+    network: OscillatorNetwork, parameter: str, values: Array, seed: int, motion: dict[str, Any]
+) -> tuple[Array, Array]:
     found = sweep(
         network,
         parameter,
@@ -348,30 +288,6 @@ def _simulated(
         )
     stacked: Array = np.array(found).reshape(-1, n_sizes, 2, len(tasks[0][3]))
     return stacked[:, :, 0].swapaxes(0, 1), stacked[:, :, 1].swapaxes(0, 1)
-
-
-def _middle(pilot: Callable[..., tuple[Array, Array]], parameter: str) -> float:
-    """Return about the value at which the order parameter is a half."""
-
-    def is_above(value: float) -> bool:
-        return bool(pilot(values=np.array([value]))[0][0] > _MIDDLE**2)
-
-    starts_above = is_above(1.0)
-    factor = 0.5 if starts_above else 2.0
-    for k in range(1, _MOST_DOUBLINGS + 1):
-        if is_above(factor**k) != starts_above:
-            break
-    else:
-        side, way = ("above", "down") if starts_above else ("below", "up")
-        raise ValueError(
-            f"The order parameter stays {side} {_MIDDLE} for {parameter} {way} to {factor**k:g}. "
-            "Pass values, or see whether oscillators differ in frequency and attract one another."
-        )
-    low, high = sorted((factor ** (k - 1), factor**k))
-    for _ in range(_N_BISECTIONS):
-        middle = (low * high) ** 0.5
-        low, high = (low, middle) if is_above(middle) else (middle, high)
-    return (low * high) ** 0.5
 
 
 def _peak(variances: Array, values: Array, rng: np.random.Generator) -> tuple[float, float]:

@@ -41,6 +41,8 @@ class Dynamics(ABC):
         Axes of the state of one unit; () for a phase.
     parameter_shapes : mapping of str to tuple of int
         Axes of those parameters of which a unit has more than one number, (..., \*shape, n).
+    signs : mapping of str to str
+        Which parameters of a network have to be "positive" or "not negative".
     noisy : tuple of float or None
         Where states have one axis, which of its components noise acts on, by 1 and 0; None for all.
     wraps : bool
@@ -78,6 +80,7 @@ class Dynamics(ABC):
 
     state_shape: ClassVar[tuple[int, ...]] = ()
     parameter_shapes: ClassVar[Mapping[str, tuple[int, ...]]] = MappingProxyType({})
+    signs: ClassVar[Mapping[str, str]] = MappingProxyType({})
     noisy: ClassVar[tuple[float, ...] | None] = None
     wraps: ClassVar[bool] = False
     solver: ClassVar[str] = "euler"

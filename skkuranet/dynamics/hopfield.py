@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -35,6 +37,8 @@ class Hopfield(Dynamics):
 
     current: Tensor | None = None
     time_constant: Tensor | None = None
+
+    signs: ClassVar[Mapping[str, str]] = {"time_constant": "positive"}
 
     def signal(self, state: Tensor) -> Tensor:
         """Return outputs."""

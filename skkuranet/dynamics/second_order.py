@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
@@ -50,6 +51,7 @@ class SecondOrder(Dynamics):
     damping: Tensor | None = None
 
     state_shape: ClassVar[tuple[int, ...]] = (2,)
+    signs: ClassVar[Mapping[str, str]] = {"inertia": "positive"}
     noisy: ClassVar[tuple[float, ...]] = (0.0, 1.0)
     solver: ClassVar[str] = "rk4"
 

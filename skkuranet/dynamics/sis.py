@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -44,6 +44,9 @@ class SIS(Dynamics):
 
     # If contacts could be shed, the least infection would be that of a few who have them all.
     normalization: ClassVar[str] = "equal_degree"
+    signs: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("recovery", "susceptibility", "infectivity"), "not negative"
+    )
 
     def signal(self, state: Tensor) -> Tensor:
         """Return infectious nodes."""

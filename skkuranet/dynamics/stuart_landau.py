@@ -20,7 +20,7 @@ class StuartLandau(Dynamics):
 
     States are the real and the imaginary part of z, (..., 2, n). Strong couplings between
     frequencies that differ much end all motion: amplitude death (Aronson, Ermentrout and
-    Kopell 1990).
+    Kopell 1990). Where amplitudes are 0, phases and their order parameter mean nothing.
 
     Parameters
     ----------

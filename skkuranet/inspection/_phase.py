@@ -103,8 +103,13 @@ class PhaseDisplay:
         PhaseDisplay
             The display itself.
         """
-        ax = axes_of(self, ax)
         phases = np.asarray(on_host(self.phases))
+        if phases.ndim != 1 or not np.isfinite(phases).all():
+            raise ValueError(
+                "phases must be finite and have shape (n,), those of one time, such as the last "
+                f"row of a trajectory, got shape {phases.shape}."
+            )
+        ax = axes_of(self, ax)
         angle = np.linspace(0.0, 2.0 * np.pi, 200)
         ax.plot(np.cos(angle), np.sin(angle), color="0.8", linewidth=1.0, zorder=0)
         ax.set(aspect="equal", xlim=(-1.2, 1.2), ylim=(-1.2, 1.2), xticks=[], yticks=[])

@@ -116,7 +116,7 @@ def test_scores_are_shares_of_what_is_foretold(fitted):
     times, phases, _ = measured(n_steps=400, seed=1)
     good = fitted.score(None, phases, times)
     worse = KuraNetIdentifier(prior_scale=1e-6, max_iter=0)
-    with pytest.warns(UserWarning, match="determine about"):
+    with pytest.warns(UserWarning, match="a small prior_scale hides it"):
         worse.fit(None, PHASES, TIMES)
     assert 0.9 < good <= 1.0
     assert worse.score(None, phases, times) < good - 0.1
@@ -187,6 +187,8 @@ def test_known_frequencies_come_from_columns():
     assert found.predict(X, PHASES[:100], TIMES[:110]).shape == (10, N)
     with pytest.raises(ValueError, match="that of the nodes of fit"):
         found.coupling_matrix(X + 1.0)
+    with pytest.raises(ValueError, match="name features of the nodes; pass X"):
+        found.network()
 
 
 def by_features(X):
@@ -398,6 +400,12 @@ def test_phases_of_signals_are_those_of_their_rhythm():
     assert np.isnan(phases[-200:]).all()
     assert np.nanmax(apart[300:-300]) < 0.1
     assert phases_from_signal(signals[:, 0], 100.0, (0.5, 2.0)).shape == (2000,)
+
+
+def test_signals_without_the_rhythm_are_told():
+    signals = np.cos(TURN * np.outer(np.arange(0.0, 20.0, 0.01), [1.0, 30.0]))
+    with pytest.warns(UserWarning, match=r"Columns \[1\] of signal have next to nothing in band"):
+        phases_from_signal(signals, 100.0, (0.5, 2.0))
 
 
 @pytest.mark.parametrize(

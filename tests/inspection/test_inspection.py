@@ -235,3 +235,9 @@ def test_segmentation_shows_image_phases_and_segments():
     assert len(grey.axes_) == 3
     with pytest.raises(ValueError, match="axes must be 3"):
         grey.plot(axes=display.axes_)
+
+
+@pytest.mark.parametrize("phases", [np.zeros((3, 5)), [0.0, np.nan]])
+def test_phases_of_many_times_are_refused(phases):
+    with pytest.raises(ValueError, match=r"finite and have shape \(n,\), those of one time"):
+        PhaseDisplay(phases).plot()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +12,9 @@ from torch import Tensor
 
 from skkuranet._utils.messages import plain
 from skkuranet.dynamics import Dynamics
+from skkuranet.dynamics._catalogue import kind_of, needed_by
 from skkuranet.dynamics._dynamics import rate_of, signal_of
+from skkuranet.estimators._node_columns import node_parameters, resolve_columns
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,53 @@ class Equation:
         )
         found = (signal, drive, rate, by_drive, by_values)
         return Linearized(*(tensor.detach().numpy() for tensor in found))
+
+
+def equation_of(
+    dynamics: str | type[Dynamics] | Dynamics,
+    columns: Mapping[str, Any] | None,
+    fit_parameters: Sequence[str] | None,
+    n_features: int | None,
+    feature_names: Sequence[str] | None,
+) -> tuple[Equation, dict[str, int]]:
+    """Return the equation, and columns of features that hold its known parameters."""
+    known, kind = dict(columns or {}), kind_of(dynamics)
+    names = kind.names()
+    unknown = [name for name in known if name not in names]
+    if unknown:
+        raise ValueError(
+            f"columns names {plain(unknown[0])}, but {kind.__name__} has "
+            f"{', '.join(names) or 'no parameters'}."
+        )
+    fitted = fit_parameters
+    if fitted is None:
+        free = "frequency" in names and "frequency" not in known
+        given = isinstance(dynamics, Dynamics) and "frequency" in dynamics.parameters
+        fitted = ("frequency",) if free and not given else ()
+    needed = needed_by(dynamics)
+    missing = set(needed) - set(fitted) - set(known)
+    if missing:
+        raise ValueError(
+            f"{kind.__name__} needs {plain(sorted(missing))}: name them in fit_parameters or "
+            "columns, or pass an instance that has them."
+        )
+    made = dynamics if isinstance(dynamics, Dynamics) else kind(**dict.fromkeys(needed, 0.0))
+    check_phase_equation(made)
+    check_fitted(made, tuple(fitted), known)
+    if not known:
+        return Equation(made, tuple(fitted)), {}
+    if n_features is None:
+        raise ValueError("columns name features, but X is None.")
+    return Equation(made, tuple(fitted)), resolve_columns(known, n_features, feature_names)
+
+
+def with_known(
+    equation: Equation, columns: dict[str, int], features: np.ndarray | None
+) -> Equation:
+    """Return the equation of nodes, some parameters of which are columns of their features."""
+    if columns and features is None:
+        raise ValueError(f"columns={plain(columns)} name features of the nodes; pass X.")
+    return equation.given(node_parameters(features, columns) if columns else {})
 
 
 def check_phase_equation(dynamics: Dynamics) -> None:

@@ -17,6 +17,8 @@ _RATIOS = (-14.0, 14.0)
 _SHRINKAGES = (-40.0, 40.0)
 # Directions of less than this, against the largest, are rounding.
 _RANK = 1e-11
+# Of fewer couplings than this, of an oscillator, nothing is seen.
+_SEEN = 0.5
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def reduced(normals: Normals, n: int) -> Reduced:
         across, along = gram[:n, n:] @ root, root.T @ moments[n:]
         couplings = couplings - across @ across.T
         pulled = pulled - across @ along
-        square, count = square - float(along @ along), count - int(kept.sum())
+        square, count = max(square - float(along @ along), 0.0), count - int(kept.sum())
         logdet = logdet + float(np.log(strengths[kept]).sum() + 2.0 * np.log(scale).sum())
     strengths, vectors = eigh(couplings)
     strengths = np.where(strengths > _RANK * max(strengths[-1], 0.0), strengths, 0.0)
@@ -151,10 +153,13 @@ def posterior(normals: Normals, n: int, given: Hyperparameters) -> Posterior:
     parts = reduced(normals, n)
     shrinkage = given.measurement / given.prior
     couplings = parts.vectors @ (parts.moments / (parts.strengths + shrinkage))
-    variances = given.measurement / (parts.strengths + shrinkage)
+    determined = float((parts.strengths / (parts.strengths + shrinkage)).sum())
+    # Where nothing is seen of couplings, a prior that says they are 0 is no knowledge.
+    weakest = _RANK * max(parts.strengths[-1], np.finfo(float).tiny)
+    believed = shrinkage if determined > _SEEN else weakest
+    variances = given.measurement / (parts.strengths + believed)
     errors = np.sqrt((parts.vectors**2) @ variances)
     values = values_at(normals, n, couplings)
-    determined = float((parts.strengths / (parts.strengths + shrinkage)).sum())
     return Posterior(couplings, errors, values, determined)
 
 

@@ -4,43 +4,26 @@ from __future__ import annotations
 
 import warnings
 from numbers import Integral, Real
-from typing import Any
 
 import numpy as np
-import torch
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skkuranet._utils.messages import naming, plain
 from skkuranet._utils.surroundings import one_thread
 from skkuranet._utils.tools import random_source
 from skkuranet.dynamics import DYNAMICS, Dynamics
-from skkuranet.dynamics._catalogue import kind_of, needed_by
-from skkuranet.estimators._node_columns import node_parameters, resolve_columns
 from skkuranet.estimators._progress import Progress
-from skkuranet.estimators._versions import Versioned
-from skkuranet.estimators.identifier._equation import (
-    Equation,
-    check_fitted,
-    check_phase_equation,
-)
-from skkuranet.estimators.identifier._forecast import forecast, increments_r2
-from skkuranet.estimators.identifier._knowledge import warn_if_undetermined
+from skkuranet.estimators.identifier._equation import equation_of, with_known
+from skkuranet.estimators.identifier._fitted import FittedIdentifier
+from skkuranet.estimators.identifier._knowledge import warn_if_unknown
 from skkuranet.estimators.identifier._learners import LEARNERS
-from skkuranet.estimators.identifier._recordings import (
-    MIN_SAMPLES,
-    Recording,
-    as_table,
-    as_times,
-    read_recordings,
-)
-from skkuranet.estimators.identifier._stages import Nodes, normals, set_values, step_for
-from skkuranet.oscillator_network import OscillatorNetwork
+from skkuranet.estimators.identifier._recordings import read_recordings
+from skkuranet.estimators.identifier._stages import Nodes, step_for
+from skkuranet.estimators.identifier._suspicions import check_enough, check_nodes
 
 
-class KuraNetIdentifier(Versioned, BaseEstimator):
+class KuraNetIdentifier(FittedIdentifier):
     r"""Find the couplings, and what else moves oscillators, in their measured phases.
 
     .. math::
@@ -105,7 +88,15 @@ class KuraNetIdentifier(Versioned, BaseEstimator):
     couplings_ : ndarray of shape (n, n) or torch.nn.Module
         The matrix, or the coupling network.
     coupling_errors_ : ndarray of shape (n, n)
-        Standard errors of a matrix.
+        Standard errors of a matrix: large where recordings do not tell a coupling.
+    determined_ : ndarray of shape (n, n)
+        How far recordings tell each coupling of a matrix: 1 where its variance is nothing beside
+        that before they were seen, 0 where it is the same.
+    explained_ : float
+        R² of what phases do in ten steps of time, foretold from the paths: 0 is that of constant
+        frequencies, below it couplings are worse than none. A matrix foretells each half of the
+        recordings by the other, pairwise couplings those they are learned from. NaN where
+        recordings are too short to be cut in halves.
     parameters_ : dict
         What was found of the nodes, by name: (n,), or a list of such, one for each recording, where
         couplings are pairwise.
@@ -133,8 +124,9 @@ class KuraNetIdentifier(Versioned, BaseEstimator):
 
     Notes
     -----
-    Phases that are locked to one another tell nothing of what locks them: fit warns of that. Record
-    how they come into step, or how they return after a kick, or several such.
+    Phases that are locked to one another tell nothing of what locks them: fit warns of that,
+    ``determined_`` tells where, and ``coupling_errors_`` how much is unknown. Record how they
+    come into step, or how they return after a kick, or several such.
 
     Examples
     --------
@@ -242,18 +234,30 @@ class KuraNetIdentifier(Versioned, BaseEstimator):
         ConvergenceWarning
             If the last fit was not done after ``max_iter`` iterations.
         UserWarning
-            If the recordings do not determine the couplings, or were sampled too coarsely, or the
-            last fit was interrupted by Ctrl+C.
+            If the recordings do not determine the couplings, or couplings explain nothing of them;
+            if they are sampled too coarsely, seem to be in another unit, stand still or hold a node
+            twice; or if the last fit was interrupted by Ctrl+C.
         """
         recordings = read_recordings(phases, times, self.max_gap)
         tables = self._tables(X, len(recordings), reset=True)
         kind = self.couplings
         if kind == "auto":
             kind = "matrix" if all(map(_only_names, tables)) else "pairwise"
-        equation, columns = self._equation()
+        equation, columns = equation_of(
+            self.dynamics,
+            self.columns,
+            self.fit_parameters,
+            getattr(self, "n_features_in_", None),
+            getattr(self, "feature_names_in_", None),
+        )
+        if kind == "matrix":
+            n_steps = sum(recording.n_steps for recording in recordings)
+            check_enough(n_steps, recordings[0].n_nodes)
         groups = LEARNERS[kind].group(recordings, tables)
+        for of_nodes, _ in groups:
+            check_nodes(np.concatenate([p.phases for r in of_nodes for p in r.pieces]))
         groups = [
-            Nodes(of_nodes, self._with_known(equation, columns, table), table)
+            Nodes(of_nodes, with_known(equation, columns, table), table)
             for of_nodes, table in groups
         ]
         learner = LEARNERS[kind](self, groups, random_source(self.random_state))
@@ -265,12 +269,15 @@ class KuraNetIdentifier(Versioned, BaseEstimator):
         self.noise_ = float(np.sqrt(learned.given.drift))
         self.measurement_noise_ = float(np.sqrt(learned.given.measurement))
         self.couplings_ = learned.answer.couplings
-        self.n_determined_ = learned.determined
+        self.n_determined_ = float(learned.determined.mean())
+        self.explained_ = learned.explained
         self.loss_curve_, self.n_iter_ = learned.losses, learned.n_iterations
-        for name in ("coupling_errors_", "frequency_"):
+        for name in ("coupling_errors_", "determined_", "frequency_"):
             vars(self).pop(name, None)
         if learned.errors is not None:
             self.coupling_errors_ = learned.errors
+            self.determined_ = np.clip(1.0 - learned.errors**2 / learned.given.prior, 0.0, 1.0)
+            np.fill_diagonal(self.determined_, 0.0)
         self.parameters_ = {
             name: learner.parameter([nodes.values[k] for nodes in groups])
             for k, name in enumerate(equation.fitted)
@@ -279,7 +286,7 @@ class KuraNetIdentifier(Versioned, BaseEstimator):
             self.frequency_ = self.parameters_["frequency"]
         self._interval = float(np.median([nodes.interval for nodes in groups]))
         self._step = min(step_for(nodes, self.step_size) for nodes in groups)
-        warn_if_undetermined(groups, learned.determined, pairwise=kind == "pairwise")
+        warn_if_unknown(groups, learned.determined, learned.explained, pairwise=kind == "pairwise")
         if not learned.converged:
             warnings.warn(
                 f"The fit of trajectories was not done after max_iter={self.max_iter} iterations. "
@@ -288,214 +295,6 @@ class KuraNetIdentifier(Versioned, BaseEstimator):
                 stacklevel=2,
             )
         return self
-
-    def coupling_matrix(self, X=None):
-        """Return the couplings of nodes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, n_features), default=None
-            Features of the nodes, new ones if couplings are pairwise. A matrix needs none.
-
-        Returns
-        -------
-        ndarray of shape (n, n)
-            How strongly each source, in columns, acts on each target, in rows.
-        """
-        check_is_fitted(self, "couplings_")
-        return self._answer.matrix(self._table(X))
-
-    def network(self, X=None, phases=None, times=None):
-        """Return the network of these nodes, to simulate and analyse it.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, n_features), default=None
-            Features of the nodes, new ones if couplings are pairwise. A matrix needs none.
-        phases : array-like of shape (n_times, n), default=None
-            A recording of new nodes, by which fitted parameters such as frequencies are told. None
-            tells them from the features.
-        times : array-like of shape (n_times,), default=None
-            Of the recording.
-
-        Returns
-        -------
-        OscillatorNetwork
-        """
-        check_is_fitted(self, "couplings_")
-        table = self._table(X)
-        recordings = None if phases is None else read_recordings(phases, times, self.max_gap)
-        nodes = None if recordings is None else self._nodes(table, recordings)
-        return self._network(table, nodes)
-
-    def predict(self, X, phases, times):
-        """Forecast phases.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, n_features), or None
-            Features of the nodes, new ones if couplings are pairwise. None for those of a matrix.
-        phases : array-like of shape (n,) or (n_known, n)
-            Phases at the first of the times, or a recording at the first ``n_known`` of them. Where
-            couplings are pairwise, a recording of six rows or more tells parameters such as
-            frequencies, too.
-        times : array-like of shape (n_times,)
-            Times of the recording, and then those to forecast.
-
-        Returns
-        -------
-        ndarray of shape (n_times - n_known, n)
-            Phases in radians, continuous.
-
-        Raises
-        ------
-        ValueError
-            If there is nothing to forecast, or phases do not fit the nodes.
-        """
-        check_is_fitted(self, "couplings_")
-        table = self._table(X)
-        known = np.atleast_2d(as_table(phases, "phases"))
-        with naming("times"):
-            times = as_times(times, np.size(times), "times")
-        if known.ndim != 2 or not known.size:
-            raise ValueError(f"phases must have shape (n_times, n_nodes), got {known.shape}.")
-        if len(times) <= len(known):
-            raise ValueError(
-                f"times must go on after the {len(known)} rows of phases; there are {len(times)}."
-            )
-        nodes, start = None, known[-1]
-        if len(known) >= MIN_SAMPLES:
-            nodes = self._nodes(table, read_recordings(known, times[: len(known)], self.max_gap))
-            if nodes.pieces[-1].times[-1] == times[len(known) - 1]:
-                start = nodes.estimates[-1][-1]
-        if not np.isfinite(start).all():
-            raise ValueError(
-                "phases must hold a measurement of every node in the last row, from which the "
-                f"forecast begins; {plain(np.flatnonzero(~np.isfinite(start)))} have none."
-            )
-        network = self._network(table, nodes)
-        return forecast(network, start, times[len(known) - 1 :], self._step)
-
-    def score(self, X, phases, times=None):
-        """Return R² of what phases do in windows of time, foretold from their beginnings.
-
-        Where couplings are pairwise, parameters such as frequencies are told by these recordings,
-        as is the mean speed that forecasts are compared with.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, n_features), list of such, or None
-            As for :meth:`fit`.
-        phases : array-like of shape (n_times, n), Trajectory, or list of such
-            Recordings that fit has not seen.
-        times : array-like of shape (n_times,), or list of such, default=None
-            As for :meth:`fit`.
-
-        Returns
-        -------
-        float
-            1 for a perfect forecast over each ``window``, 0 for one by the mean speed of each
-            oscillator. Noise of measurement is part of what is to be foretold.
-        """
-        check_is_fitted(self, "couplings_")
-        recordings = read_recordings(phases, times, self.max_gap)
-        window = 10.0 * self._interval if self.window is None else self.window
-        parts = []
-        for recording, table in zip(recordings, self._tables(X, len(recordings), reset=False)):
-            network = self._network(table, self._nodes(table, [recording]))
-            parts.append((network, recording))
-        return increments_r2(parts, window, self._step)
-
-    def _tables(self, X: Any, n_recordings: int, *, reset: bool) -> list[np.ndarray | None]:
-        """Return the features of the nodes of each recording."""
-        several = isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) == 2
-        if several and len(X) != n_recordings:
-            raise ValueError(
-                f"X must hold one table for each of the {n_recordings} recordings, got {len(X)}."
-            )
-        if not several:
-            return [self._table(X, reset=reset)] * n_recordings
-        return [self._table(x, reset=reset and k == 0) for k, x in enumerate(X)]
-
-    def _table(self, X: Any, *, reset: bool = False) -> np.ndarray | None:
-        if X is None:
-            return None
-        with naming("X"):
-            return validate_data(self, X, reset=reset, dtype=np.float64)
-
-    def _equation(self) -> tuple[Equation, dict[str, int]]:
-        """Return the equation, and columns of X that hold its known parameters."""
-        known = dict(self.columns or {})
-        names = kind_of(self.dynamics).names()
-        unknown = [name for name in known if name not in names]
-        if unknown:
-            raise ValueError(
-                f"columns names {plain(unknown[0])}, but {kind_of(self.dynamics).__name__} has "
-                f"{', '.join(names) or 'no parameters'}."
-            )
-        fitted = self.fit_parameters
-        if fitted is None:
-            free = "frequency" in names and "frequency" not in known
-            given = isinstance(self.dynamics, Dynamics) and "frequency" in self.dynamics.parameters
-            fitted = ("frequency",) if free and not given else ()
-        kind = kind_of(self.dynamics)
-        missing = set(needed_by(self.dynamics)) - set(fitted) - set(known)
-        if missing:
-            raise ValueError(
-                f"{kind.__name__} needs {plain(sorted(missing))}: name them in fit_parameters or "
-                "columns, or pass an instance that has them."
-            )
-        needed = {name: 0.0 for name in needed_by(self.dynamics)}
-        dynamics = self.dynamics if isinstance(self.dynamics, Dynamics) else kind(**needed)
-        check_phase_equation(dynamics)
-        check_fitted(dynamics, tuple(fitted), known)
-        if known and not hasattr(self, "n_features_in_"):
-            raise ValueError("columns name features, but X is None.")
-        if not known:
-            return Equation(dynamics, tuple(fitted)), {}
-        names = getattr(self, "feature_names_in_", None)
-        return Equation(dynamics, tuple(fitted)), resolve_columns(known, self.n_features_in_, names)
-
-    @staticmethod
-    def _with_known(equation: Equation, columns: dict[str, int], table: Any) -> Equation:
-        return equation.given(node_parameters(table, columns) if columns else {})
-
-    def _nodes(self, table: np.ndarray | None, recordings: list[Recording]) -> Nodes:
-        """Return nodes with couplings, parameters and paths of theirs."""
-        matrix = self._answer.matrix(table)
-        for recording in recordings:
-            if recording.n_nodes != len(matrix):
-                raise ValueError(
-                    f"phases are those of {recording.n_nodes} nodes, but there are "
-                    f"{len(matrix)} in {'the matrix' if table is None else 'X'}."
-                )
-        nodes = Nodes(
-            recordings, self._with_known(self._fitted_equation, self._columns, table), table
-        )
-        nodes.couplings = matrix
-        own = self._answer.own_values()
-        # What is not linear in its parameters needs a second look.
-        for _ in range(2):
-            if own is None:
-                set_values(nodes, normals(nodes, self._noise.ratio))
-            else:
-                nodes.values = own
-            nodes.correct_paths(self._noise)
-        return nodes
-
-    def _network(self, table: np.ndarray | None, nodes: Nodes | None) -> OscillatorNetwork:
-        matrix = self._answer.matrix(table)
-        if nodes is not None:
-            values = nodes.values
-        else:
-            values = self._answer.own_values()
-            values = self._answer.values_of(table) if values is None else values
-        equation = self._with_known(self._fitted_equation, self._columns, table)
-        return OscillatorNetwork(
-            matrix,
-            equation.at(torch.as_tensor(values)),
-            noise=self.noise_ if self.fit_noise else None,
-        )
 
 
 def _only_names(table: np.ndarray | None) -> bool:

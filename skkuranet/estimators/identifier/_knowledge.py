@@ -14,28 +14,46 @@ _LOCKED = 0.99
 _MANY = 0.5
 # Pairs share one function, and need less of each oscillator.
 _LEAST_DETERMINED = {False: 0.5, True: 0.1}
+# Of what phases do beside constant frequencies, couplings that explain less explain nothing.
+_LEAST_EXPLAINED = 0.05
 
 
-def warn_if_undetermined(groups: Sequence[Nodes], determined: float, *, pairwise: bool) -> None:
-    """Warn where recordings do not tell couplings, and why."""
+def warn_if_unknown(
+    groups: Sequence[Nodes], determined: np.ndarray, explained: float, *, pairwise: bool
+) -> None:
+    """Warn where recordings do not tell couplings, or couplings nothing of recordings, and why.
+
+    ``determined`` holds of how many couplings of each oscillator they tell.
+    """
     n_sources = float(np.mean([nodes.n_nodes - 1 for nodes in groups]))
-    if determined >= _LEAST_DETERMINED[pairwise] * n_sources:
-        return
-    share = float(np.mean([_locked_share(nodes) for nodes in groups]))
+    least, mean = _LEAST_DETERMINED[pairwise] * n_sources, float(determined.mean())
+    locked = float(np.mean([_locked_share(nodes) for nodes in groups]))
     told = (
-        f"The recordings determine about {determined:.2g} of the {n_sources:.4g} couplings of an "
+        f"The recordings determine about {mean:.2g} of the {n_sources:.4g} couplings of an "
         "oscillator"
     )
-    if share > _MANY:
-        why = (
-            f": {100.0 * share:.0f} % of all pairs are locked to each other, and phases that stand "
-            "still tell nothing of what holds them. Record how they come into step, or how they "
-            "return after a kick."
-        )
-    else:
-        why = ", for the noise. Record for longer, or more recordings, or fewer nodes."
     spared = "" if pairwise else " Features of the nodes and couplings='pairwise' need less."
-    warn_caller(f"{told}{why}{spared}", UserWarning)
+    if mean < least and locked > _MANY:
+        warn_caller(
+            f"{told}: {100.0 * locked:.0f} % of all pairs are locked to each other, and phases "
+            "that stand still tell nothing of what holds them. Record how they come into step, or "
+            f"how they return after a kick.{spared}",
+            UserWarning,
+        )
+    elif explained < _LEAST_EXPLAINED:
+        warn_caller(
+            "Couplings explain nothing beyond constant frequencies: of what phases do beside "
+            f"these, R² is {explained:.2g} (explained_). Either oscillators are not coupled, or "
+            "noise or a small prior_scale hides it, or dynamics is not their equation, or phases "
+            "are none of one rhythm.",
+            UserWarning,
+        )
+    elif mean < least:
+        warn_caller(
+            f"{told}, for the noise. Record for longer, or more recordings, or fewer "
+            f"nodes.{spared}",
+            UserWarning,
+        )
 
 
 def _locked_share(nodes: Nodes) -> float:

@@ -13,6 +13,7 @@ from torch.func import functional_call
 
 from skkuranet.estimators._progress import Progress
 from skkuranet.estimators.identifier._evidence import Hyperparameters
+from skkuranet.estimators.identifier._explained import explained_by_fit, explained_by_matrix
 from skkuranet.estimators.identifier._pairs import (
     Target,
     couplings_of,
@@ -38,12 +39,17 @@ _SAME = 1e-9
 
 @dataclass(frozen=True)
 class Learned:
-    """What a fit has found."""
+    """What a fit has found.
+
+    ``determined`` is of how many couplings of each oscillator recordings tell, and ``explained``
+    R² of steps beside constant frequencies.
+    """
 
     answer: Any
     given: Hyperparameters
     errors: np.ndarray | None
-    determined: float
+    determined: np.ndarray
+    explained: float
     losses: list[float]
     n_iterations: int
     converged: bool
@@ -131,13 +137,14 @@ class MatrixLearner:
             given = tell_noise([nodes], settings.prior_scale)
             errors, determined = regress(nodes, given)
             nodes.correct_paths(given)
+        explained = explained_by_matrix(nodes, given)
         answered = None
         if settings.max_iter:
             apart = ~torch.eye(nodes.n_nodes, dtype=torch.bool)
             answered = shoot(
                 [nodes],
                 [nodes.couplings],
-                [np.where(errors > 0, errors, 1.0)],
+                [np.where(errors > 0, np.minimum(errors, np.sqrt(given.prior)), 1.0)],
                 lambda leaves, _: leaves[0] * apart,
                 lambda leaves: leaves[0].square().sum() / (2.0 * given.prior),
                 given,
@@ -152,8 +159,7 @@ class MatrixLearner:
             np.fill_diagonal(couplings, 0.0)
             nodes.couplings = couplings
         answer = MatrixAnswer(nodes.couplings, nodes.values, nodes.features)
-        told = float(determined.mean())
-        return Learned(answer, given, errors, told, losses, len(losses), converged)
+        return Learned(answer, given, errors, determined, explained, losses, len(losses), converged)
 
 
 class PairwiseLearner:
@@ -228,8 +234,8 @@ class PairwiseLearner:
                 losses += curve
         values = np.concatenate([nodes.values for nodes in groups], -1)
         answer = PairwiseAnswer(network, ParameterModel.fit(features, values))
-        told = determined_by(targets, given)
-        return Learned(answer, given, None, told, losses, n_iterations, converged)
+        determined, explained = determined_by(targets, given), explained_by_fit(groups)
+        return Learned(answer, given, None, determined, explained, losses, n_iterations, converged)
 
     def _shoot(
         self, network: torch.nn.Module, given: Hyperparameters, progress: Progress, done: int
@@ -274,9 +280,9 @@ def check_rows(recordings: list[Recording], tables: list[np.ndarray | None]) -> 
             )
 
 
-def determined_by(targets: Sequence[Target], given: Hyperparameters) -> float:
-    """Return how many couplings of an oscillator are told by its own increments, on average."""
+def determined_by(targets: Sequence[Target], given: Hyperparameters) -> np.ndarray:
+    """Return how many couplings of each oscillator are told by its own increments."""
     shrinkage = given.measurement / given.prior
     strengths = [torch.linalg.eigvalsh(target.gram).clamp_min(0.0) for target in targets]
     found = [(s / (s + shrinkage)).sum(-1) for s in strengths]
-    return float(torch.cat(found).mean())
+    return torch.cat(found).numpy()

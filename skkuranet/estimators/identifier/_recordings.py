@@ -10,14 +10,17 @@ import numpy as np
 
 from skkuranet._utils.given import real_array
 from skkuranet._utils.messages import plain, warn_caller
+from skkuranet.estimators.identifier._suspicions import check_rhythm, check_unit, warn_of_index
 
 # A stretch of fewer samples of a node says nothing.
 MIN_SAMPLES = 6
 # A gap is so many times as long as nine in ten sampling intervals are at most.
 _GAP = 3.0
-# Steps of more radians than this, beyond the mean rotation, may be taken for others less a turn.
-_COARSE_STEP = 2.0
+# Steps of more radians than this, beyond the rotation that all share, may be others less a turn.
+_COARSE_STEP = 2.5
 _COARSE_SHARE = 0.01
+# Nodes turn together where their steps point the same way by so much.
+_TOGETHER = 0.5
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,11 @@ class Recording:
     n_nodes: int
 
     @property
+    def n_steps(self) -> int:
+        """Number of steps from one sample to the next."""
+        return sum(len(piece.times) - 1 for piece in self.pieces)
+
+    @property
     def interval(self) -> float:
         """Median time between two samples."""
         return float(np.median(np.concatenate([np.diff(piece.times) for piece in self.pieces])))
@@ -57,16 +65,19 @@ def read_recordings(phases: Any, times: Any, max_gap: float | None) -> list[Reco
         raise ValueError("phases must hold one recording at least.")
     if times is None:
         stamps = [getattr(recording, "times", None) for recording in given]
+        warn_of_index(given)
     else:
         stamps = list(times) if several and _is_several(times, 1) else [times] * len(given)
     if len(stamps) != len(given):
         raise ValueError(
             f"times must be one array for each of the {len(given)} recordings, got {len(stamps)}."
         )
-    return [
+    found = [
         _read(recording, stamp, max_gap, f"[{number}]" if several else "")
         for number, (recording, stamp) in enumerate(zip(given, stamps))
     ]
+    check_rhythm([recording.interval for recording in found], found[0].interval, "recording 0")
+    return found
 
 
 def _is_several(value: Any, n_axes: int = 2) -> bool:
@@ -96,6 +107,11 @@ def as_times(value: Any, n_times: int, name: str) -> np.ndarray:
     """Return times of samples, (n_times,), by default 0, 1, 2 …"""
     if value is None:
         return np.arange(float(n_times))
+    if getattr(getattr(value, "dtype", None), "kind", None) in ("m", "M"):
+        raise TypeError(
+            f"{name} must be numbers, not dates or durations, as couplings are per unit of time: "
+            "(times - times[0]) / np.timedelta64(1, 's') makes seconds of them."
+        )
     times = real_array(value, name).astype(np.float64)
     if times.shape != (n_times,):
         raise ValueError(
@@ -122,6 +138,7 @@ def _read(value: Any, stamp: Any, max_gap: float | None, number: str) -> Recordi
             f"{name} has no measurement of nodes {plain(never)}. Leave them out of it and of X; "
             "what they do to others is then part of the noise."
         )
+    check_unit(table, name)
     table = unwrapped(table, times, name)
     longest = _GAP * float(np.quantile(np.diff(times), 0.9)) if max_gap is None else max_gap
     bridged = np.stack([_bridged(times, column, longest) for column in table.T], -1).all(-1)
@@ -145,26 +162,55 @@ def _read(value: Any, stamp: Any, max_gap: float | None, number: str) -> Recordi
 
 def unwrapped(table: np.ndarray, times: np.ndarray, name: str) -> np.ndarray:
     """Return phases that do not jump by turns; those beyond one turn are taken to be such."""
-    if np.nanmax(table) - np.nanmin(table) > 2.0 * np.pi * (1.0 + 1e-9):
-        return table
-    found, n_coarse, n_steps = np.array(table), 0, 0
-    for column in found.T:
-        seen = np.flatnonzero(np.isfinite(column))
-        span = np.diff(times[seen])
-        # Against the mean rotation, steps are shortest, and gaps the easiest to cross.
-        turned = np.angle(np.exp(1j * np.diff(column[seen])))
-        speed = np.median(turned / span) if len(span) else 0.0
-        steps = np.angle(np.exp(1j * (np.diff(column[seen]) - speed * span)))
-        column[seen[1:]] = column[seen[0]] + np.cumsum(steps + speed * span)
-        n_coarse, n_steps = n_coarse + (np.abs(steps) > _COARSE_STEP).sum(), n_steps + len(steps)
-    if n_coarse > _COARSE_SHARE * n_steps:
+    wraps = np.nanmax(table) - np.nanmin(table) <= 2.0 * np.pi * (1.0 + 1e-9)
+    found = np.array(table)
+    rows = [np.flatnonzero(np.isfinite(column)) for column in found.T]
+    spans = [np.diff(times[seen]) for seen in rows]
+    changes = [np.diff(column[seen]) for column, seen in zip(found.T, rows)]
+    if not any(map(len, spans)):
+        return found
+    interval = float(np.median(np.concatenate(spans)))
+    shared = _shared_speed(changes, spans, interval) if wraps else _mean_speed(changes, spans)
+    beyond = []
+    for column, seen, span, change in zip(found.T, rows, spans, changes):
+        rest = change - shared * span
+        if wraps and len(span):
+            turned = np.angle(np.exp(1j * rest))
+            # Against the mean rotation, steps are shortest, and gaps the easiest to cross.
+            usual = np.median(turned / span) * span
+            rest = usual + np.angle(np.exp(1j * (rest - usual)))
+            column[seen[1:]] = column[seen[0]] + np.cumsum(rest + shared * span)
+        beyond.append(rest[span < 1.5 * interval])
+    share = float((np.abs(np.concatenate(beyond)) > _COARSE_STEP).mean())
+    if share > _COARSE_SHARE:
+        degrees = "" if wraps else " If phases is in degrees, pass np.radians(phases)."
         warn_caller(
-            f"{name} moves by more than {_COARSE_STEP:g} radians between samples in "
-            f"{100.0 * n_coarse / n_steps:.0f} % of its steps, so that turns may be missed. Sample "
-            "more often.",
+            f"{name} moves by more than {_COARSE_STEP:g} radians between samples, beyond the "
+            f"rotation that all nodes share, in {100.0 * share:.0f} % of its steps, so that turns "
+            f"may be missed. Sample more often.{degrees}",
+            UserWarning,
+        )
+    if wraps and abs(shared) * interval > _COARSE_STEP:
+        warn_caller(
+            f"{name} turns by about {shared * interval:.3g} radians between samples, and a turn "
+            f"more or less would look the same: all frequencies may be wrong by "
+            f"{2.0 * np.pi / interval:.4g}. Sample more often.",
             UserWarning,
         )
     return found
+
+
+def _shared_speed(changes: list, spans: list, interval: float) -> float:
+    """Return the speed at which wrapped phases turn together, or 0."""
+    change, span = np.concatenate(changes), np.concatenate(spans)
+    steps = np.exp(1j * change[span < 1.5 * interval])
+    together = steps.mean()
+    return float(np.angle(together)) / interval if abs(together) > _TOGETHER else 0.0
+
+
+def _mean_speed(changes: list, spans: list) -> float:
+    """Return the speed of the median node whose phases are continuous."""
+    return float(np.median([c.sum() / s.sum() for c, s in zip(changes, spans) if len(s)]))
 
 
 def _bridged(times: np.ndarray, column: np.ndarray, longest: float) -> np.ndarray:

@@ -162,6 +162,9 @@ def shoot(
         window = min(_SAMPLES_AHEAD * interval, allowed)
         if window < _LEAST_AHEAD * interval:
             return None
+    spans = [p.times[-1] - p.times[0] for nodes in groups for p in nodes.pieces]
+    # Nothing is measured beyond.
+    window = min(window, max(spans))
     segments = [
         segments_of(nodes.pieces, nodes.estimates, window, step_for(nodes, step_size))
         for nodes in groups
