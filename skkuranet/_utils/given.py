@@ -12,6 +12,9 @@ from torch import Tensor
 
 from skkuranet._utils.messages import plain
 
+#: Numbers whose squares are at the end of double precision, and so are those of its inverse.
+FAR = 1e150
+
 
 def as_numbers(value: Any, name: str) -> Tensor:
     """Return what a user gave as a tensor of floating-point numbers.
@@ -55,6 +58,22 @@ def as_labels(value: Any, name: str) -> NDArray[Any]:
     if not comparable:
         raise ValueError(f"{name} must be numbers or words, none of them NaN, got {plain(known)}.")
     return found
+
+
+def check_squares(values: NDArray[Any], name: str) -> None:
+    """Raise ValueError where squares of a table's numbers overflow, or all of them vanish."""
+    largest = float(np.abs(values).max(initial=0.0))
+    if largest > FAR:
+        row, column = np.unravel_index(np.abs(values).argmax(), values.shape)
+        raise ValueError(
+            f"{name}[{row}, {column}] = {values[row, column]:.3g} is so large that distances "
+            "overflow. Is it a mark of missing values? Impute it, or leave the row out; else scale "
+            "the column."
+        )
+    if 0.0 < largest < 1.0 / FAR:
+        raise ValueError(
+            f"{name} holds numbers up to {largest:.3g}, so small that distances vanish. Scale it."
+        )
 
 
 def check_finite(tensor: Tensor, name: str) -> Tensor:

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, ClusterMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
+from skkuranet._utils.given import check_squares
 from skkuranet._utils.messages import naming, plain
 from skkuranet._utils.tools import random_source
 from skkuranet.dynamics import Sphere, integrate
@@ -165,6 +166,7 @@ class KuraNetGrouper(Versioned, ClusterMixin, BaseEstimator):
         """
         with naming("X"):
             X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        check_squares(X, "X")
         if self.n_clusters is not None and self.n_clusters > len(X):
             raise ValueError(
                 f"n_clusters={plain(self.n_clusters)} is more than n_samples={len(X)}. Ask for "

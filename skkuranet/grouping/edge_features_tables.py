@@ -63,7 +63,7 @@ class Neighbourhood:
         self.k = min(n_neighbors, self.n_far)
         far, nearest = NearestNeighbors(n_neighbors=self.n_far).fit(points).kneighbors()
         #: Distance of the last neighbour; rows that coincide have none.
-        self.scale = np.maximum(far[:, self.k - 1], 1e-12 + 1e-9 * np.abs(points).max())
+        self.scale = np.maximum(far[:, self.k - 1], 1e-9 * (np.abs(points).max() or 1.0))
         ranks = np.tile(np.arange(1.0, self.n_far + 1), (n, 1))
         self.ranks = _rows(ranks, nearest)
         near = _rows(np.ones((n, self.k)), nearest[:, : self.k])
