@@ -76,6 +76,24 @@ def check_squares(values: NDArray[Any], name: str) -> None:
         )
 
 
+def check_tensor(value: Any, name: str, *, n_axes: int | None = None, whole: bool = False) -> None:
+    """Raise TypeError or ValueError unless a value is a tensor of real, or ``whole``, numbers.
+
+    It needs ``n_axes``, or one at least, and an entry along the last.
+    """
+    wanted = "whole numbers" if whole else "floating-point numbers"
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{name} must be a tensor of {wanted}, got {type(value).__name__}.")
+    fits = not (value.is_floating_point() or value.is_complex() or value.dtype is torch.bool)
+    if not (fits if whole else value.is_floating_point()):
+        raise TypeError(f"{name} must be a tensor of {wanted}, got {value.dtype}.")
+    if value.ndim < 1 or (n_axes is not None and value.ndim != n_axes) or not value.shape[-1]:
+        axes = "one axis at least" if n_axes is None else f"{n_axes} axes"
+        raise ValueError(
+            f"{name} must have {axes}, and an entry along the last, got shape {tuple(value.shape)}."
+        )
+
+
 def check_finite(tensor: Tensor, name: str) -> Tensor:
     """Return a tensor, if all its values are finite."""
     finite = torch.isfinite(tensor)
