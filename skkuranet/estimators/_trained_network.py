@@ -153,13 +153,19 @@ class TrainedNetwork:
         device = self.device_of(X)
         with torch.no_grad():
             network = self.on(device, torch.float64)
-            return couple_driven(
+            found = couple_driven(
                 network,
                 to_tensor(X, network, device),
                 to_tensor(Y, network, device),
                 self.normalization,
                 memory_budget=self.budget(X),
             ).dense()
+        if bool(found.isnan().any()):
+            raise ValueError(
+                "Y: couplings to these rows are no numbers. They are in proportion to those of Y "
+                "with one another: pass two rows at least, not too far from those of fit."
+            )
+        return found
 
     def integrate(
         self,

@@ -12,6 +12,7 @@ from sklearn.utils.validation import validate_data
 
 from skkuranet._utils.given import check_squares
 from skkuranet._utils.messages import naming, plain
+from skkuranet._utils.surroundings import estimator_of_any_surroundings
 from skkuranet._utils.tools import random_source
 from skkuranet.dynamics import Sphere, integrate
 from skkuranet.estimators._versions import Versioned
@@ -24,6 +25,7 @@ from skkuranet.grouping.readout import hierarchy
 _PARTS = 4
 
 
+@estimator_of_any_surroundings
 class KuraNetGrouper(Versioned, ClusterMixin, BaseEstimator):
     r"""Cluster rows by oscillators that attract their neighbours, without labels.
 

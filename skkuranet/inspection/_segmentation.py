@@ -185,4 +185,6 @@ class SegmentationDisplay:
 
 def _equal(classes, label):
     """Return which classes are a label, which may be of another type or none."""
-    return np.array([type(label) is not np.ndarray and bool(one == label) for one in classes])
+    if np.ndim(label):
+        raise ValueError(f"unlabeled must be one label, got shape {np.shape(label)}.")
+    return np.array([bool(one == label) for one in classes.tolist()])

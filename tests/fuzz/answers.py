@@ -36,7 +36,7 @@ def answer(call):
         warnings.simplefilter("always")
         try:
             return call(), None, caught
-        except (ValueError, TypeError, FloatingPointError) as error:
+        except (ValueError, TypeError, FloatingPointError, OSError) as error:
             return None, f"{type(error).__name__}: {error}", caught
 
 

@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skkuranet._utils.messages import naming, plain
-from skkuranet._utils.surroundings import one_thread
+from skkuranet._utils.surroundings import estimator_of_any_surroundings, one_thread
 from skkuranet._utils.tools import random_source
 from skkuranet.dynamics import DYNAMICS, Dynamics
 from skkuranet.dynamics._catalogue import kind_of, needed_by
@@ -40,6 +40,7 @@ from skkuranet.estimators.identifier._stages import Nodes, normals, set_values, 
 from skkuranet.oscillator_network import OscillatorNetwork
 
 
+@estimator_of_any_surroundings
 class KuraNetIdentifier(Versioned, BaseEstimator):
     r"""Find the couplings, and what else moves oscillators, in their measured phases.
 
