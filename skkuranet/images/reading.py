@@ -52,8 +52,8 @@ def _are_masks_of(masks, shape):
     return isinstance(masks, np.ndarray) and masks.shape == shape
 
 
-# Intensities at most, whose squares single precision can hold.
-_BRIGHTEST = 1e18
+# Intensities are of single precision.
+_BRIGHTEST = float(np.finfo(np.float32).max)
 
 
 def read_image(image, name="image", *, n_axes=2, nodata=None, turned=None):
@@ -103,7 +103,7 @@ def read_pixels(image, name="image", *, n_axes=2, nodata=None, turned=None):
             "skimage.restoration.inpaint_biharmonic."
         )
     image = without_hot_pixels(image)
-    if image.dtype.itemsize > 4 and np.abs(image.astype(float)).max() > _BRIGHTEST:
+    if image.dtype.kind == "f" and image.dtype.itemsize > 4 and np.abs(image).max() > _BRIGHTEST:
         raise ValueError(
             f"{name} holds pixels of {np.abs(image).max():.3g}, which is no intensity. If they "
             "stand for pixels without data, set nodata; else scale the image."
