@@ -28,7 +28,7 @@ import _soak_threads
 import numpy as np
 from _common import RESULTS, write
 from _soak_fits import Child
-from _soak_traces import Traces, end_children, memory
+from _soak_traces import Traces, end_children, give_back_memory, memory
 
 # Name of each accident: what happens, and how often in a round.
 ACCIDENTS = {
@@ -39,7 +39,7 @@ ACCIDENTS = {
 # Seconds until an accident counts as hanging, and more until the whole program is ended.
 HANGS, STUCK = 90.0, 60.0
 # Megabytes and open files that may be added from the first to the last quarter of a run.
-GROWTH = {"megabytes": 64.0, "open files": 16}
+GROWTH = {"megabytes": 32.0, "open files": 16}
 
 
 class Hanging(BaseException):
@@ -144,6 +144,7 @@ def hanging(*_):
 
 def main():
     given = arguments()
+    give_back_memory()
     # Accidents look for the warnings that they expect.
     warnings.simplefilter("ignore")
     # All temporary files in one place, where those that are left are seen.

@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from skkuranet._utils.given import check_tensor
+from skkuranet._utils.messages import naming
+from skkuranet._utils.scalars import whole_number
 from skkuranet.coupling import CouplingOperator, product
 
 __all__ = [
@@ -18,6 +21,7 @@ __all__ = [
 
 # Keeps |z| differentiable at 0 without moving it elsewhere.
 _TINY = 1e-24
+_MOST_CLUSTERS = 1_000_000
 
 
 def mean_field(phases: Tensor) -> Tensor:
@@ -32,6 +36,13 @@ def mean_field(phases: Tensor) -> Tensor:
     -------
     complex Tensor of shape (...)
 
+    Raises
+    ------
+    TypeError
+        If phases are no tensor of floating-point numbers.
+    ValueError
+        If there are none.
+
     Examples
     --------
     >>> import torch
@@ -39,6 +50,7 @@ def mean_field(phases: Tensor) -> Tensor:
     >>> mean_field(torch.tensor([0.0, 0.0, 0.0, torch.pi])).abs()
     tensor(0.5000)
     """
+    check_tensor(phases, "phases")
     return torch.complex(phases.cos().mean(-1), phases.sin().mean(-1))
 
 
@@ -55,6 +67,13 @@ def circular_variance(phases: Tensor) -> Tensor:
     Tensor of shape (...)
         0 for global synchrony, 1 for phases that balance.
 
+    Raises
+    ------
+    TypeError
+        If phases are no tensor of floating-point numbers.
+    ValueError
+        If there are none.
+
     Examples
     --------
     >>> import torch
@@ -62,6 +81,7 @@ def circular_variance(phases: Tensor) -> Tensor:
     >>> circular_variance(torch.tensor([[0.0, 0.0], [0.0, torch.pi]])).round()
     tensor([0., 1.])
     """
+    check_tensor(phases, "phases")
     return 1.0 - _modulus(phases.cos().mean(-1), phases.sin().mean(-1))
 
 
@@ -79,12 +99,20 @@ def splay_maximum(n_clusters: int) -> float:
     -------
     float
 
+    Raises
+    ------
+    TypeError
+        If the number is none.
+    ValueError
+        If it is not whole, below 1 or above a million.
+
     Examples
     --------
     >>> from skkuranet.losses import splay_maximum
     >>> splay_maximum(2)
     2.0
     """
+    n_clusters = whole_number(n_clusters, "n_clusters", most=_MOST_CLUSTERS)
     return 1.0 + sum(n_clusters / (2.0 * g * g) for g in range(1, n_clusters // 2 + 1))
 
 
@@ -105,6 +133,13 @@ def splay_loss(cluster_phases: Tensor) -> Tensor:
     Tensor of shape (...)
         0 if and only if the phases are equally spread around the circle.
 
+    Raises
+    ------
+    TypeError
+        If phases are no tensor of floating-point numbers.
+    ValueError
+        If there are none.
+
     Examples
     --------
     >>> import torch
@@ -112,6 +147,7 @@ def splay_loss(cluster_phases: Tensor) -> Tensor:
     >>> splay_loss(torch.tensor([[0.0, 0.0], [0.0, torch.pi]])).round()
     tensor([1., 0.])
     """
+    check_tensor(cluster_phases, "cluster_phases")
     k = cluster_phases.shape[-1]
     unit = torch.ones_like(cluster_phases)
     return _splay(cluster_phases.cos(), cluster_phases.sin(), unit, k)
@@ -136,6 +172,13 @@ def cluster_synchrony_loss(phases: Tensor, membership: Tensor) -> Tensor:
     Tensor of shape (...)
         0 for clusters that are synchronous inside and splay among each other.
 
+    Raises
+    ------
+    TypeError
+        If phases and membership are no tensors of one floating-point type.
+    ValueError
+        If their shapes do not fit.
+
     Examples
     --------
     >>> import torch
@@ -144,6 +187,19 @@ def cluster_synchrony_loss(phases: Tensor, membership: Tensor) -> Tensor:
     >>> cluster_synchrony_loss(phases, torch.eye(2).repeat_interleave(2, 0))
     tensor(0.5000)
     """
+    check_tensor(phases, "phases")
+    check_tensor(membership, "membership")
+    if membership.dtype != phases.dtype:
+        raise TypeError(
+            f"membership is {membership.dtype} but phases are {phases.dtype}; convert one of them."
+        )
+    if membership.ndim < 2 or membership.shape[-2] != phases.shape[-1]:
+        raise ValueError(
+            f"membership must have a row for each of the {phases.shape[-1]} oscillators of phases, "
+            f"got shape {tuple(membership.shape)}."
+        )
+    with naming("membership"):
+        torch.broadcast_shapes(membership.shape[:-2], phases.shape[:-1])
     count = membership.sum(-2)
     present = (count > 0).to(phases.dtype)
     weight = membership / count.masked_fill(count == 0.0, 1.0).unsqueeze(-2)
@@ -181,6 +237,13 @@ def feature_correlation(coupling: CouplingOperator, features: Tensor) -> Tensor:
         Near −1 where opposites are coupled; 0 where couplings do not look at the features, and
         where features do not vary.
 
+    Raises
+    ------
+    TypeError
+        If couplings are no operator, or features no tensor of floating-point numbers.
+    ValueError
+        If their shapes do not fit.
+
     Examples
     --------
     >>> import torch
@@ -190,6 +253,17 @@ def feature_correlation(coupling: CouplingOperator, features: Tensor) -> Tensor:
     >>> feature_correlation(K, torch.tensor([[-1.0], [1.0]]))
     tensor(-1.)
     """
+    if not isinstance(coupling, CouplingOperator):
+        raise TypeError(
+            f"coupling must be a CouplingOperator, got {type(coupling).__name__}. Of a matrix, "
+            "pass skkuranet.coupling.as_coupling(K)."
+        )
+    check_tensor(features, "features")
+    if features.ndim < 2 or features.shape[-2] != coupling.shape[-1]:
+        raise ValueError(
+            f"features must have a row for each of the {coupling.shape[-1]} nodes of coupling, got "
+            f"shape {tuple(features.shape)}."
+        )
     centred = features - features.mean(-2, keepdim=True)
     received = product(coupling, centred.mT).mT
     degree = product(coupling, torch.ones_like(centred[..., :1]).mT).mT

@@ -12,6 +12,9 @@ from torch import Tensor
 
 from skkuranet._utils.messages import plain
 
+#: Numbers whose squares are at the end of double precision, and so are those of its inverse.
+FAR = 1e150
+
 
 def as_numbers(value: Any, name: str) -> Tensor:
     """Return what a user gave as a tensor of floating-point numbers.
@@ -55,6 +58,40 @@ def as_labels(value: Any, name: str) -> NDArray[Any]:
     if not comparable:
         raise ValueError(f"{name} must be numbers or words, none of them NaN, got {plain(known)}.")
     return found
+
+
+def check_squares(values: NDArray[Any], name: str) -> None:
+    """Raise ValueError where squares of a table's numbers overflow, or all of them vanish."""
+    largest = float(np.abs(values).max(initial=0.0))
+    if largest > FAR:
+        row, column = np.unravel_index(np.abs(values).argmax(), values.shape)
+        raise ValueError(
+            f"{name}[{row}, {column}] = {values[row, column]:.3g} is so large that distances "
+            "overflow. Is it a mark of missing values? Impute it, or leave the row out; else scale "
+            "the column."
+        )
+    if 0.0 < largest < 1.0 / FAR:
+        raise ValueError(
+            f"{name} holds numbers up to {largest:.3g}, so small that distances vanish. Scale it."
+        )
+
+
+def check_tensor(value: Any, name: str, *, n_axes: int | None = None, whole: bool = False) -> None:
+    """Raise TypeError or ValueError unless a value is a tensor of real, or ``whole``, numbers.
+
+    It needs ``n_axes``, or one at least, and an entry along the last.
+    """
+    wanted = "whole numbers" if whole else "floating-point numbers"
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{name} must be a tensor of {wanted}, got {type(value).__name__}.")
+    fits = not (value.is_floating_point() or value.is_complex() or value.dtype is torch.bool)
+    if not (fits if whole else value.is_floating_point()):
+        raise TypeError(f"{name} must be a tensor of {wanted}, got {value.dtype}.")
+    if value.ndim < 1 or (n_axes is not None and value.ndim != n_axes) or not value.shape[-1]:
+        axes = "one axis at least" if n_axes is None else f"{n_axes} axes"
+        raise ValueError(
+            f"{name} must have {axes}, and an entry along the last, got shape {tuple(value.shape)}."
+        )
 
 
 def check_finite(tensor: Tensor, name: str) -> Tensor:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch.overrides import TorchFunctionMode
+
+Kind = TypeVar("Kind", bound=type)
 
 _CPU = torch.device("cpu")
 # Random numbers of modules that are not ours, and filters of warnings, belong to the process:
@@ -58,6 +61,15 @@ def all_or_nothing(fit: Callable[..., Any]) -> Callable[..., Any]:
             raise
 
     return safe
+
+
+def estimator_of_any_surroundings(cls: Kind) -> Kind:
+    """Make what users call of a class work alike whatever torch is set to, and fits whole."""
+    for name, value in list(vars(cls).items()):
+        if inspect.isfunction(value) and not name.startswith("_"):
+            value = all_or_nothing(value) if name == "fit" else value
+            setattr(cls, name, undisturbed(value))
+    return cls
 
 
 def is_one_of_many() -> bool:

@@ -145,6 +145,8 @@ def critical_coupling(
         n_samples = _N_SAMPLES if callable(network) else _N_REPEATS
     check_counts(n_steps=n_steps, n_samples=n_samples, save_every=save_every)
     check_counts(least=0, n_transient=n_transient)
+    # Whole numbers of few bits would overflow.
+    n_samples = int(n_samples)
     if not callable(network):
         check_network(network)
     exponents = _read_exponents(exponents)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from skkuranet._utils.given import check_tensor
+from skkuranet._utils.scalars import whole_number
 from skkuranet.coupling import (
     DEFAULT_MEMORY_BUDGET,
     CouplingOperator,
@@ -254,6 +256,13 @@ def couple_sharded(
         It moves the oscillators of this process under those of all, for
         :func:`skkuranet.dynamics.integrate`. All processes have to use it alike.
 
+    Raises
+    ------
+    TypeError
+        If an argument is of another kind.
+    ValueError
+        If features do not fit the network.
+
     Examples
     --------
     >>> import torch
@@ -266,7 +275,19 @@ def couple_sharded(
     torch.Size([10, 10])
     >>> dist.destroy_process_group()
     """
-    normalization = normalization or Identity()
+    normalization = Identity() if normalization is None else normalization
+    for name, value, kind in (
+        ("network", network, nn.Module),
+        ("normalization", normalization, Normalization),
+        ("ranks", ranks, Ranks),
+    ):
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} must be a {kind.__name__}, got {type(value).__name__}.")
+    check_tensor(x, "x", n_axes=2)
+    n_features = getattr(network, "n_features", x.shape[1])
+    if x.shape[1] != n_features:
+        raise ValueError(f"x must have {n_features} features, as network has, got {x.shape[1]}.")
+    memory_budget = whole_number(memory_budget, "memory_budget")
     sizes = ranks.sizes(len(x))
     if not getattr(network, "stores_pairs", True):
         local = raw_coupling(network, x, x, memory_budget, normalization)

@@ -7,13 +7,18 @@ from numbers import Integral
 import numpy as np
 import torch
 import torch.distributed as dist
+from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from skkuranet._utils.given import real_array
 from skkuranet._utils.messages import plain
+from skkuranet._utils.scalars import positive_number, whole_number
 from skkuranet._utils.tools import random_source, to_tensor
 from skkuranet.coupling import CouplingOperator
 from skkuranet.distributed._operators import couple_sharded
+from skkuranet.dynamics._integrate import read_steps
 from skkuranet.estimators._arrays import Table, checked, on_host
+from skkuranet.estimators._base import KuraNetBase
 from skkuranet.estimators._connectivity import has_graph
 from skkuranet.estimators._simulation import LIMIT_TIME, simulated, steps_in
 from skkuranet.training._checkpoint import fingerprint_of
@@ -47,7 +52,7 @@ def local_rows(n: int, group: dist.ProcessGroup | None = None) -> slice:
     slice(0, 10, None)
     >>> dist.destroy_process_group()
     """
-    return Ranks(group).share(n)
+    return Ranks(group).share(whole_number(n, "n", least=0))
 
 
 def simulate(
@@ -120,14 +125,20 @@ def simulate(
     >>> dist.destroy_process_group()
     """
     ranks = Ranks(group)
+    _an_estimator(estimator)
     if has_graph(estimator):
         raise ValueError("connectivity: graphs are not shared out. Use the estimator's simulate.")
+    check_is_fitted(estimator)
     trained = estimator.trained_network_
     if trained.node_motion.is_noisy:
         raise ValueError("noise: processes would share it. Use the estimator's simulate.")
     if trained.storage is not None:
         raise ValueError("precision: processes share couplings in single. Set precision='single'.")
     X = checked(estimator, X, "simulate")
+    step = estimator.step_size if step_size is None else step_size
+    step = positive_number(step, "step_size")
+    n_steps = steps_in(LIMIT_TIME, step) if n_steps is None else n_steps
+    n_steps, save_from = read_steps(n_steps, save_from)
 
     def together(X: Table, network: nn.Module, device: torch.device) -> CouplingOperator:
         return couple_sharded(
@@ -138,7 +149,7 @@ def simulate(
             memory_budget=trained.budget(X),
         )
 
-    motion = step_size or estimator.step_size, n_steps, save_from, estimator.normalization_
+    motion = step, n_steps, save_from, estimator.normalization_
     alike = fingerprint_of(motion, estimator.coupling_.state_dict().values())
     if len(set(ranks.from_all(alike))) > 1:
         raise ValueError(
@@ -148,11 +159,8 @@ def simulate(
         seed = estimator.random_state if random_state is None else random_state
         first = sum(ranks.sizes(len(X))[: ranks.rank])
         initial_phases = _phases_after(first, len(X), seed)
-    initial_phases = np.asarray(on_host(initial_phases))
-    step = estimator.step_size if step_size is None else step_size
-    precise = trained.precision_of(
-        initial_phases, X, step, steps_in(LIMIT_TIME, step) if n_steps is None else n_steps
-    )
+    initial_phases = real_array(on_host(initial_phases), "initial_phases")
+    precise = trained.precision_of(initial_phases, X, step, n_steps)
     # All move in the finest precision that one of them needs.
     initial_phases = initial_phases.astype(np.result_type(*ranks.from_all(precise)))
     return simulated(
@@ -211,6 +219,7 @@ def fit(estimator, *data, group=None):
     >>> dist.destroy_process_group()
     """
     ranks = Ranks(group)
+    _an_estimator(estimator)
     if not isinstance(estimator.random_state, Integral):
         raise ValueError(
             "random_state must be a number where processes share a fit, so that all draw alike; "
@@ -228,6 +237,16 @@ def fit(estimator, *data, group=None):
         )
     with sharing(ranks):
         return estimator.fit(*data)
+
+
+def _an_estimator(estimator):
+    """Return an estimator; raise TypeError for anything that cannot be shared."""
+    if not isinstance(estimator, KuraNetBase):
+        raise TypeError(
+            "estimator must be a KuraNetClusterer, KuraNetSynchronizer or KuraNetSegmenter, got "
+            f"{type(estimator).__name__}."
+        )
+    return estimator
 
 
 def _phases_after(first: int, n: int, random_state) -> np.ndarray:

@@ -36,7 +36,7 @@ MOST_STEPS, MOST_DELAY = 10**12, 10**6
 # Bytes that are there.
 _LITTLE = 1 << 30
 # Steps that are worth a look at whether they are too coarse.
-_MANY = 100
+_MANY = 10
 
 
 def integrate(

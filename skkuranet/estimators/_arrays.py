@@ -12,7 +12,7 @@ from sklearn.utils._array_api import (
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from skkuranet._utils.given import as_array
+from skkuranet._utils.given import FAR, as_array
 from skkuranet._utils.messages import naming
 from skkuranet._utils.tools import resolve_device
 from skkuranet.estimators._sklearn import check_foreign, check_same_namespace, move_to
@@ -99,10 +99,21 @@ def mean_and_scale(X: Table) -> tuple[Tensor, Tensor]:
     A feature that is constant but for rounding has a scale of 1.
     """
     if isinstance(X, Tensor):
-        scale, mean = torch.std_mean(X.double(), 0, correction=0)
-        mean, scale, largest = mean.cpu(), scale.cpu(), X.abs().amax(0).double().cpu()
+        largest = X.abs().amax(0).double().cpu()
     else:
-        found = X.mean(axis=0, dtype=float), X.std(axis=0, dtype=float), np.abs(X).max(axis=0)
-        mean, scale, largest = (torch.from_numpy(a.astype(float)) for a in found)
+        largest = torch.from_numpy(np.abs(X).max(axis=0).astype(float))
+    unit = torch.where((largest > FAR) | (largest < 1.0 / FAR), largest, 1.0)
+    unit[largest == 0.0] = 1.0
+    if bool((unit != 1.0).any()):
+        # Squares would overflow, or vanish.
+        small = X / (unit.to(X.device) if isinstance(X, Tensor) else unit.numpy())
+        mean, scale = mean_and_scale(small)
+        return mean * unit, scale * unit
+    if isinstance(X, Tensor):
+        scale, mean = torch.std_mean(X.double(), 0, correction=0)
+        mean, scale = mean.cpu(), scale.cpu()
+    else:
+        found = X.mean(axis=0, dtype=float), X.std(axis=0, dtype=float)
+        mean, scale = (torch.from_numpy(a.astype(float)) for a in found)
     rounding = torch.finfo(X.dtype) if isinstance(X, Tensor) else np.finfo(X.dtype)
     return mean, scale.masked_fill(scale <= 10 * float(rounding.eps) * largest, 1.0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import os
 from collections.abc import Mapping
 from numbers import Integral, Real
@@ -17,7 +16,11 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skkuranet._utils.messages import plain, warn_caller
-from skkuranet._utils.surroundings import all_or_nothing, is_one_of_many, one_thread, undisturbed
+from skkuranet._utils.surroundings import (
+    estimator_of_any_surroundings,
+    is_one_of_many,
+    one_thread,
+)
 from skkuranet._utils.tools import random_source
 from skkuranet.coupling import CouplingOperator, NodeIdentity
 from skkuranet.coupling._build import budget_on
@@ -97,11 +100,7 @@ class KuraNetBase(Versioned, CallbackSupportMixin, BaseEstimator):
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
-        # What users call works alike whatever torch is set to.
-        for name, value in list(vars(cls).items()):
-            if inspect.isfunction(value) and not name.startswith("_"):
-                value = all_or_nothing(value) if name == "fit" else value
-                setattr(cls, name, undisturbed(value))
+        estimator_of_any_surroundings(cls)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -147,6 +147,12 @@ class NodeMotion:
             slow = motion["dynamics"].rotating(float(frequency.mean()))
             motion["dynamics"] = motion["dynamics"] if slow is None else slow
         motion["dynamics"] = motion["dynamics"].to(torch.float32, device)
+        for name, value in motion["dynamics"].parameters.items():
+            if not bool(torch.isfinite(value).all()):
+                raise ValueError(
+                    f"The column {name} of X holds numbers that are too large for single "
+                    "precision. Are there marks of missing values? Else scale the column."
+                )
         if "noise" in motion:
             motion["noise"] = motion["noise"].float()
         return motion

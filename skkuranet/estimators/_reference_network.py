@@ -68,7 +68,8 @@ class ReferenceNetwork:
         """Return answers (m, ...) about the couplings of rows, a bounded number of rows at once.
 
         ``answer(coupling, rows)`` returns a tensor with an entry for each row, from the couplings
-        of these rows to the reference network, (rows, n). Raise ValueError if there is none.
+        of these rows to the reference network, (rows, n). Raise ValueError if there is none, or a
+        row is so far from it that nothing can be said.
         """
         if self._couplings is None:
             raise ValueError(
@@ -81,7 +82,14 @@ class ReferenceNetwork:
                 rows = X[first : first + self._rows_per_batch]
                 coupling = self._couplings(to_tensor(rows, self._network, self._device))
                 found.append(answer(coupling, rows).cpu().numpy())
-        return np.concatenate(found)
+        answers = np.concatenate(found)
+        lost = np.isnan(answers.reshape(len(answers), -1)).any(axis=1)
+        if lost.any():
+            raise ValueError(
+                f"X: row {int(lost.argmax())} lies so far from the rows of fit that its couplings "
+                "overflow. Is there a mark of missing values? Impute it, or leave the row out."
+            )
+        return answers
 
     def says(self, X: Table, answer: Callable[[nn.Module, Tensor], Tensor]) -> np.ndarray:
         """Return what the coupling network says of rows, (m, ...), a bounded number at once.

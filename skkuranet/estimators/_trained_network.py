@@ -117,18 +117,19 @@ class TrainedNetwork:
             )
 
     def _check_reach(self, x: Tensor, dtype: torch.dtype) -> None:
-        """Refuse features so far from those of fit that couplings would overflow."""
+        """Refuse features so far from those of fit that couplings overflow or are all rounding."""
         if not isinstance(self.couplings, CouplingNetwork):
             return
         shift, scale = self.couplings.shift.to(x.device), self.couplings.inverse_scale.to(x.device)
         distance = ((x.double() - shift) * scale).abs()
-        # Couplings are products of what is seen.
-        if bool((distance > torch.finfo(dtype).max ** 0.25).any()):
+        numbers = torch.finfo(dtype)
+        # Couplings are products of what is seen, and one node must not drown the sum of all.
+        if bool((distance > min(numbers.max**0.25, 0.1 / numbers.eps)).any()):
             row, column = divmod(int(distance.argmax()), x.shape[-1])
             raise ValueError(
                 f"X[{row}, {column}] = {float(x[row, column]):.3g} lies "
                 f"{float(distance[row, column]):.1g} standard deviations from the rows of fit, "
-                "where couplings overflow. Is it a mark of missing values? Impute it, or leave "
+                "where couplings are lost. Is it a mark of missing values? Impute it, or leave "
                 "the row out."
             )
 
@@ -152,13 +153,19 @@ class TrainedNetwork:
         device = self.device_of(X)
         with torch.no_grad():
             network = self.on(device, torch.float64)
-            return couple_driven(
+            found = couple_driven(
                 network,
                 to_tensor(X, network, device),
                 to_tensor(Y, network, device),
                 self.normalization,
                 memory_budget=self.budget(X),
             ).dense()
+        if bool(found.isnan().any()):
+            raise ValueError(
+                "Y: couplings to these rows are no numbers. They are in proportion to those of Y "
+                "with one another: pass two rows at least, not too far from those of fit."
+            )
+        return found
 
     def integrate(
         self,

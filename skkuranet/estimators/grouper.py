@@ -11,7 +11,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
+from skkuranet._utils.given import check_squares
 from skkuranet._utils.messages import naming, plain, warn_caller
+from skkuranet._utils.surroundings import estimator_of_any_surroundings
 from skkuranet._utils.tools import random_source
 from skkuranet.dynamics import Sphere, integrate
 from skkuranet.estimators._versions import Versioned
@@ -26,6 +28,7 @@ _PARTS = 4
 _AGREED = 0.65
 
 
+@estimator_of_any_surroundings
 class KuraNetGrouper(Versioned, ClusterMixin, BaseEstimator):
     r"""Cluster rows by oscillators that attract their neighbours, without labels.
 
@@ -183,6 +186,7 @@ class KuraNetGrouper(Versioned, ClusterMixin, BaseEstimator):
         """
         with naming("X"):
             X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        check_squares(X, "X")
         if self.n_clusters is not None and self.n_clusters > len(X):
             raise ValueError(
                 f"n_clusters={plain(self.n_clusters)} is more than n_samples={len(X)}. Ask for "

@@ -111,7 +111,7 @@ def nearest_rows(points: np.ndarray, n_neighbors: int) -> tuple[np.ndarray, np.n
 
 def local_scale(points: np.ndarray, distances: np.ndarray) -> np.ndarray:
     """Return distances to the last neighbour of each row, above 0; rows that coincide have none."""
-    return np.maximum(distances, 1e-12 + 1e-9 * np.abs(points).max())
+    return np.maximum(distances, 1e-9 * (np.abs(points).max() or 1.0))
 
 
 def table_graph(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from skkuranet._utils.given import check_squares
 from skkuranet.estimators._progress import Progress
 from skkuranet.grouping.edge_features_tables import (
     metrics_of,
@@ -56,6 +57,7 @@ class RowGroups:
 
     def graph(self, X: np.ndarray) -> Graph:
         """Return the network made of rows."""
+        check_squares(X, "X")
         return table_graph(X, self.maps, N_NEIGHBORS, self.connectivity)
 
     def states(self, graph: Graph) -> torch.Tensor:
@@ -100,6 +102,7 @@ def learn_rows(
     Return that, and the loss of each epoch. A threshold of None is chosen on the networks of
     training.
     """
+    check_squares(X, "X")
     episodes = [_episode(X, codes, connectivity, rng) for _ in range(_NETWORKS)]
     network = new_network(
         episodes[0].graph,

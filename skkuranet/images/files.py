@@ -59,9 +59,12 @@ def read_file(source, name, *, n_axes=2, modes=None, turned=None):
         found = None
         pixels, is_turned = _read_pillow(source, name, modes)
     else:
-        with open(source, "rb") as file:
-            is_tiff = file.read(4) in _TIFF
         label = f"{name}={str(source)!r}"
+        try:
+            with open(source, "rb") as file:
+                is_tiff = file.read(4) in _TIFF
+        except OSError as error:
+            raise type(error)(error.errno, f"{label} cannot be read: {error.strerror}") from error
         found = _read_tiff(source, label, n_axes) if is_tiff else None
         pixels, is_turned = _open(source, label, modes) if found is None else found
     if n_axes == 3 and found is None:

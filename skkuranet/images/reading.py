@@ -52,6 +52,10 @@ def _are_masks_of(masks, shape):
     return isinstance(masks, np.ndarray) and masks.shape == shape
 
 
+# Intensities are of single precision.
+_BRIGHTEST = float(np.finfo(np.float32).max)
+
+
 def read_image(image, name="image", *, n_axes=2, nodata=None, turned=None):
     """Return an image, a grey or coloured array, PIL image or path, as (*shape, n_channels).
 
@@ -98,7 +102,13 @@ def read_pixels(image, name="image", *, n_axes=2, nodata=None, turned=None):
             "nodata=np.nan or nodata=np.inf; or fill them, for instance with "
             "skimage.restoration.inpaint_biharmonic."
         )
-    return without_hot_pixels(image), missing
+    image = without_hot_pixels(image)
+    if image.dtype.kind == "f" and image.dtype.itemsize > 4 and np.abs(image).max() > _BRIGHTEST:
+        raise ValueError(
+            f"{name} holds pixels of {np.abs(image).max():.3g}, which is no intensity. If they "
+            "stand for pixels without data, set nodata; else scale the image."
+        )
+    return image, missing
 
 
 def intensities(image):

@@ -8,13 +8,16 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-from skkuranet._utils.messages import plain
+from skkuranet._utils.messages import naming, plain
+from skkuranet._utils.scalars import positive_number, whole_number
 from skkuranet.inspection._base import read_trajectory
 from skkuranet.inspection._colours import wrapped
 from skkuranet.inspection._network import NetworkDisplay
 from skkuranet.inspection._phase import PhaseDisplay
 
 _SIZE = (7.2, 3.4)
+# Frames and milliseconds between two of them, at most; resolutions that letters can be drawn in.
+_MOST_FRAMES, _LONGEST, _DPI = 1_000_000, 1e6, (5, 2000)
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
 .animation {{ text-align: center; font-family: sans-serif }}
@@ -100,11 +103,18 @@ def animate(
     from matplotlib.animation import FuncAnimation
 
     motion = read_trajectory(trajectory, single=True)
-    ending = None if path is None else _ending_of(path)
-    if n_frames < 1 or not fps > 0:
+    with naming("path"):
+        ending = None if path is None else _ending_of(path)
+    n_frames = whole_number(n_frames, "n_frames", most=_MOST_FRAMES)
+    fps = positive_number(fps, "fps")
+    dpi = positive_number(dpi, "dpi")
+    if not _DPI[0] <= dpi <= _DPI[1] or not 1000.0 / fps < _LONGEST:
         raise ValueError(
-            f"n_frames must be at least 1 and fps positive, got {plain(n_frames)} and {plain(fps)}."
+            f"dpi must lie between {_DPI[0]} and {_DPI[1]} and fps be above {1000 / _LONGEST:g}, "
+            f"got {plain(dpi)} and {plain(fps)}."
         )
+    if not motion.times.size:
+        raise ValueError("trajectory must hold one time at least.")
     if motion.phases is None and network is None:
         raise ValueError("Units without phases have no place on the circle; set network.")
     figure, (left, right) = plt.subplots(

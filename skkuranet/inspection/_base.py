@@ -8,6 +8,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from skkuranet.dynamics import Trajectory
+from skkuranet.oscillator_network import OscillatorNetwork
 
 
 def asked(display, estimator, method):
@@ -53,6 +54,15 @@ def axes_of(display, ax):
         _, ax = plt.subplots(layout="constrained")
     display.ax_, display.figure_ = ax, ax.figure
     return ax
+
+
+def check_network(network):
+    """Raise TypeError unless a network is an OscillatorNetwork."""
+    if not isinstance(network, OscillatorNetwork):
+        raise TypeError(
+            f"network must be an OscillatorNetwork, got {type(network).__name__}. Of an estimator, "
+            "pass estimator.network(X); of couplings, OscillatorNetwork(K)."
+        )
 
 
 def read_trajectory(trajectory, *, single):

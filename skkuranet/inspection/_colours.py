@@ -75,8 +75,8 @@ def scatter(ax, x, y, values=None, *, kind="auto", named=True, **settings):
     ValueError
         If there is no such kind, or not one value for each point.
     """
-    if kind not in ("auto", *_SCATTERS):
-        raise ValueError(f"kind must be one of {['auto', *_SCATTERS]}, got {plain(kind)}.")
+    if kind not in ("auto", *KINDS):
+        raise ValueError(f"kind must be one of {['auto', *KINDS]}, got {plain(kind)}.")
     if values is None:
         points = ax.scatter(x, y, **{"color": "tab:blue", **settings})
         return [points], [slice(None)], None
@@ -88,7 +88,7 @@ def scatter(ax, x, y, values=None, *, kind="auto", named=True, **settings):
         )
     if kind == "auto":
         kind = "number" if are_numbers(values) else "class"
-    return _SCATTERS[kind](ax, x, y, values, named, name, settings)
+    return KINDS[kind](ax, x, y, values, named, name, settings)
 
 
 def _scatter_phases(ax, x, y, values, named, name, settings):
@@ -118,7 +118,8 @@ def _scatter_classes(ax, x, y, values, named, name, settings):
     return points, groups, explained
 
 
-_SCATTERS = {"phase": _scatter_phases, "number": _scatter_numbers, "class": _scatter_classes}
+#: Kinds of values by name: what draws points in their colours.
+KINDS = {"phase": _scatter_phases, "number": _scatter_numbers, "class": _scatter_classes}
 
 
 def colours(labels):

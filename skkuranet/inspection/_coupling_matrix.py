@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from skkuranet.estimators._arrays import on_host
 from skkuranet.inspection._base import asked, axes_of
+from skkuranet.inspection._given import check_fits, is_true, labels_of, numbers
 
 # Percentile of the strengths of couplings at which robust colours end.
 _STRONG = 90
@@ -91,15 +91,23 @@ class CouplingMatrixDisplay:
         CouplingMatrixDisplay
             The display itself.
         """
-        ax = axes_of(self, ax)
-        coupling = np.asarray(on_host(self.coupling))
+        coupling = numbers(self.coupling, "coupling", (None, None), "targets by sources")
         if self.labels is not None:
-            order = np.argsort(np.asarray(on_host(self.labels)), kind="stable")
+            n = len(coupling)
+            check_fits(coupling, "coupling", (n, n), "which labels sort")
+            order = np.argsort(labels_of(self.labels, "labels", n), kind="stable")
             coupling = coupling[np.ix_(order, order)]
+        if not coupling.size:
+            raise ValueError("coupling must have an entry at least.")
+        ax = axes_of(self, ax)
         strengths = np.abs(coupling)
         # Pairs that are not coupled say nothing about those that are.
         acting = strengths[strengths > 0.0]
-        bound = np.percentile(acting, _STRONG if robust else 100) if acting.size else 1.0
+        bound = (
+            np.percentile(acting, _STRONG if is_true(robust, "robust") else 100)
+            if acting.size
+            else 1.0
+        )
         settings = {"cmap": "RdBu_r", "vmin": -bound, "vmax": bound, **imshow_kwargs}
         self.image_ = ax.imshow(coupling, **settings)
         ax.set(xlabel="source j", ylabel="target i", xticks=[], yticks=[])

@@ -5,9 +5,15 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import binned_statistic_2d
 
+from skkuranet._utils.messages import naming, plain
+from skkuranet._utils.scalars import whole_number
 from skkuranet.estimators._arrays import on_host
 from skkuranet.estimators._node_columns import resolve_columns
 from skkuranet.inspection._base import asked, axes_of
+from skkuranet.inspection._given import numbers
+
+# Bins of a feature at most, which no screen has pixels for.
+_MOST_BINS = 10_000
 
 
 class FanInDisplay:
@@ -89,15 +95,24 @@ class FanInDisplay:
             The display, plotted.
         """
         model, before = asked(cls, estimator, "fan_in")
+        _check_pair(features, "features")
+        if names is not None:
+            _check_pair(names, "names")
         known = getattr(estimator, "feature_names_in_", None)
-        columns = resolve_columns(
-            dict(zip(("features[0]", "features[1]"), features, strict=True)), np.shape(X)[1], known
-        ).values()
+        with naming("X"):
+            shape = np.shape(X)
+            if len(shape) != 2:
+                raise ValueError(f"FanInDisplay needs a table, got shape {shape}.")
+        roles = dict(zip(("features[0]", "features[1]"), features, strict=True))
+        columns = resolve_columns(roles, shape[1], known).values()
         if names is None:
             names = ("", "") if known is None else tuple(known[c] for c in columns)
         x, y = (np.asarray(on_host(X))[:, column] for column in columns)
         fan_in = on_host(model.fan_in(before(X), connectivity=connectivity))
-        binned = binned_statistic_2d(x, y, fan_in, bins=bins)
+        sides = bins if isinstance(bins, (tuple, list)) else (bins, bins)
+        _check_pair(sides, "bins")
+        sides = [whole_number(side, "bins", most=_MOST_BINS) for side in sides]
+        binned = binned_statistic_2d(x, y, fan_in, bins=sides)
         display = cls(binned.statistic.T, binned.x_edge, binned.y_edge, names=names)
         return display.plot(ax=ax, **pcolormesh_kwargs)
 
@@ -116,9 +131,19 @@ class FanInDisplay:
         FanInDisplay
             The display itself.
         """
+        fan_in = numbers(self.fan_in, "fan_in", (None, None), "one for each bin", holes=True)
+        n_y, n_x = fan_in.shape
+        edges_x = numbers(self.edges_x, "edges_x", (n_x + 1,), "around the columns of fan_in")
+        edges_y = numbers(self.edges_y, "edges_y", (n_y + 1,), "around the rows of fan_in")
         ax = axes_of(self, ax)
         settings = {"cmap": "viridis", "rasterized": True, **pcolormesh_kwargs}
-        self.mesh_ = ax.pcolormesh(self.edges_x, self.edges_y, self.fan_in, **settings)
+        self.mesh_ = ax.pcolormesh(edges_x, edges_y, fan_in, **settings)
         ax.figure.colorbar(self.mesh_, ax=ax, label="mean fan-in")
         ax.set(xlabel=self.names[0], ylabel=self.names[1])
         return self
+
+
+def _check_pair(value, name):
+    """Raise ValueError unless a value is one of two entries, for the two features."""
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise ValueError(f"{name} must be two, one for each feature, got {plain(value)[:60]}.")

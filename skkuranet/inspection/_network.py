@@ -7,12 +7,14 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.sparse import coo_array, triu
 
-from skkuranet._utils.messages import plain
+from skkuranet._utils.messages import naming, plain
+from skkuranet._utils.scalars import whole_number
 from skkuranet.coupling import SparseCoupling
 from skkuranet.coupling._given import read_couplings
 from skkuranet.estimators._arrays import on_host
-from skkuranet.inspection._base import axes_of
-from skkuranet.inspection._colours import scatter
+from skkuranet.inspection._base import axes_of, check_network, read_trajectory
+from skkuranet.inspection._colours import KINDS, scatter
+from skkuranet.inspection._given import check_option, labels_of, numbers
 
 # Widths of the weakest and strongest line between large nodes, in points, and opacities of both;
 # of many lines all are paler, down to a share.
@@ -128,6 +130,9 @@ class NetworkDisplay:
         ValueError
             If it is a batch of networks.
         """
+        check_network(network)
+        if trajectory is not None:
+            trajectory = read_trajectory(trajectory, single=True)
         if network.batch:
             raise ValueError(
                 f"One network can be shown, and this is a batch of shape {tuple(network.batch)}. "
@@ -187,7 +192,18 @@ class NetworkDisplay:
                 f"K must be one network, (n, n), got shape {tuple(given.coupling.shape)}. Pick one."
             )
         n = given.coupling.shape[0]
-        names = given.names if self.names is None else list(self.names)
+        names = given.names
+        if self.names is not None:
+            with naming("names"):
+                names = list(self.names)
+            if len(names) != n:
+                raise ValueError(f"names must be {n}, one for each node, got {len(names)}.")
+        max_lines = whole_number(max_lines, "max_lines", least=0)
+        check_option(self.kind, "kind", ("auto", *KINDS))
+        values = self.values
+        if values is not None:
+            read = labels_of if self.kind in ("auto", "class") else _values
+            read(values, "values", n, "one for each node")
         pairs, strengths = _pairs(given.coupling)
         self.positions_ = self._places(n, names, pairs, strengths)
         ax = axes_of(self, ax)
@@ -197,7 +213,7 @@ class NetworkDisplay:
         self.lines_ = _draw_lines(ax, self.positions_, pairs[first:], strengths[first:], thickness)
         look = {"s": size, "edgecolors": "0.3", "linewidths": 0.5, "zorder": 2, **scatter_kwargs}
         self.points_, _, self.legend_ = scatter(
-            ax, *self.positions_.T, self.values, kind=self.kind, named=legend, **look
+            ax, *self.positions_.T, values, kind=self.kind, named=legend, **look
         )
         if show_names:
             for place, name in zip(self.positions_, names or range(n), strict=True):
@@ -228,10 +244,11 @@ class NetworkDisplay:
                     f"{plain(missing[0])}."
                 )
             places = [places[node] for node in nodes]
-        places = np.asarray(on_host(places), dtype=float)
-        if places.shape != (n, 2):
-            raise ValueError(f"positions must have shape {(n, 2)}, got {places.shape}.")
-        return places
+        return numbers(places, "positions", (n, 2), "a place for each node")
+
+
+def _values(value, name, n, what):
+    return numbers(value, name, (n,), what, holes=True)
 
 
 def _pairs(coupling):
@@ -270,7 +287,8 @@ def _spring(n, pairs, strengths, seed):
     graph = networkx.empty_graph(n)
     edges = zip(*pairs.T.tolist(), np.abs(strengths).tolist(), strict=True)
     graph.add_weighted_edges_from(edges)
-    places = networkx.spring_layout(graph, seed=seed)
+    with naming("random_state"):
+        places = networkx.spring_layout(graph, seed=seed)
     return np.array([places[node] for node in range(n)]).reshape(n, 2)
 
 

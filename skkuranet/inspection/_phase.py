@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from skkuranet.estimators._arrays import on_host
 from skkuranet.inspection._base import asked, axes_of
 from skkuranet.inspection._colours import scatter
+from skkuranet.inspection._given import labels_of, numbers
 
 # Oscillators in phase would cover one another; a fixed spread of radii shows them.
 _SPREAD = 0.06
@@ -103,12 +103,13 @@ class PhaseDisplay:
         PhaseDisplay
             The display itself.
         """
-        phases = np.asarray(on_host(self.phases))
-        if phases.ndim != 1 or not np.isfinite(phases).all():
-            raise ValueError(
-                "phases must be finite and have shape (n,), those of one time, such as the last "
-                f"row of a trajectory, got shape {phases.shape}."
-            )
+        phases = numbers(
+            self.phases, "phases", (None,), "those of one time, such as the last of a trajectory"
+        )
+        if not phases.size:
+            raise ValueError("phases must hold one oscillator at least.")
+        if self.labels is not None:
+            labels_of(self.labels, "labels", len(phases))
         ax = axes_of(self, ax)
         angle = np.linspace(0.0, 2.0 * np.pi, 200)
         ax.plot(np.cos(angle), np.sin(angle), color="0.8", linewidth=1.0, zorder=0)
@@ -151,12 +152,7 @@ class PhaseDisplay:
         """
         if not hasattr(self, "points_"):
             raise RuntimeError("There is no plot whose oscillators could move; call plot first.")
-        phases = np.asarray(on_host(phases))
-        if phases.shape != np.shape(self.phases):
-            raise ValueError(
-                f"phases must have shape {np.shape(self.phases)}, one for each oscillator, got "
-                f"{phases.shape}."
-            )
+        phases = numbers(phases, "phases", np.shape(self.phases), "one for each oscillator")
         self.phases = phases
         places = _places(phases)
         for own, points, arrow in zip(self._groups, self.points_, self.arrows_, strict=True):

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from skkuranet._utils.messages import naming
+from skkuranet._utils.scalars import finite_number, whole_number
 from skkuranet.estimators._arrays import as_given, on_host
 from skkuranet.inspection._base import asked, axes_of
 from skkuranet.inspection._colours import PHASE_COLOURS, phase_bar, scatter
+from skkuranet.inspection._given import labels_of, numbers
+
+# Points of a grid in each direction at most, which no screen has pixels for.
+_FINEST = 10_000
 
 
 class PhaseLandscapeDisplay:
@@ -88,7 +94,10 @@ class PhaseLandscapeDisplay:
             If X does not have two features.
         """
         model, before = asked(cls, estimator, "transform")
-        points = np.asarray(on_host(X))
+        grid_resolution = whole_number(grid_resolution, "grid_resolution", most=_FINEST)
+        margin = finite_number(margin, "margin")
+        with naming("X"):
+            points = np.asarray(on_host(X))
         if points.ndim != 2 or points.shape[1] != 2:
             raise ValueError(
                 f"A phase landscape needs X with two features, got shape {points.shape}. "
@@ -121,12 +130,25 @@ class PhaseLandscapeDisplay:
         PhaseLandscapeDisplay
             The display itself.
         """
+        phases = numbers(self.phases, "phases", (None, None), "one for each point of the grid")
+        if not phases.size:
+            raise ValueError("phases must have a point of the grid at least.")
+        grid = []
+        for name, side in (("grid_x", phases.shape[1]), ("grid_y", phases.shape[0])):
+            # Of a grid that is regular, one row or column is enough.
+            shape = (side,) if np.ndim(on_host(getattr(self, name))) == 1 else phases.shape
+            grid.append(numbers(getattr(self, name), name, shape, "as phases have"))
+        points = labels = None
+        if self.points is not None:
+            points = numbers(self.points, "points", (None, 2), "two features of each")
+            labels = np.zeros(len(points))
+            if self.labels is not None:
+                labels = labels_of(self.labels, "labels", len(points))
         ax = axes_of(self, ax)
         settings = {**PHASE_COLOURS, "rasterized": True, **pcolormesh_kwargs}
-        self.mesh_ = ax.pcolormesh(self.grid_x, self.grid_y, self.phases, **settings)
+        self.mesh_ = ax.pcolormesh(*grid, phases, **settings)
         phase_bar(ax, self.mesh_)
-        if self.points is not None:
+        if points is not None:
             marks = {"s": 8, "edgecolors": "k", "linewidths": 0.3}
-            labels = np.zeros(len(self.points)) if self.labels is None else self.labels
-            scatter(ax, *self.points.T, labels, named=False, **marks)
+            scatter(ax, *points.T, labels, named=False, **marks)
         return self

@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from skkuranet._utils.given import as_labels
+from skkuranet.estimators._arrays import on_host
 from skkuranet.images.masks import read_masks
 from skkuranet.images.reading import intensities, read_image
 from skkuranet.inspection._base import asked
 from skkuranet.inspection._colours import PHASE_COLOURS, colours, wrapped
+from skkuranet.inspection._given import check_fits, numbers
 
 # Of a picture and of its title, in inches.
 _WIDTH, _TITLE = 3.2, 0.4
@@ -130,32 +133,58 @@ class SegmentationDisplay:
         check_matplotlib_support("SegmentationDisplay.plot")
         import matplotlib.pyplot as plt
 
+        labels = self._of_pixels("labels")
+        phases = numbers(self.phases, "phases", labels.shape, "as labels have")
+        margins = self.margins
+        if margins is not None:
+            margins = numbers(margins, "margins", labels.shape, "as labels have")
+        image = read_image(self.image)
+        if image.shape[:-1] != labels.shape:
+            raise ValueError(
+                f"labels must have shape {image.shape[:-1]}, as image has, got {labels.shape}."
+            )
+        mask = None if self.mask is None else self._of_pixels("mask")
+        if mask is not None and mask.shape != labels.shape:
+            raise ValueError(f"mask must have shape {labels.shape}, got {mask.shape}.")
         n_pictures = 3 + (self.mask is not None) + (self.margins is not None)
         if axes is None:
-            height, width = np.shape(self.labels)
+            height, width = labels.shape
             size = _WIDTH * n_pictures, _WIDTH * height / width + _TITLE
             _, axes = plt.subplots(1, n_pictures, figsize=size, layout="constrained")
         if len(axes) != n_pictures:
             raise ValueError(f"axes must be {n_pictures}, one for each picture, got {len(axes)}.")
         self.axes_, self.figure_ = np.asarray(axes), axes[0].figure
-        picture = intensities(read_image(self.image))
+        picture = intensities(image)
         colour = picture.shape[2] in (3, 4)
         self.axes_[0].imshow(picture if colour else picture[..., 0], cmap="gray")
-        self.axes_[1].imshow(wrapped(self.phases), **PHASE_COLOURS)
-        labels = np.asarray(self.labels)
-        shown = [labels] if self.mask is None else [labels, np.ma.getdata(self.mask)]
+        self.axes_[1].imshow(wrapped(phases), **PHASE_COLOURS)
+        shown = [labels] if mask is None else [labels, np.ma.getdata(mask)]
         classes, palette = colours(np.concatenate([np.unique(s) for s in shown]))
         # Pixels that are not labelled stay blank.
-        palette[classes == self.unlabeled] = 0.0
+        palette[_equal(classes, self.unlabeled)] = 0.0
         pictures = [palette[np.searchsorted(classes, segments)] for segments in shown]
-        if self.mask is not None:
-            pictures[1][np.ma.getmaskarray(self.mask)] = 0.0
+        if mask is not None:
+            pictures[1][np.ma.getmaskarray(mask)] = 0.0
         titles = ["image", "phases", "segments", "mask"][: 2 + len(pictures)]
         for ax, picture in zip(self.axes_[2:], pictures, strict=False):
             ax.imshow(picture, interpolation="nearest")
-        if self.margins is not None:
-            self.axes_[-1].imshow(self.margins, vmin=0.0, vmax=1.0, cmap="gray")
+        if margins is not None:
+            self.axes_[-1].imshow(margins, vmin=0.0, vmax=1.0, cmap="gray")
             titles.append("margins")
         for ax, title in zip(self.axes_, titles, strict=True):
             ax.set(title=title, xticks=[], yticks=[])
         return self
+
+    def _of_pixels(self, name):
+        """Return segments or a mask as an array of two axes, masked where it was."""
+        value = getattr(self, name)
+        found = as_labels(value if np.ma.isMA(value) else on_host(value), name)
+        check_fits(found, name, (None, None), "one label for each pixel")
+        return found
+
+
+def _equal(classes, label):
+    """Return which classes are a label, which may be of another type or none."""
+    if np.ndim(label):
+        raise ValueError(f"unlabeled must be one label, got shape {np.shape(label)}.")
+    return np.array([bool(one == label) for one in classes.tolist()])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from skkuranet._utils.messages import plain
-from skkuranet.estimators._arrays import on_host
+from skkuranet._utils.scalars import finite_number
 from skkuranet.inspection._base import axes_of
+from skkuranet.inspection._given import check_option, complex_numbers
 
 
 class SpectrumDisplay:
@@ -69,16 +69,14 @@ class SpectrumDisplay:
             If there is no such kind, or values are not an array of one axis, finite and, where
             they are exponents, real.
         """
-        if self.kind not in _PLACES:
-            raise ValueError(f"kind must be one of {[*_PLACES]}, got {plain(self.kind)}.")
-        values = np.asarray(on_host(self.values))
-        if values.ndim != 1 or not values.size or not np.isfinite(values).all():
-            raise ValueError(
-                f"values must be finite and of shape (m,), m at least 1, got shape {values.shape}."
-            )
+        check_option(self.kind, "kind", _PLACES)
+        values = complex_numbers(self.values, "values")
+        if not values.size:
+            raise ValueError("values must hold one number at least.")
+        tolerance = finite_number(self.tolerance, "tolerance")
         x, y, growth = _PLACES[self.kind](values)
         ax = axes_of(self, ax)
-        bound = self.tolerance * np.abs(values).max()
+        bound = tolerance * np.abs(values).max()
         groups = (
             (growth < -bound, "tab:blue", ("decays", "decay")),
             (np.abs(growth) <= bound, "0.3", ("stays", "stay")),

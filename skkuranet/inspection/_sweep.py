@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from skkuranet._utils.given import real_array
 from skkuranet.estimators._arrays import on_host
 from skkuranet.inspection._base import axes_of
+from skkuranet.inspection._given import check_option, numbers
 
 # Of the two directions: colour and marker, an arrow that points where the parameter goes.
 _LOOKS = {
@@ -92,7 +94,13 @@ class SweepDisplay:
         SweepDisplay
             The display, plotted.
         """
+        if not hasattr(sweep, "branches"):
+            raise TypeError(
+                f"sweep must be what skkuranet.analysis.sweep returns, got {type(sweep).__name__}."
+            )
         branches = list(sweep.branches.values())
+        if measure is not None:
+            check_option(measure, "measure", branches[0].means)
         spread = np.stack([branch.spread(measure) for branch in branches])
         name = next(iter(branches[0].means)) if measure is None else measure
         display = cls(
@@ -126,19 +134,14 @@ class SweepDisplay:
         ValueError
             If shapes do not fit.
         """
-        values = np.asarray(on_host(self.values))
-        if values.ndim != 1:
-            raise ValueError(
-                "values must be the numbers along the axis, (n_values,), got shape "
-                f"{values.shape}. Of values for each node, pass one number each."
-            )
+        what = "the numbers along the axis. Of values for each node, pass one number each"
+        values = numbers(self.values, "values", (None,), what)
         measures = {"up": self.up, "down": self.down}
-        measures = {k: np.asarray(on_host(m)) for k, m in measures.items() if m is not None}
-        for name, measured in measures.items():
-            if measured.shape != values.shape:
-                raise ValueError(
-                    f"{name} must have shape {values.shape}, as values have, got {measured.shape}."
-                )
+        measures = {
+            name: numbers(measured, name, values.shape, "as values have", holes=True)
+            for name, measured in measures.items()
+            if measured is not None or name == "up"
+        }
         spreads = self._spreads((len(measures), len(values)))
         ax = axes_of(self, ax)
         self.lines_, self.bands_ = [], []
@@ -162,7 +165,7 @@ class SweepDisplay:
         """Return one spread for each direction, or None for each."""
         if self.spread is None:
             return [None] * shape[0]
-        spread = np.asarray(on_host(self.spread))
+        spread = real_array(on_host(self.spread), "spread")
         if spread.shape not in (shape, shape[1:]) or (spread.ndim == 1 and shape[0] > 1):
             wanted = shape if shape[0] > 1 else shape[1:]
             raise ValueError(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from skkuranet._utils.messages import plain
 from skkuranet.dynamics import Trajectory
 from skkuranet.estimators._arrays import on_host
-from skkuranet.inspection._base import axes_of, read_trajectory
+from skkuranet.inspection._base import axes_of, check_network, read_trajectory
 from skkuranet.inspection._colours import (
     PHASE_COLOURS,
     are_numbers,
@@ -17,6 +16,7 @@ from skkuranet.inspection._colours import (
     scatter,
     wrapped,
 )
+from skkuranet.inspection._given import check_option, is_true, labels_of, numbers
 from skkuranet.inspection._rows import ORDERS, edges, name_rows, thinned
 
 # Angle in radians that a locked oscillator may have moved against the mean field, which drifting
@@ -112,6 +112,7 @@ class TrajectoryDisplay:
         TrajectoryDisplay
             The display, plotted.
         """
+        check_network(network)
         path = network.simulate(
             n_steps=n_steps,
             step_size=step_size,
@@ -171,13 +172,17 @@ class TrajectoryDisplay:
             If an option is unknown, what it needs was not given, or there are several networks
             where one is shown.
         """
-        for name, value, known in (("kind", kind, _KINDS), ("sort", sort, ("auto", *ORDERS))):
-            if value not in known:
-                raise ValueError(f"{name} must be one of {[*known]}, got {plain(value)}.")
+        check_option(kind, "kind", _KINDS)
+        check_option(sort, "sort", ("auto", *ORDERS))
         path = read_trajectory(self.trajectory, single=kind != "order" or self.labels is not None)
         ax = axes_of(self, ax)
         self.order_, self.legend_ = None, None
-        options = {"sort": sort, "comoving": comoving, "window": window, "legend": legend}
+        options = {
+            "sort": sort,
+            "comoving": is_true(comoving, "comoving"),
+            "window": window,
+            "legend": legend,
+        }
         _KINDS[kind](self, ax, path, options, artist_kwargs)
         return self
 
@@ -186,12 +191,12 @@ class TrajectoryDisplay:
         value = getattr(self, name)
         if value is None:
             return None
-        value = np.asarray(on_host(value))
-        if value.shape != (n,):
-            raise ValueError(
-                f"{name} must have shape {(n,)}, one for each oscillator, got {value.shape}."
-            )
-        return value
+        read = {"frequency": _frequencies, "labels": labels_of}[name]
+        return read(value, name, n, "one for each oscillator")
+
+
+def _frequencies(value, name, n, what):
+    return numbers(value, name, (n,), what)
 
 
 def _plot_order(display, ax, path, options, settings):

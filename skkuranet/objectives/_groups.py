@@ -9,9 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from skkuranet._utils.given import check_finite, check_tensor
+from skkuranet._utils.messages import plain
+from skkuranet._utils.scalars import finite_number, whole_number
 from skkuranet.coupling import CouplingOperator, product
 from skkuranet.losses import cluster_synchrony_loss, splay_loss
 from skkuranet.objectives._base import Objective
+
+# A class of each node of the largest networks that are drawn.
+_MOST_CLASSES = 1_000_000
 
 
 class ClusterObjective(Objective):
@@ -69,8 +75,20 @@ class ClusterObjective(Objective):
         weights: Tensor | None = None,
         motion: dict[str, Any] | None = None,
     ) -> None:
-        self.motion = motion or {}
+        n_classes = whole_number(n_classes, "n_classes", most=_MOST_CLASSES)
+        check_tensor(labels, "labels", n_axes=1, whole=True)
         known = labels >= 0
+        if not bool(known.any()) or int(labels.max()) >= n_classes:
+            raise ValueError(
+                f"labels must be below n_classes={n_classes}, and not all negative, got "
+                f"{plain(torch.unique(labels))}."
+            )
+        for name, value in (("locking", locking), ("evidence", evidence)):
+            finite_number(value, name)
+        _check_pools(pools, labels)
+        if weights is not None:
+            _check_weights(weights, known)
+        self.motion = motion or {}
         if weights is not None:
             weights = weights.double() / weights[known].double().mean()
         self.classes, self.weights = labels, weights
@@ -174,6 +192,13 @@ class PairObjective(Objective):
     def __init__(
         self, labels: Tensor, *, synchrony: float = 0.1, pools: Sequence[Tensor] | None = None
     ) -> None:
+        check_tensor(labels, "labels", n_axes=1, whole=True)
+        if bool((labels < 0).any()) or int(labels.max()) > _MOST_CLASSES:
+            raise ValueError(
+                f"labels must lie between 0 and {_MOST_CLASSES}, got {plain(torch.unique(labels))}."
+            )
+        _check_pools(pools, labels)
+        finite_number(synchrony, "synchrony")
         self.labels, self.synchrony, self.pools = labels, synchrony, pools
         self.n_groups = int(labels.max()) + 1
 
@@ -199,6 +224,36 @@ class PairObjective(Objective):
         """Return the mean cluster synchrony loss of Table II."""
         membership = nn.functional.one_hot(self.labels[index], self.n_groups).to(phases.dtype)
         return cluster_synchrony_loss(phases, membership).mean()
+
+
+def _check_pools(pools: Sequence[Tensor] | None, labels: Tensor) -> None:
+    """Raise TypeError or ValueError unless pools are sets of nodes."""
+    if pools is None:
+        return
+    if not isinstance(pools, (list, tuple)) or not pools:
+        raise TypeError(
+            f"pools must be a list of tensors of nodes, got {type(pools).__name__} "
+            f"{plain(pools)[:60]}."
+        )
+    for pool in pools:
+        check_tensor(pool, "pools", n_axes=1, whole=True)
+        if not 0 <= int(pool.min()) <= int(pool.max()) < len(labels):
+            raise ValueError(
+                f"pools must hold nodes from 0 to {len(labels) - 1}, got {plain(pool)}."
+            )
+
+
+def _check_weights(weights: Tensor, known: Tensor) -> None:
+    """Raise TypeError or ValueError unless weights can be shared out among known nodes."""
+    check_tensor(weights, "weights", n_axes=1)
+    check_finite(weights, "weights")
+    if weights.shape != known.shape or bool((weights < 0.0).any()):
+        raise ValueError(
+            f"weights must be {len(known)} numbers, one for each of the labels, none of them "
+            f"negative, got {plain(weights)}."
+        )
+    if not bool(weights[known].any()):
+        raise ValueError("weights must be positive for one of the nodes whose class is known.")
 
 
 def _cross_entropy(logits: Tensor, membership: Tensor) -> Tensor:

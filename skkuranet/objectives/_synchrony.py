@@ -8,8 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from skkuranet._utils.given import check_finite, check_tensor
+from skkuranet._utils.messages import plain
 from skkuranet.coupling import CouplingOperator
-from skkuranet.dynamics import Dynamics, Kuramoto
+from skkuranet.dynamics import SOLVERS, Dynamics, Kuramoto, Solver
+from skkuranet.dynamics._problem import check_history
 from skkuranet.losses import circular_variance
 from skkuranet.objectives._base import Objective
 
@@ -60,6 +63,18 @@ class SynchronyObjective(Objective):
         noise: Tensor | None = None,
         solver: str = "euler",
     ) -> None:
+        check_history(history)
+        if not isinstance(solver, Solver) and not (isinstance(solver, str) and solver in SOLVERS):
+            raise ValueError(f"solver must be one of {[*SOLVERS]}, got {plain(solver)[:60]}.")
+        for name, value in (
+            ("frequency", frequency),
+            ("field", field),
+            ("delay", delay),
+            ("noise", noise),
+        ):
+            if value is not None:
+                check_tensor(value, name)
+                check_finite(value, name)
         self.dynamics = Kuramoto(frequency, field) if dynamics is None else dynamics
         self.how = {"history": history, "solver": solver}
         nodes = {"delay": delay, "noise": noise}

@@ -65,7 +65,9 @@ class Committee:
         known = (labels >= 0).nonzero().flatten()
         with torch.no_grad():
             self.seen = network.seen(features[known])
-        self.features, self.noise = features[known], feature_noise * features.std(0, correction=0)
+        self.features, self.noise = features[known], torch.zeros_like(features[0])
+        if feature_noise:
+            self.noise = feature_noise * features.std(0, correction=0)
         self.labels = labels[known]
         self.weights = weights[known].to(self.seen.dtype)
         self.weights = self.weights / self.weights.mean()

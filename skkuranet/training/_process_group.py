@@ -56,6 +56,8 @@ class Ranks:
                 "There is no process group. Start the script with torchrun, and call "
                 "torch.distributed.init_process_group('gloo'), or 'nccl' on cards, first."
             )
+        if not isinstance(group, (dist.ProcessGroup, type(None))):
+            raise TypeError(f"group must be a ProcessGroup or None, got {type(group).__name__}.")
         self.group = group
         if dist.get_backend(group) == "nccl" and "LOCAL_RANK" in os.environ:
             # One card for each process of a machine.

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from skkuranet._utils.given import check_finite, check_tensor
+from skkuranet._utils.scalars import whole_number
 from skkuranet.coupling import (
     DEFAULT_MEMORY_BUDGET,
     CouplingNetwork,
@@ -98,9 +100,12 @@ def train(
     ------
     FloatingPointError
         If the loss is not finite.
+    TypeError
+        If an argument is of another kind.
     ValueError
-        If a batch of couplings is larger than ``memory_budget``, nothing can be trained, the
-        checkpoint is of another run, or processes differ in what they train.
+        If features or a number of the curriculum make no sense, a batch of couplings is larger
+        than ``memory_budget``, nothing can be trained, the checkpoint is of another run, or
+        processes differ in what they train.
     ConnectionError
         If one of the processes dies.
 
@@ -120,6 +125,21 @@ def train(
     30
     """
     _keep_freed_memory()
+    for name, value, kind in (
+        ("network", network, nn.Module),
+        ("normalization", normalization, Normalization),
+        ("objective", objective, Objective),
+        ("curriculum", curriculum, Curriculum),
+        ("generator", generator, torch.Generator),
+    ):
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} must be a {kind.__name__}, got {type(value).__name__}.")
+    check_tensor(features, "features", n_axes=2)
+    if len(features) < 2:
+        raise ValueError(f"features must have two rows at least, got {len(features)}.")
+    check_finite(features, "features")
+    curriculum = curriculum.read()
+    memory_budget = whole_number(memory_budget, "memory_budget")
     if not any(p.requires_grad for p in network.parameters()):
         raise ValueError("The coupling network has no parameters that could be trained.")
     sampler = Sampler(

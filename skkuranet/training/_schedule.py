@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
+
+import numpy as np
+
+from skkuranet._utils.messages import plain
+from skkuranet._utils.scalars import finite_number, positive_number, whole_number
+
+# Steps, iterations or networks, which nobody waits for.
+_MOST = 1_000_000_000
+
+Plan = TypeVar("Plan")
 
 
 @dataclass(frozen=True)
@@ -134,6 +146,34 @@ class Curriculum:
     closed_form: ClosedForm | None = None
     stall: int | None = None
 
+    def read(self) -> Curriculum:
+        """Return the same with plain numbers.
+
+        Returns
+        -------
+        Curriculum
+
+        Raises
+        ------
+        TypeError
+            If something is no number.
+        ValueError
+            If a number makes no sense, or nobody would wait for so many steps.
+        """
+        found = _read(self, _READERS)
+        if found.limit_time > _MOST * found.step_size:
+            raise ValueError(
+                f"step_size={plain(found.step_size)} is too small for "
+                f"limit_time={plain(found.limit_time)}."
+            )
+        if found.closed_form is None:
+            return found
+        if not isinstance(found.closed_form, ClosedForm):
+            raise TypeError(
+                f"closed_form must be a ClosedForm, got {plain(found.closed_form)[:60]}."
+            )
+        return replace(found, closed_form=_read(found.closed_form, _READERS))
+
     @property
     def longest(self) -> int:
         """Iterations of all kinds at most."""
@@ -216,3 +256,58 @@ class Curriculum:
         """
         cosine = 0.5 * (1.0 + math.cos(math.pi * iteration / self.n_iterations))
         return self.learning_rate * min(1.0, (iteration + 1) / 20) * (0.02 + 0.98 * cosine)
+
+
+def _count(value: Any, name: str) -> int:
+    return whole_number(value, name, most=_MOST)
+
+
+def _any_count(value: Any, name: str) -> int:
+    return whole_number(value, name, least=0, most=_MOST)
+
+
+def _strength(value: Any, name: str) -> float:
+    number = finite_number(value, name)
+    if number < 0.0:
+        raise ValueError(f"{name} must not be negative, got {plain(number)}.")
+    return number
+
+
+def _bound(value: Any, name: str) -> float:
+    return positive_number(value, name, finite=False)
+
+
+def _bound_or_none(value: Any, name: str) -> float:
+    return 0.0 if np.ndim(value) == 0 and value == 0.0 else _bound(value, name)
+
+
+def _share(value: Any, name: str) -> float:
+    number = finite_number(value, name)
+    if not 0.0 <= number <= 1.0:
+        raise ValueError(f"{name} must lie between 0 and 1, got {plain(number)}.")
+    return number
+
+
+#: What reads each number of a schedule.
+_READERS: dict[str, Callable[[Any, str], Any]] = {
+    **dict.fromkeys(("batch_size", "network_size", "n_steps", "n_rows", "check_every"), _count),
+    **dict.fromkeys(("patience", "n_held_out", "stall"), _count),
+    **dict.fromkeys(("n_iterations", "burn_in", "least_cooling"), _any_count),
+    **dict.fromkeys(("step_size", "learning_rate", "limit_time"), positive_number),
+    **dict.fromkeys(("weight_decay", "feature_noise", "cooling"), _strength),
+    **dict.fromkeys(("tolerance", "limit_resolution"), _bound_or_none),
+    "max_norm": _bound,
+    "final_seeding": _share,
+}
+# Numbers that may be left out.
+_OPTIONAL = {"n_held_out", "patience", "stall"}
+
+
+def _read(plan: Plan, readers: Mapping[str, Callable[[Any, str], Any]]) -> Plan:
+    """Return a schedule whose numbers have been read."""
+    found = {}
+    for field in fields(plan):  # type: ignore[arg-type]
+        value = getattr(plan, field.name)
+        if field.name in readers and not (value is None and field.name in _OPTIONAL):
+            found[field.name] = readers[field.name](value, field.name)
+    return replace(plan, **found)  # type: ignore[type-var]

@@ -112,10 +112,11 @@ def test_adaptive_steps_do_not_loosen_as_phases_grow(solver, shift):
     assert found == pytest.approx(exact, abs=1e-4)
 
 
-def test_coarse_steps_are_named():
+@pytest.mark.parametrize("n_steps", [10, 100])
+def test_coarse_steps_are_named(n_steps):
     coupling = DenseCoupling(torch.full((5, 5), 1e6))
     with pytest.warns(UserWarning, match=r"step_size=0.1 is too coarse.*Set step_size to 0.001"):
-        integrate(coupling, torch.arange(5.0))
+        integrate(coupling, torch.arange(5.0), n_steps=n_steps)
     with pytest.raises(ValueError, match=r"n_steps must be a whole number, got 10.5"):
         integrate(coupling, torch.arange(5.0), n_steps=10.5)
 

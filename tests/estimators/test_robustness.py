@@ -287,3 +287,8 @@ def test_an_interruption_ends_a_search_and_not_what_a_pipeline_has_learned(
     with pytest.raises(KeyboardInterrupt):
         run(X, y)
     assert len(n_fits) == 1
+
+
+def test_coarse_steps_are_named(blobs):
+    with pytest.warns(UserWarning, match="step_size=50 is too coarse.* Set step_size to"):
+        KuraNetClusterer(**QUICK, step_size=50.0).fit(*blobs)

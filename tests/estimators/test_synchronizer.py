@@ -486,3 +486,22 @@ def test_training_takes_longer_steps_only_where_couplings_are_weak():
         for degree in (0.5, 1.0, 2.5, 10.0)
     }
     assert steps == pytest.approx({0.5: 0.5, 1.0: 0.5, 2.5: 0.2, 10.0: 0.1})
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_zeros_that_a_sparse_graph_stores_are_no_edges():
+    X = make_disorder("I", 12, random_state=0)
+    ring = np.roll(np.eye(12), 1, axis=1) + np.roll(np.eye(12), -1, axis=1)
+    rows, columns = np.indices(ring.shape).reshape(2, -1)
+    stored = sp.coo_array((ring.ravel(), (rows, columns)), shape=ring.shape)
+    assert stored.nnz == ring.size
+    settings = {"max_iter": 1, "hidden_layer_sizes": (4,), "random_state": 0}
+    for form in ("csr", "csc", "coo"):
+        for weighted in (False, True):
+            found = [
+                KuraNetSynchronizer(connectivity=graph, edge_weights=weighted, **settings)
+                .fit(X)
+                .coupling_matrix(X)
+                for graph in (stored.asformat(form), sp.csr_array(ring))
+            ]
+            np.testing.assert_array_equal(*found)

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import torch
-from hypothesis import given, strategies
+from hypothesis import given, settings, strategies
 from wrong_inputs import ANY_NUMBER, ANYTHING
 
 
@@ -36,7 +36,7 @@ def answer(call):
         warnings.simplefilter("always")
         try:
             return call(), None, caught
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, FloatingPointError, OSError) as error:
             return None, f"{type(error).__name__}: {error}", caught
 
 
@@ -53,10 +53,14 @@ def judge(call, names, may_be_nan=False):
     assert may_be_nan or caught or not has_nan(found), "NaN without a warning"
 
 
-def try_anything(function, good, parameter, *, also=(), may_be_nan=False):
-    """Call a function with anything as one of its parameters."""
+def try_anything(function, good, parameter, *, also=(), may_be_nan=False, share=1):
+    """Call a function with anything as one of its parameters.
+
+    ``share`` is by how much fewer inputs are tried of what takes long.
+    """
     takes_a_number = np.ndim(good[parameter]) == 0 and not isinstance(good[parameter], str)
 
+    @settings(max_examples=max(5, settings().max_examples // share))
     @given(strategies.one_of(ANY_NUMBER, ANYTHING) if takes_a_number else ANYTHING)
     def check(value):
         judge(lambda: function(**{**good, parameter: value}), {parameter, *also}, may_be_nan)

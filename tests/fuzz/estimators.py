@@ -89,7 +89,7 @@ def fitted():
 CALLS = fitted()
 ALSO = {
     # scikit-learn compares the lengths of what it scores, and names none of them.
-    "X": {"inconsistent numbers of samples"},
+    "X": {"inconsistent numbers of samples", "n_clusters"},
     "y": {"X", "y_true", "inconsistent numbers of samples", "Input should have"},
     "sample_weight": {"inconsistent numbers of samples", "Input should have"},
     "phases": {"times"},

@@ -208,6 +208,8 @@ MAY_BE_NAN = {"phases_from_signal", "lyapunov_spectrum", "critical_coupling"}
 #: Names under which errors speak of a parameter.
 ALSO = {
     "network": {"OscillatorNetwork"},
+    # What multiplies them.
+    "eigenvalues": {"coupling_scale"},
     "state": {"phases"},
     "coupling": {"K"},
     "random_state": {"seed", "Seed"},

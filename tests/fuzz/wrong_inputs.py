@@ -1,6 +1,7 @@
 """Things that users pass by mistake, as hypothesis strategies."""
 
 import numpy as np
+import torch
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -18,6 +19,12 @@ def _of_type(kind, elements):
     return _SHAPES.flatmap(lambda shape: arrays.arrays(kind, shape, elements=elements))
 
 
+_TENSORS = st.one_of(
+    _SHAPES.flatmap(odd_floats),
+    _of_type(np.float32, st.floats(-10, 10, width=32)),
+    _of_type(np.int64, st.integers(-3, 3)),
+    _of_type(np.complex128, st.complex_numbers(max_magnitude=2)),
+).map(torch.tensor)
 #: What is no array of numbers, or one of another shape, type or size.
 ANYTHING = st.one_of(
     _SHAPES.flatmap(odd_floats),
@@ -27,6 +34,7 @@ ANYTHING = st.one_of(
     _of_type(bool, st.booleans()),
     _of_type(np.complex128, st.complex_numbers(max_magnitude=2)),
     _of_type("U3", st.text("ab", max_size=2)),
+    _TENSORS,
     st.sampled_from(
         [None, "words", b"bytes", {}, {"a": 1}, set(), [[1.0], [2.0, 3.0]], [None, 1], object()]
     ),

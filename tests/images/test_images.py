@@ -199,3 +199,12 @@ def test_segments_on_any_device(n_segments, device):
     assert symmetric_best_dice(mask, model.predict(image)) > 0.95
     assert symmetric_best_dice(mask, model.cluster(image, 2)) > 0.95
     assert all(p.device.type == "cpu" for p in model.coupling_.parameters())
+
+
+def test_pixels_that_are_no_intensities_are_named(tmp_path):
+    segmenter = KuraNetSegmenter(max_iter=1, random_state=0)
+    mask = np.repeat([[0, 1]], 6, axis=0).repeat(4, axis=1)
+    with pytest.raises(ValueError, match=r"image holds pixels of 2e.300.*set nodata"):
+        segmenter.fit(1e300 * (1.0 + mask), mask)
+    with pytest.raises(FileNotFoundError, match=r"nothing\.png. cannot be read"):
+        segmenter.fit(tmp_path / "nothing.png", mask)

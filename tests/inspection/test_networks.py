@@ -103,7 +103,7 @@ class TestNetworkDisplay:
             ({"positions": "grid"}, "positions must be one of"),
             ({"positions": [[0, 0]]}, r"positions must have shape \(3, 2\)"),
             ({"positions": {0: (0, 0)}}, "no place for 2 of the 3 nodes, such as 1"),
-            ({"values": [1.0]}, "one value for each of the 3 nodes"),
+            ({"values": [1.0]}, r"values must have shape \(3,\), one for each node"),
             ({"kind": "colour", "values": [1, 2, 3]}, "kind must be one of"),
         ],
     )

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skkuranet._utils.messages import naming, plain
+from skkuranet._utils.surroundings import estimator_of_any_surroundings
 from skkuranet.estimators._versions import Versioned
 from skkuranet.estimators.identifier._equation import Equation, with_known
 from skkuranet.estimators.identifier._forecast import forecast, increments_r2
@@ -25,6 +26,7 @@ from skkuranet.estimators.identifier._suspicions import check_rhythm
 from skkuranet.oscillator_network import OscillatorNetwork
 
 
+@estimator_of_any_surroundings
 class FittedIdentifier(Versioned, BaseEstimator):
     """Networks, forecasts and scores, by what fit has found."""
 

@@ -10,7 +10,7 @@ from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skkuranet._utils.surroundings import one_thread
+from skkuranet._utils.surroundings import estimator_of_any_surroundings, one_thread
 from skkuranet._utils.tools import random_source
 from skkuranet.dynamics import DYNAMICS, Dynamics
 from skkuranet.estimators._progress import Progress
@@ -23,6 +23,7 @@ from skkuranet.estimators.identifier._stages import Nodes, step_for
 from skkuranet.estimators.identifier._suspicions import check_enough, check_nodes
 
 
+@estimator_of_any_surroundings
 class KuraNetIdentifier(FittedIdentifier):
     r"""Find the couplings, and what else moves oscillators, in their measured phases.
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
+from skkuranet._utils.surroundings import SinglePrecision
 from skkuranet.coupling import PairwiseNetwork
 from skkuranet.estimators._arrays import mean_and_scale
 from skkuranet.estimators.identifier._evidence import Hyperparameters, reduced
@@ -59,7 +60,8 @@ def new_network(
     features: np.ndarray, sizes: Sequence[int], generator: torch.Generator
 ) -> PairwiseNetwork:
     """Return a network of random weights that sees standardised features."""
-    network = PairwiseNetwork(features.shape[1], sizes, activation="silu", generator=generator)
+    with SinglePrecision():
+        network = PairwiseNetwork(features.shape[1], sizes, activation="silu", generator=generator)
     network.standardize(*mean_and_scale(features))
     return network
 

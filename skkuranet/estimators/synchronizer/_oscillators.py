@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from skkuranet._utils.tools import as_tensor
@@ -42,6 +44,11 @@ class OscillatorBase(KuraNetBase):
         float
             Mean of R over the last 20 of 500 units of time, from random initial phases; 1 for
             perfect synchrony. With another ``objective``, 1 minus its loss at the limit.
+
+        Raises
+        ------
+        ValueError
+            If X cannot be used, or phases do not stay finite.
         """
         last = steps_in(LIMIT_TIME, self.step_size)
         path = self.simulate(
@@ -51,8 +58,14 @@ class OscillatorBase(KuraNetBase):
             random_state=random_state,
         )
         if self.objective == "synchrony":
+            order = float(path.order_parameter().mean())
+            if math.isnan(order):
+                raise ValueError(
+                    "score: phases of the network made of X do not stay finite. Lower step_size, "
+                    "or look for rows of X that are far from those of fit."
+                )
             # Rounding may leave perfect synchrony just above 1.
-            return min(1.0, float(path.order_parameter().mean()))
+            return min(1.0, order)
         X = checked(self, X, "score")
         seen = path.states if path.phases is None else path.phases
         seen = torch.as_tensor(seen).to(CPU).unsqueeze(1)
