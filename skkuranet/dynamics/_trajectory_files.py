@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 import zlib
 from typing import TYPE_CHECKING, Any
@@ -54,7 +55,8 @@ def save(path: Trajectory[Any], file: Any) -> None:
 
 def load(file: Any) -> dict[str, Any]:
     """Return the fields of a trajectory that was saved."""
-    with open(file, "rb") as stream:
+    # A number would be a file that is open already, and closed here.
+    with open(os.fspath(file), "rb") as stream:
         try:
             found = _arrays(stream)
         except _DAMAGED as error:

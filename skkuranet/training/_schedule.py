@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from numbers import Real
 from typing import Any, TypeVar
-
-import numpy as np
 
 from skkuranet._utils.messages import plain
 from skkuranet._utils.scalars import finite_number, positive_number, whole_number
@@ -278,7 +277,7 @@ def _bound(value: Any, name: str) -> float:
 
 
 def _bound_or_none(value: Any, name: str) -> float:
-    return 0.0 if np.ndim(value) == 0 and value == 0.0 else _bound(value, name)
+    return 0.0 if isinstance(value, Real) and value == 0.0 else _bound(value, name)
 
 
 def _share(value: Any, name: str) -> float:

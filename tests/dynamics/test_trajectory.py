@@ -61,3 +61,8 @@ def test_transients_are_left_out_of_locking_by_a_window():
     assert path.locked(window=20.0).all()
     with pytest.raises(ValueError, match=r"window=0.01 must hold two times"):
         path.locked(window=0.01)
+
+
+def test_a_number_is_no_path():
+    with pytest.raises(TypeError, match="os.PathLike"):
+        Trajectory.load(0)
