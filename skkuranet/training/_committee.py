@@ -22,6 +22,9 @@ _FEW, _TRIED, _CALIBRATED = 2, 512, 50_000
 # A loss that is lower by this share of itself, and this much, is progress; one that is enough, and
 # one on the rows learned from with which nothing is left to learn.
 _SHARE, _MUCH, _PERFECT, _LEARNED = 0.01, 2e-4, 5e-4, 1e-3
+# The latter three, at most, as shares of the loss of who knows nothing but how frequent classes
+# are: where all but a few rows are of one class, that is small.
+_OF_CHANCE = {_MUCH: 0.02, _PERFECT: 0.05, _LEARNED: 0.05}
 _COUNTS = (
     "position",
     "n_done",
@@ -120,7 +123,10 @@ class Committee:
         self.n_done += 1
         self.loss += float(loss.detach())
         if self._is_time():
-            self._try(self.loss / (self.n_done - self.looked))
+            since = self.n_done - self.looked
+            # Batches that have not gone through all rows may have held none of a rare class.
+            all_seen = since * self.batch >= self.pool_size
+            self._try(self.loss / since if all_seen else math.inf)
             self.loss, self.looked = 0.0, self.n_done
         if self.done and self.plan.patience is not None:
             # What has been learned since does not carry over to other rows.
@@ -304,7 +310,7 @@ class Committee:
         It is that on rows left out, of probabilities that are as sure of themselves as they may be:
         overfitting makes them too sure long before it makes them worse. Weights that are worse than
         earlier ones by no more than chance, one standard error, count as better: they have seen
-        more. ``learned_from`` is the loss on the others.
+        more. ``learned_from`` is the loss on the others, infinite where it is not known.
         """
         if not self.tried.numel():
             self.best = self.optimizer.values.clone()
@@ -323,7 +329,7 @@ class Committee:
             self.best = self.optimizer.values.clone()
             if self.n_done <= self.cooling:
                 self.best_at = self.n_done
-        if loss < min((1.0 - _SHARE) * self.lowest, self.lowest - _MUCH):
+        if loss < min((1.0 - _SHARE) * self.lowest, self.lowest - self._small(_MUCH)):
             self.lowest, self.since = loss, 0
         elif self.n_done % self.plan.check_every == 0:
             self.since += 1
@@ -332,10 +338,16 @@ class Committee:
             return
         cooling = math.ceil(self.plan.cooling * self.n_done)
         late = self.n_done + cooling >= self.end
-        if late or self.since >= patience or loss < _PERFECT or learned_from < _LEARNED:
+        enough = loss <= self._small(_PERFECT) or learned_from <= self._small(_LEARNED)
+        if late or self.since >= patience or enough:
             self.cooling = self.n_done
             self.optimizer.move_to(self.best)
             self.end = min(self.end, self.n_done + max(self.plan.least_cooling, cooling))
+
+    def _small(self, loss: float) -> float:
+        """Return a loss that is small, beside that of who knows only how frequent classes are."""
+        by_chance = -float(self._log_shares.exp() @ self._log_shares)
+        return min(loss, _OF_CHANCE[loss] * by_chance)
 
     def _left_out(self, rows: Tensor) -> Tensor:
         """Return the logits of rows by the member that left them out, in double precision."""

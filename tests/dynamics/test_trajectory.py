@@ -64,5 +64,5 @@ def test_transients_are_left_out_of_locking_by_a_window():
 
 
 def test_a_number_is_no_path():
-    with pytest.raises(TypeError, match="os.PathLike"):
+    with pytest.raises(TypeError, match="PathLike"):
         Trajectory.load(0)

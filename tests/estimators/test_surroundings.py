@@ -84,6 +84,7 @@ def answers(estimator):
     return found
 
 
+@pytest.mark.filterwarnings("ignore:Couplings explain nothing")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("kind", ESTIMATORS)
 def test_all_settings_of_torch_give_one_answer(kind):

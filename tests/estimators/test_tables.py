@@ -179,6 +179,18 @@ def test_balanced_weights_find_more_of_a_rare_class(settings):
     np.testing.assert_array_equal(by_hand.predict_proba(new), balanced.predict_proba(new))
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_class_of_five_rows_in_five_thousand_is_learned(seed):
+    X = np.random.RandomState(seed).standard_normal((5005, 2))
+    X[5000:] += 8.0
+    y = np.repeat((0, 1), (5000, 5))
+    model = KuraNetClusterer(random_state=seed).fit(X, y)
+    assert recall_score(y, model.predict(X)) == 1.0
+    rare, usual = model.predict_proba([[8.0, 8.0], [0.0, 0.0]])[:, 1]
+    assert rare > 0.8
+    assert usual < 1e-3
+
+
 def test_wrong_class_weights_are_named():
     X, y = noisy()
     with pytest.raises(ValueError, match=r"The classes, \[1, 2\], are not in class_weight"):

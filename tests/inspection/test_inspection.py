@@ -239,5 +239,5 @@ def test_segmentation_shows_image_phases_and_segments():
 
 @pytest.mark.parametrize("phases", [np.zeros((3, 5)), [0.0, np.nan]])
 def test_phases_of_many_times_are_refused(phases):
-    with pytest.raises(ValueError, match=r"finite and have shape \(n,\), those of one time"):
+    with pytest.raises(ValueError, match=r"those of one time|must be finite"):
         PhaseDisplay(phases).plot()
