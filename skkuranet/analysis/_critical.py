@@ -31,6 +31,8 @@ Array = NDArray[Any]
 # Where values lie, relative to what the pilot finds.
 _AROUND = np.linspace(0.6, 1.25, 27)
 _N_BOOTSTRAPS = 50
+# How often values are chosen anew where the transition is at an end of them.
+_LOOKS = 3
 # Networks of each size, or repeats of one network, whose error is that of its size.
 _N_SAMPLES, _N_REPEATS = 10, 4
 # A misfit per point beyond which curves do not fall on one.
@@ -168,40 +170,55 @@ def critical_coupling(
     check_are_many(first, searched=values is None)
     if isinstance(parameter, str) and parameter == "coupling_scale":
         check_can_synchronise(first)
-    if values is None:
+    searched = values is None
+    if searched:
         values = _AROUND * _pilot(first, parameter, pilot_seed, motion)
-    points = real_array(values, "values").astype(np.float64)
-    if not np.isfinite(points).all():
-        raise ValueError("values must be finite.")
-    if points.ndim != 1 or len(points) < 5 or (np.diff(points) <= 0).any() or points[0] <= 0:
-        raise ValueError(
-            f"values must be five rising positive numbers at least, got {plain(points)}."
-        )
-    # All sizes of a sample before the next sample, so that what is interrupted has some of each.
-    tasks = [
-        (make, int(n), parameter, points, seed, motion)
-        for seed, n in zip(sample_seeds, np.tile(counts, n_samples), strict=True)
-    ]
-    squares, variances = _simulated(tasks, len(counts), n_jobs, verbose)
-    rng = np.random.default_rng(fit_seed)
-    if single is not None:
-        value, error = _peak(variances[0], points, rng)
-        error, misfit = float(np.hypot(error, value * counts[0] ** -exponents[1])), np.nan
-    else:
-        value, error, misfit = collapse(squares, points, counts, exponents, rng)
+    for looks_left in range(_LOOKS if searched else 1)[::-1]:
+        points = _read_values(values)
+        # All sizes of a sample before the next, so that what is interrupted has some of each.
+        tasks = [
+            (make, int(n), parameter, points, seed, motion)
+            for seed, n in zip(sample_seeds, np.tile(counts, n_samples), strict=True)
+        ]
+        squares, variances = _simulated(tasks, len(counts), n_jobs, verbose)
+        rng = np.random.default_rng(fit_seed)
+        if single is not None:
+            value, error = _peak(variances[0], points, rng)
+            error, misfit = float(np.hypot(error, value * counts[0] ** -exponents[1])), np.nan
+        else:
+            value, error, misfit = collapse(squares, points, counts, exponents, rng)
+        at_end = not points[1] < value < points[-2]
+        interrupted = squares.shape[1] < n_samples
+        if not at_end or interrupted or not looks_left:
+            break
+        # The pilot saw one network of the smallest size.
+        values = _AROUND * value
     if misfit > _LARGEST_MISFIT:
         warn_caller(
             f"Curves of sizes {plain(counts)} do not fall on one: they are {np.sqrt(misfit):.1f} "
             "standard errors apart. Other exponents may hold, or the transition jumps.",
             UserWarning,
         )
-    if not points[1] < value < points[-2]:
+    if at_end:
+        # It may be anywhere beyond.
+        error = np.inf
         warn_caller(
             f"The transition was found at an end of the values, {value:.4g}. Pass values on both "
             "sides of it.",
             UserWarning,
         )
     return CriticalCoupling(value, error, points, counts, squares, misfit)
+
+
+def _read_values(values: Any) -> Array:
+    found = real_array(values, "values").astype(np.float64)
+    if not np.isfinite(found).all():
+        raise ValueError("values must be finite.")
+    if found.ndim != 1 or len(found) < 5 or (np.diff(found) <= 0).any() or found[0] <= 0:
+        raise ValueError(
+            f"values must be five rising positive numbers at least, got {plain(found)}."
+        )
+    return found
 
 
 def _read_exponents(exponents: Any) -> tuple[float, float]:

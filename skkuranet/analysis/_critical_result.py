@@ -21,7 +21,7 @@ class CriticalCoupling:
     value : float
         Estimate.
     error : float
-        Its standard error.
+        Its standard error; infinite where the transition lies at an end of the values.
     values : ndarray of shape (V,)
         Values of the parameter that were simulated.
     sizes : ndarray of shape (n_sizes,)

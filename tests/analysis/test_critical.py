@@ -19,8 +19,8 @@ def complete(n, frequency):
     return OscillatorNetwork(FactorizedCoupling(ones / n, ones), frequency=frequency)
 
 
-def normal(n, random_state):
-    return complete(n, np.random.default_rng(random_state).normal(size=n))
+def normal(n, random_state, width=1.0):
+    return complete(n, width * np.random.default_rng(random_state).normal(size=n))
 
 
 def test_normal_frequencies_lock_where_theory_says():
@@ -113,7 +113,22 @@ def test_parts_are_warned_of():
 
 def test_ends_are_warned_of():
     with pytest.warns(UserWarning, match="at an end of the values"):
-        critical_coupling(normal(50, 0), np.linspace(0.1, 0.5, 5), n_samples=2, **SHORT)
+        found = critical_coupling(normal(50, 0), np.linspace(0.1, 0.5, 5), n_samples=2, **SHORT)
+    assert found.error == np.inf
+
+
+def test_values_are_chosen_anew_where_the_first_network_misleads():
+    made = []
+
+    def make(n, random_state):
+        """The first network, that of the pilot, synchronises at less coupling."""
+        narrower = 1.0 if made else 0.8
+        made.append(n)
+        return normal(n, random_state, narrower)
+
+    found = critical_coupling(make, sizes=(50, 100, 200), n_samples=4, **SHORT)
+    assert 1.3 < found.value < 2.1
+    assert np.isfinite(found.error)
 
 
 def test_a_pilot_that_finds_nothing_says_where_it_looked():
