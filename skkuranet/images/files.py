@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import struct
+from pathlib import Path
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
@@ -43,6 +44,35 @@ _TURNS = {
 def is_file(source):
     """Return whether pixels have to be read, from a path or a PIL image."""
     return isinstance(source, (str, os.PathLike, Image.Image))
+
+
+def in_folder(source, name):
+    """Return the images in a folder, by their names, and anything else as it is.
+
+    Hidden files and those of other kinds do not count. Raise ValueError if there is none.
+    """
+    if not isinstance(source, (str, os.PathLike)) or not os.path.isdir(source):
+        return source
+    kinds = {end for end, kind in Image.registered_extensions().items() if kind in _FORMATS}
+    found = [
+        path
+        for path in sorted(Path(source).iterdir())
+        if path.suffix.lower() in kinds and not path.name.startswith(".")
+    ]
+    if not found:
+        raise ValueError(f"{name}={str(source)!r} is a folder without images.")
+    return found
+
+
+def check_names(images, masks):
+    """Raise ValueError unless the files of two folders go together by their names, one by one."""
+    for image, mask in zip(images, masks, strict=False):
+        if image.stem not in mask.stem and mask.stem not in image.stem:
+            raise ValueError(
+                f"Files of two folders go together in the order of their names, but "
+                f"{image.name!r} and {mask.name!r} do not. Name masks after their images, or pass "
+                "lists."
+            )
 
 
 def read_file(source, name, *, n_axes=2, modes=None, turned=None):

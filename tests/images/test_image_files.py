@@ -154,3 +154,39 @@ def test_a_damaged_tiff_is_named(tmp_path):
         path.write_bytes(whole[:length])
         with pytest.raises(OSError, match=r"cut\.tif"):
             read_image(path)
+
+
+def folders(tmp_path, names=("a", "b"), mask_names=("a_mask", "b_mask")):
+    """Two folders: images of two halves, and masks."""
+    mask = np.repeat((1, 2), 8)[None].repeat(12, axis=0).astype(np.uint8)
+    for folder, stems in (("images", names), ("masks", mask_names)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "notes.txt").write_text("no image")
+        (tmp_path / folder / ".hidden.png").write_bytes(b"no image")
+        for stem in stems:
+            pixels = mask if folder == "masks" else 80 * mask
+            Image.fromarray(pixels).save(tmp_path / folder / f"{stem}.png")
+    return tmp_path / "images", str(tmp_path / "masks")
+
+
+def test_folders_are_read_as_lists_of_their_files(tmp_path):
+    images, masks = folders(tmp_path)
+    model = KuraNetSegmenter(max_iter=30, random_state=0).fit(images, masks)
+    listed = [images / "a.png", images / "b.png"]
+    found = model.predict(images)
+    assert len(found) == 2
+    np.testing.assert_array_equal(found, model.predict(listed))
+    assert model.score(images, masks) == 1.0
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_folders_that_do_not_go_together_are_refused(tmp_path):
+    images, masks = folders(tmp_path, mask_names=("a", "c"))
+    with pytest.raises(ValueError, match=r"'b.png' and 'c.png' do not"):
+        KuraNetSegmenter().fit(images, masks)
+    (images / "b.png").unlink()
+    with pytest.raises(ValueError, match="as many masks as images"):
+        KuraNetSegmenter().fit(images, masks)
+    (images / "a.png").unlink()
+    with pytest.raises(ValueError, match="is a folder without images"):
+        KuraNetSegmenter().fit(images, masks)

@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 from skkuranet._utils.messages import plain, warn_caller
 from skkuranet.estimators._progress import CountedProgress
 from skkuranet.images.feature_cache import FeatureCache
-from skkuranet.images.files import note_turned
+from skkuranet.images.files import check_names, in_folder, note_turned
 from skkuranet.images.guided_filter import guided_filter
 from skkuranet.images.masks import Mask, read_masks
 from skkuranet.images.reading import (
@@ -91,6 +91,7 @@ class PixelReader:
         """Answer for one image, for each of a list, or for each of a stream as it comes."""
         if _is_stream(image):
             return (action(self.read(one, f"image[{i}]")) for i, one in enumerate(image))
+        image = in_folder(image, "image")
         several = as_list(image, self.n_channels, n_axes=self.n_axes)
         if several is None:
             return action(self.read(image))
@@ -155,6 +156,10 @@ def read_pairs(
     Masks are read before, as they say together what is a label. Raise ValueError where one does not
     fit its image, or there are not as many.
     """
+    folders = [in_folder(image, "image"), in_folder(mask, "mask")]
+    if folders[0] is not image and folders[1] is not mask:
+        check_names(*folders)
+    image, mask = folders
     several = _several(image, mask, n_axes)
     masks = [mask] if several is None else list(mask)
     images = [image] if several is None else several

@@ -44,8 +44,8 @@ class ImageReadouts(ImageBase):
         Parameters
         ----------
         image : array of shape (h, w) or (h, w, n_channels), PIL image, path, or a list of them
-            Images of as many channels as those of fit. A list of paths, or a generator, is read
-            one image after the other.
+            Images of as many channels as those of fit. A folder, a list of paths or a generator is
+            read one image after the other.
 
         Returns
         -------

@@ -347,11 +347,12 @@ class KuraNetSegmenter(ImageLearner):
         ----------
         image : array of shape (h, w) or (h, w, n_channels), PIL image, path, or a list of them
             Image to learn from, or several of as many channels; an array (n, h, w, n_channels), or
-            (n, h, w) with masks of that shape, is several, too. A generator, or a list of paths, is
-            read one image after the other, and only labelled pixels are kept, 500,000 in all at
-            most; with ``n_segments`` all images are in memory. Whole numbers count as fractions
-            of the largest of their type, and floats as they are; the units of channels make no
-            difference. Pixels far outside the range of all but .2 % of the image at either end are
+            (n, h, w) with masks of that shape, is several, too, and so is the path of a folder,
+            whose files and those of a folder of masks go together by their names. A generator, a
+            folder or a list of paths is read one image after the other, and only labelled pixels
+            are kept, 500,000 in all at most; with ``n_segments`` all images are in memory. Whole
+            numbers count as fractions of the largest of their type, and floats as they are; the
+            units of channels make no difference. Pixels far outside the range of all but .2 % of the image at either end are
             hot, and dimmed. Where all labels are in every image, every network of training is
             drawn from one of them. Pages of a TIFF are read if its axes say that they are
             channels; photographs are turned as their EXIF says.
