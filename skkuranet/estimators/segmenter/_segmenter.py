@@ -352,10 +352,10 @@ class KuraNetSegmenter(ImageLearner):
             folder or a list of paths is read one image after the other, and only labelled pixels
             are kept, 500,000 in all at most; with ``n_segments`` all images are in memory. Whole
             numbers count as fractions of the largest of their type, and floats as they are; the
-            units of channels make no difference. Pixels far outside the range of all but .2 % of the image at either end are
-            hot, and dimmed. Where all labels are in every image, every network of training is
-            drawn from one of them. Pages of a TIFF are read if its axes say that they are
-            channels; photographs are turned as their EXIF says.
+            units of channels make no difference. Pixels far outside the range of all but .2 % of
+            the image at either end are hot, and dimmed. Where all labels are in every image, every
+            network of training is drawn from one of them. Pages of a TIFF are read if its axes say
+            that they are channels; photographs are turned as their EXIF says.
         mask : array of shape (h, w), PIL image, path, or a list of them
             Label of each pixel, or ``unlabeled``: whole numbers, booleans or strings; or a
             generator of them. Masks may each label a part of the segments. A label means
