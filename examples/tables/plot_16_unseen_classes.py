@@ -25,7 +25,7 @@ X = np.column_stack((images / 16.0, rng.normal(0.0, 0.8, (len(images), 20))))
 new = np.isin(y, (7, 8, 9))
 
 clusterer = KuraNetClusterer(groups="unseen", random_state=0, verbose=0)
-clusterer.fit(X[~new], y[~new])
+clusterer = clusterer.fit(X[~new], y[~new])
 
 # %%
 # Nobody says how many groups there are. Rows are vectors on a sphere of 16 dimensions, and those of
