@@ -6,7 +6,13 @@ from typing import Any
 
 from sklearn.utils import _array_api
 
-__all__ = ["CallbackSupportMixin", "check_foreign", "check_same_namespace", "move_to"]
+__all__ = [
+    "CallbackSupportMixin",
+    "check_foreign",
+    "check_same_namespace",
+    "move_to",
+    "with_callbacks",
+]
 
 
 class _NoCallbacks:
@@ -41,10 +47,15 @@ def _pass(*arrays: Any, **options: Any) -> None:
     """Nothing to check."""
 
 
+def _as_it_is(method: Any) -> Any:
+    """Nobody watches."""
+    return method
+
+
 try:
-    from sklearn.callback import CallbackSupportMixin
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:
-    CallbackSupportMixin = _WithoutCallbacks
+    CallbackSupportMixin, with_callbacks = _WithoutCallbacks, _as_it_is
 
 _IS_NEW = hasattr(_array_api, "check_same_namespace") and hasattr(_array_api, "move_to")
 #: Raises ValueError for arrays of other libraries, where scikit-learn cannot take them.

@@ -98,8 +98,10 @@ def _pairs_nearby(graph: Graph, n_pairs: int, rng: np.random.RandomState) -> np.
     """Draw pairs of distinct nodes that a few edges join, (2, n_pairs) at most, each once."""
     n = graph.n_nodes
     some = np.sort(rng.permutation(n)[: max(1, -(-_NEARBY * n_pairs // n))])
+    # Numbers of nodes in as many bits as SciPy below 1.15 asks for.
+    first, second = graph.edges.astype(np.int32)
     steps = dijkstra(
-        csr_array((np.ones(graph.edges.shape[1]), tuple(graph.edges)), shape=(n, n)),
+        csr_array((np.ones(len(first)), (first, second)), shape=(n, n)),
         directed=False,
         indices=some,
         unweighted=True,

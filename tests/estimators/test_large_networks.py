@@ -78,6 +78,7 @@ def test_more_landmarks_leave_a_smaller_error(clusterer):
     assert many < 0.7 * few
 
 
+@pytest.mark.filterwarnings("ignore:step_size=1 is too coarse")
 def test_what_cannot_be_compressed_says_why(clusterer):
     trained, X = clusterer
     factorised = KuraNetClusterer(**QUICK | {"max_iter": 100}).fit(X, trained.predict(X))
