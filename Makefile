@@ -54,7 +54,8 @@ package:
 
 # The tests with the oldest versions that pyproject.toml allows, which warn of themselves.
 OLD_WARNINGS := -W 'ignore:`torch.cpu.amp:FutureWarning' -W 'ignore:You are using:FutureWarning' \
-	-W 'ignore:The number of unique classes:UserWarning'
+	-W 'ignore:The number of unique classes:UserWarning' \
+	-W 'ignore:Passing a non-Collection' -W 'ignore:Auto-close'
 oldest:
 	$(PYTHON) -m venv .oldest
 	.oldest/bin/pip install --quiet --constraint constraints-oldest.txt torch

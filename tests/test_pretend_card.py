@@ -167,6 +167,7 @@ def test_a_segmenter():
 
 
 def test_features_on_the_card_stay_there():
+    pytest.importorskip("sklearn.callback", reason="tensors need scikit-learn 1.9")
     arrays = make_gaussian_ring(3, 60, random_state=0)
     expected = KuraNetClusterer(device="cpu", **QUICK).fit(*arrays)
     with sklearn.config_context(array_api_dispatch=True):

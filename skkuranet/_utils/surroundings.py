@@ -37,7 +37,7 @@ def undisturbed(method: Callable[..., Any]) -> Callable[..., Any]:
             stack.enter_context(torch.enable_grad())
             for kind in ("cpu", "cuda"):
                 stack.enter_context(torch.autocast(kind, enabled=False))
-            if torch.get_default_device() != _CPU:
+            if _makes_tensors_elsewhere():
                 stack.enter_context(_CPU)
             return method(*args, **kwargs)
 
@@ -85,13 +85,18 @@ def is_one_of_many() -> bool:
     return False
 
 
+def _makes_tensors_elsewhere() -> bool:
+    # torch below 2.5 does not tell of a device that a context has set.
+    return torch.empty(0).device != _CPU
+
+
 def _disturbed() -> bool:
     return (
         not torch.is_grad_enabled()
         or torch.is_inference_mode_enabled()
         or torch.is_autocast_enabled("cpu")
         or torch.is_autocast_enabled("cuda")
-        or torch.get_default_device() != _CPU
+        or _makes_tensors_elsewhere()
     )
 
 

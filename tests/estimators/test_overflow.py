@@ -47,6 +47,8 @@ class Endless(nn.Module):
     def __init__(self):
         super().__init__()
         self.layer = nn.Linear(2, 3)
+        with torch.no_grad():
+            self.layer.weight.copy_(torch.linspace(-0.5, 0.6, 6).reshape(3, 2))
 
     def forward(self, x, y):
         return self.layer(x) @ self.layer(y).mT / (x[..., 1:] < 100.0)
