@@ -50,9 +50,19 @@ def numbers(value, name, wanted, what, *, holes=False):
     return found
 
 
+def _array(value, name):
+    """Return a collection as an array; raise TypeError for rows of different lengths."""
+    try:
+        return np.asarray(on_host(value))
+    except ValueError as error:
+        raise TypeError(
+            f"{name} must be an array, its rows of one length, got {plain(value)[:60]}."
+        ) from error
+
+
 def complex_numbers(value, name):
     """Return real or complex numbers (m,) that can be drawn; raise as :func:`numbers` does."""
-    found = np.asarray(on_host(value)) if isinstance(value, Collection) else value
+    found = _array(value, name) if isinstance(value, Collection) else value
     if np.iscomplexobj(found):
         parts = [numbers(part, name, (None,), "one for each") for part in (found.real, found.imag)]
         return parts[0] + 1j * parts[1]
@@ -62,7 +72,9 @@ def complex_numbers(value, name):
 def labels_of(value, name, n, what="one for each row"):
     """Return classes or numbers (n,) as an array; raise ValueError or TypeError for others."""
     found = on_host(value)
-    array = np.asarray(found) if isinstance(found, Collection) else np.asarray(found, dtype=object)
+    array = (
+        _array(found, name) if isinstance(found, Collection) else np.asarray(found, dtype=object)
+    )
     if array.dtype.kind == "f":
         # What is not known has a colour of its own.
         return numbers(found, name, (n,), what, holes=True)
