@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from skkuranet._utils.given import read_numbers
+from skkuranet._utils.given import check_finite, read_numbers
 from skkuranet._utils.messages import plain, warn_caller
 from skkuranet._utils.scalars import positive_number, whole_number
 from skkuranet.coupling import CouplingOperator
@@ -179,6 +179,9 @@ def integrate(
         for name, value in (("frequency", frequency), ("field", field), ("delay", delay))
     )
     if dynamics is None:
+        for name, value in (("frequency", frequency), ("field", field)):
+            if value is not None:
+                check_finite(value, name)
         dynamics = Kuramoto(frequency, field)
     elif frequency is not None or field is not None:
         raise ValueError(

@@ -88,3 +88,11 @@ def test_lorentzian_frequencies_synchronise_from_the_critical_coupling_on(ratio,
     )
     expected = math.sqrt(max(0.0, 1.0 - 1.0 / ratio))
     assert float(path.order_parameter().mean()) == pytest.approx(expected, abs=tolerance)
+
+
+@pytest.mark.parametrize("wrong", [torch.tensor(torch.nan), torch.tensor([0.0, torch.inf])])
+@pytest.mark.parametrize("name", ["frequency", "field"])
+def test_parameters_that_are_not_finite_are_named(name, wrong):
+    coupling = DenseCoupling(torch.eye(2))
+    with pytest.raises(ValueError, match=rf"{name} must be finite; 1 of its"):
+        integrate(coupling, torch.zeros(2), n_steps=3, **{name: wrong})
