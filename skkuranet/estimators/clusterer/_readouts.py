@@ -205,8 +205,6 @@ class RowReadouts(
             Cluster of each row, from 0.
         """
         rows = checked(self, X, "cluster")
-        if n_clusters is not None:
-            self._check_number("n_clusters", n_clusters, len(rows), "rows")
         return as_given(self._mode.cluster(self, rows, n_clusters, random_state), X)
 
     @of_seen_groups("cluster(X)")
@@ -325,4 +323,6 @@ class RowReadouts(
         return self.grouping_.vectors(on_host(X))
 
     def _groups(self, X, n_clusters, random_state):
+        if n_clusters is not None:
+            self._check_number("n_clusters", n_clusters, len(X), "rows")
         return self.grouping_.cluster(on_host(X), n_clusters)
