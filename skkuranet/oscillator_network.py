@@ -17,7 +17,7 @@ from skkuranet.coupling._build import budget_on
 from skkuranet.coupling._given import read_couplings
 from skkuranet.dynamics import Dynamics, Solver, Trajectory
 from skkuranet.dynamics._catalogue import kind_of, needed_by
-from skkuranet.dynamics._dynamics import rate_of, signal_of
+from skkuranet.dynamics._functions import rate_of, signal_of
 from skkuranet.dynamics._integrate import MOST_STEPS, read_steps
 from skkuranet.dynamics._problem import check_history
 from skkuranet.dynamics._trajectory import trajectory_of

@@ -12,7 +12,7 @@ from torch import Tensor
 from skkuranet._utils.messages import plain
 from skkuranet.coupling import CouplingOperator, DenseCoupling, SharedCoupling, SparseCoupling
 from skkuranet.dynamics import Dynamics
-from skkuranet.dynamics._dynamics import rate_of, signal_of
+from skkuranet.dynamics._functions import rate_of, signal_of
 from skkuranet.oscillator_network import OscillatorNetwork
 
 

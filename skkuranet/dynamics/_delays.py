@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from skkuranet.coupling._products import slots
-from skkuranet.dynamics._dynamics import pulled
+from skkuranet.dynamics._functions import pulled
 from skkuranet.dynamics._problem import Problem
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from skkuranet._utils.given import as_numbers
+from skkuranet.dynamics._functions import pulled
 
 if TYPE_CHECKING:
     from skkuranet.dynamics._array_ops import TorchOps
@@ -238,6 +239,11 @@ class Dynamics(ABC):
         """
         return None if self.state_shape else phases
 
+    @property
+    def has_phases(self) -> bool:
+        """Whether states can be made of phases."""
+        return self.from_phases(torch.zeros(1)) is not None
+
     def draw(self, batch: Sequence[int], n: int, generator: torch.Generator) -> Tensor:
         """Draw states at random: phases in [0, 2π), and normal numbers where there are none.
 
@@ -413,38 +419,3 @@ def slower(dynamics: Any, speed: float) -> Any:
     """Return the same dynamics with a lower ``frequency``, where none is 0."""
     frequency = torch.tensor(0.0) if dynamics.frequency is None else dynamics.frequency
     return replace(dynamics, frequency=frequency - speed)
-
-
-def signal_of(dynamics: Dynamics, state: Tensor) -> Tensor:
-    """Return the signals (..., m, n) of a dynamics; raise ValueError if they have another shape."""
-    signal, n_axes = dynamics.signal(state), len(dynamics.state_shape)
-    if signal.ndim != state.ndim - n_axes + 1 or signal.shape[-1] != state.shape[-1]:
-        batch = state.shape[: state.ndim - n_axes - 1]
-        wanted = ", ".join(map(str, (*batch, "m", state.shape[-1])))
-        raise ValueError(
-            f"{type(dynamics).__name__}.signal must return shape ({wanted}) for states of shape "
-            f"{tuple(state.shape)}, got {tuple(signal.shape)}."
-        )
-    return signal
-
-
-def rate_of(dynamics: Dynamics, state: Tensor, drive: Tensor) -> Tensor:
-    """Return the rates of a dynamics; raise ValueError if they have not the shape of the state."""
-    rate = dynamics.rate(state, drive)
-    if rate.shape != state.shape:
-        raise ValueError(
-            f"{type(dynamics).__name__}.rate must return the shape of states, "
-            f"{tuple(state.shape)}, got {tuple(rate.shape)}."
-        )
-    return rate
-
-
-def pulled(function: Callable[..., Tensor], inputs: Sequence[Tensor], grad: Tensor) -> list[Any]:
-    """Return the gradients with respect to inputs of a function, from that of what it returns."""
-    leaves = [t.detach().requires_grad_() for t in inputs]
-    with torch.enable_grad():
-        out = function(*leaves)
-    if not out.requires_grad:
-        return [torch.zeros_like(t) for t in leaves]
-    grad = grad.expand(out.shape)
-    return list(torch.autograd.grad(out, leaves, grad, allow_unused=True, materialize_grads=True))

@@ -16,7 +16,8 @@ from skkuranet.coupling._plan import Plan, plan_for
 from skkuranet.dynamics._array_ops import TorchOps, quiet
 from skkuranet.dynamics._cuda_graphs import Replay, steps_to_replay
 from skkuranet.dynamics._delays import Past
-from skkuranet.dynamics._dynamics import Dynamics, pulled
+from skkuranet.dynamics._dynamics import Dynamics
+from skkuranet.dynamics._functions import pulled
 from skkuranet.dynamics._kernel import kernel_for
 from skkuranet.dynamics._problem import Problem
 from skkuranet.dynamics._solver import Solver

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from skkuranet.dynamics._array_ops import TorchOps, ops_for
-from skkuranet.dynamics._dynamics import Dynamics, rate_of, signal_of
+from skkuranet.dynamics._dynamics import Dynamics
+from skkuranet.dynamics._functions import rate_of, signal_of
 
 # Numbers of a state times those of a signal up to which derivatives of all stages are made at once.
 _FEW = 9

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from skkuranet._utils.messages import plain
 from skkuranet.coupling import CouplingOperator, product
-from skkuranet.dynamics._dynamics import Dynamics, rate_of, signal_of
+from skkuranet.dynamics._dynamics import Dynamics
+from skkuranet.dynamics._functions import rate_of, signal_of
 
 HISTORIES = ("rotation", "constant")
 

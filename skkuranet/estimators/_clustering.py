@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from numbers import Integral
 
@@ -45,7 +46,7 @@ _ROWS, _DECAY, _DECAY_IN_CLOSED_FORM = 1000, (1.0, 10.0), (0.02, 5.0)
 _STARTS, _IN_SPLAY = 3, 0.01
 
 
-class ClusteringBase(KuraNetBase):
+class ClusteringBase(KuraNetBase, ABC):
     """Base of the estimators that learn to tell classes apart."""
 
     _presets = CLUSTERING
@@ -70,9 +71,9 @@ class ClusteringBase(KuraNetBase):
         return self._modes.get(self._chosen_mode, next(iter(self._modes.values())))
 
     @property
+    @abstractmethod
     def _chosen_mode(self) -> str:
-        """What parameters choose to be learned; a hook."""
-        raise NotImplementedError
+        """What parameters choose to be learned."""
 
     def _keep(self, learned):
         super()._keep({**learned, "_mode_of_fit": self._chosen_mode})

@@ -222,7 +222,7 @@ def check_phases(dynamics):
     """Refuse an equation of motion whose units have no phase, or parameters of their own."""
     kind = kind_of(dynamics)
     made = dynamics if isinstance(dynamics, Dynamics) else kind()
-    if made.from_phases(torch.zeros(1)) is None:
+    if not made.has_phases:
         raise ValueError(
             f"dynamics={plain(_named(dynamics))} has no phases that classes could share; use one "
             "that has."

@@ -13,7 +13,7 @@ from torch import Tensor
 from skkuranet._utils.messages import plain
 from skkuranet.dynamics import Dynamics
 from skkuranet.dynamics._catalogue import kind_of, needed_by
-from skkuranet.dynamics._dynamics import rate_of, signal_of
+from skkuranet.dynamics._functions import rate_of, signal_of
 from skkuranet.estimators._node_columns import node_parameters, resolve_columns
 
 

@@ -13,19 +13,13 @@ from skkuranet.estimators._fit_task import FitTask
 from skkuranet.estimators._modes import Mode
 from skkuranet.estimators._network_presets import CLUSTERING, GROUPING
 from skkuranet.estimators._simulation import LIMIT_TIME
-from skkuranet.estimators._unseen import (
-    learned_from_images,
-)
+from skkuranet.estimators._unseen import learned_from_images
 from skkuranet.estimators.segmenter._grouping import grouped_pixels, pair_objective
-from skkuranet.estimators.segmenter._labelling import check_channels, labelled_pixels, widest
-from skkuranet.estimators.segmenter._places import learn_places
+from skkuranet.estimators.segmenter._label_learning import LabelLearner, given
+from skkuranet.estimators.segmenter._labelling import check_channels, widest
 from skkuranet.estimators.segmenter._readouts import ImageReadouts
-from skkuranet.estimators.segmenter._smoothing import SHARES, smoothing_that_fits
 from skkuranet.images.label_density import (
     closed_form_plan,
-    feature_noise,
-    guidance_of,
-    smoothing_of,
     waves_of_place,
 )
 from skkuranet.images.reading import ranges_of
@@ -41,7 +35,7 @@ _DENSE, _LOOKS = 20_000, 4
 _HELD_OUT = 4000
 
 
-class ImageLearner(ImageReadouts):
+class ImageLearner(LabelLearner):
     """Learns labels of pixels, or which pixels belong together."""
 
     @property
@@ -86,82 +80,6 @@ class ImageLearner(ImageReadouts):
             check_every=max(25, self.max_iter // 16),
         )
 
-    def _learn_labels(self, n_images, pairs):
-        """Train on labels that mean the same in all masks."""
-        seen = labelled_pixels(
-            pairs,
-            n_images,
-            features=self.features,
-            # What else a callable says of pixels is up to it.
-            place=self.place is True or not callable(self.features),
-            cache=self._cache,
-        )
-        if len(seen.classes) > self.network_size:
-            raise ValueError(
-                f"network_size={self.network_size} cannot hold the {len(seen.classes)} labels in "
-                "mask. Raise network_size to several times their number."
-            )
-        result = learn_places(self, seen)
-        self.smoothing_, self.guidance_ = self._smoothing_of(seen)
-        if self.for_other_images_ is not None:
-            own = self.smoothing_, self.guidance_
-            self.for_other_images_.smoothing_, self.for_other_images_.guidance_ = own
-        self._warn_of_lost_classes(result)
-        # Once, for all predictions.
-        self._reference_network(self.reference_features_)
-
-    def _learn_table(self, seen, *, place, others=None, part=""):
-        """Train on labelled pixels, with or without where they are; return how it went.
-
-        ``others`` is the segmenter that answers for other images.
-        """
-        X = seen.X if place == seen.has_place else seen.X[:, : -self.spatial_dims]
-        decay = self._share_of_decay(seen.n_scattered) if self._in_closed_form else 1.0
-        return self._learn_classes(
-            X,
-            seen.codes,
-            seen.codes,
-            seen.classes,
-            "mask",
-            n_telling=seen.n_scattered,
-            part=part,
-            weight_decay=self.weight_decay * decay,
-            feature_noise=_given(
-                self.feature_noise, lambda: feature_noise(seen.n_scattered, X.shape[1])
-            ),
-            encoding=(
-                waves_of_place(
-                    X, self.bandwidth, seen.distances / seen.sides, n_axes=self.spatial_dims
-                )
-                if place
-                else None
-            ),
-            pools=seen.pools,
-            attributes={
-                "n_channels_in_": len(seen.ranges),
-                "_channel_ranges": seen.ranges,
-                "_n_pixel_features": X.shape[1],
-                "place_": place,
-                "for_other_images_": others,
-                "_digests": seen.digests,
-                "smoothing_": 0.0,
-                "guidance_": 0,
-            },
-        )
-
-    def _smoothing_of(self, seen):
-        """Return how far answers are smoothed, and how far they follow edges."""
-        tried = [
-            (
-                _given(self.smoothing, lambda share=share: smoothing_of(seen.distances, share)),
-                _given(self.guidance, lambda share=share: guidance_of(seen.distances, share)),
-            )
-            for share in SHARES
-        ]
-        return smoothing_that_fits(
-            self._reader(), self._probabilities_of_rows, *seen.first, seen.classes, tried
-        )
-
     def _learn_groups(self, n_images, pairs):
         """Train on networks of pixels of one image each; its labels are its own."""
         images, masks = zip(*pairs, strict=True)
@@ -189,7 +107,7 @@ class ImageLearner(ImageReadouts):
                 ),
                 normalization=normalization,
                 weight_decay=self.weight_decay,
-                feature_noise=_given(self.feature_noise, lambda: 0.0),
+                feature_noise=given(self.feature_noise, lambda: 0.0),
                 encoding=(
                     None if blurred else waves_of_place(X, self.bandwidth, n_axes=self.spatial_dims)
                 ),
@@ -233,7 +151,7 @@ class ImageLearner(ImageReadouts):
     _modes = {
         "labels": Mode(
             "labels",
-            _learn_labels,
+            LabelLearner._learn_labels,
             ImageReadouts._limit_clusters,
             ImageReadouts._phases,
             ImageReadouts._segments,
@@ -255,8 +173,3 @@ class ImageLearner(ImageReadouts):
             named=False,
         ),
     }
-
-
-def _given(value, otherwise):
-    """A parameter, or what "auto" comes to."""
-    return otherwise() if isinstance(value, str) else value

@@ -75,8 +75,7 @@ class OscillatorLearner(DrivenOscillators):
         """Return how training networks move, if the objective and memory allow it."""
         n_steps = steps_in(LIMIT_TIME, self.step_size)
         motion = self._node_motion(columns).in_single(X, CPU, LIMIT_TIME, n_steps)
-        has_phases = motion["dynamics"].from_phases(torch.zeros(1)) is not None
-        if isinstance(self.objective, str) and not has_phases:
+        if isinstance(self.objective, str) and not motion["dynamics"].has_phases:
             raise ValueError(
                 f"dynamics={plain(self.dynamics)} has no phases that could synchronise: pass an "
                 "objective of your own, a subclass of skkuranet.objectives.SynchronyObjective."

@@ -92,7 +92,7 @@ class DrivenOscillators(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Oscil
         trained = self._trained(network, normalization, moving)
         motion = moving.of(X[chosen], torch.float64, CPU)
         dynamics, delay = motion["dynamics"], motion.get("delay", torch.zeros(len(chosen)))
-        if dynamics.from_phases(torch.zeros(1)) is None:
+        if not dynamics.has_phases:
             index = torch.arange(len(chosen)).unsqueeze(0)
             generator = torch.Generator().manual_seed(seed)
             start = self._objective_of(motion).initial_phases(index, 1.0, generator)[0].numpy()
