@@ -12,7 +12,7 @@ from skkuranet.coupling import FourierFeatures
 
 # Bandwidth of place times the mean distance to the next labelled pixel, in radians.
 _WAVES = 0.05
-# Smoothing, in mean distances to the next labelled pixel, and the least of it, in pixels.
+# Smoothing, in mean distances to the next labelled pixel, and in pixels where that is less.
 _SMOOTHING, _LEAST_SMOOTHING = 0.1, 1.0
 # Radius of guidance, in the same distances.
 _GUIDANCE = 0.6
@@ -57,9 +57,9 @@ def closed_form_plan(n_scattered):
 def smoothing_of(distances, share=1.0):
     """Return over how many pixels pulls are averaged: the more, the farther labels are apart.
 
-    ``share`` says how much of that it is to be.
+    ``share`` says how much of that it is to be, down to 0 for none.
     """
-    return float(max(_LEAST_SMOOTHING, share * _SMOOTHING * distances.mean()))
+    return share * max(_LEAST_SMOOTHING, _SMOOTHING * float(distances.mean()))
 
 
 def guidance_of(distances, share=1.0):

@@ -151,6 +151,21 @@ def test_small_objects_outlive_smoothing_if_they_are_labelled():
     assert np.mean(found[mask == 0] == 0) > 0.95
 
 
+def test_thin_lines_outlive_smoothing_if_they_are_labelled():
+    rng = np.random.RandomState(0)
+    mask = np.zeros((100, 140), dtype=int)
+    mask[:, ::7] = mask[:, 1::7] = 1
+    image = mask + rng.normal(0.0, 0.25, mask.shape)
+    labels = np.full(mask.shape, -1)
+    labels[20:40, 35:37], labels[60:80, 84:86], labels[50, 100:134] = 1, 1, mask[50, 100:134]
+    labels[20:40, 37:42] = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = KuraNetSegmenter(**QUICK).fit(image, labels)
+    assert model.smoothing_ < 1.0
+    assert np.mean(model.predict(image) == mask) > 0.9
+
+
 def test_binary_images_are_told_by_their_two_values():
     _, mask = scene(80, 120)
     image = np.where(mask == 2, 255, 0).astype(np.uint8)

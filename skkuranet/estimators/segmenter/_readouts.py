@@ -112,7 +112,7 @@ class ImageReadouts(ImageBase):
             narrower one, from 0 to 1; 0 leaves what touches together.
         min_size : int or "auto", default="auto"
             Smaller objects, in pixels, are left out. ``"auto"`` are those within two standard
-            deviations of ``smoothing_``.
+            deviations of ``smoothing_``, or within two pixels where that is less.
 
         Returns
         -------
@@ -147,8 +147,8 @@ class ImageReadouts(ImageBase):
         return reader.each(image, objects)
 
     def _smallest_object(self):
-        """Pixels of a disc, or a ball, that smoothing may make of a speck."""
-        radius = _SMALLEST * self.smoothing_
+        """Pixels of a disc, or a ball, that smoothing or noise may make of a speck."""
+        radius = _SMALLEST * max(1.0, self.smoothing_)
         return round(np.pi * radius**2 if self.spatial_dims == 2 else 4 / 3 * np.pi * radius**3)
 
     def _objects(self, image, background, neck, min_size):

@@ -99,7 +99,8 @@ class KuraNetSegmenter(ImageLearner):
         Standard deviation, in pixels, of the Gaussian by which the pull on a pixel is averaged
         with that on its neighbours in :meth:`predict` and :meth:`transform`; 0 does not average.
         ``"auto"`` is a tenth of the mean distance to the next labelled pixel, 1 at least; or less,
-        with less ``guidance``, where labelled pixels would take the label of what is around them.
+        down to 0, with less ``guidance``, where labelled pixels would take the label of what is
+        around them.
     guidance : "auto" or int, default="auto"
         Radius, in pixels, of windows over which pulls are smoothed further without crossing the
         edges of the image (guided filter, He et al. 2013); 0 leaves it out. ``"auto"`` is 0.6
