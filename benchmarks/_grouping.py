@@ -5,37 +5,31 @@ import torch
 from scipy.sparse import csr_array
 from sklearn.cluster import SpectralClustering
 
-from skkuranet.grouping.network import distances_along
-
 # Where trees are cut, and numbers of groups that spectral clustering is asked for.
 CUTS = np.concatenate((np.geomspace(0.005, 0.5, 24), np.linspace(0.55, 1.2, 8)))
 N_GROUPS = (2, 4, 6, 9, 13, 18)
 
 
 @torch.no_grad()
-def probabilities(grouping, graph):
-    """How likely both ends of each edge belong together, by the edge network alone."""
-    return grouping.network.logits(graph).sigmoid().double().numpy()
-
-
 def edge_distances(grouping, graph):
-    return 1.0 - probabilities(grouping, graph)
+    """How unlikely both ends of each edge belong together, by the edge network alone."""
+    return 1.0 - grouping.network.logits(graph).sigmoid().double().numpy()
 
 
 @torch.no_grad()
 def diffused(grouping, graph):
-    """1 - cos after linear diffusion with the same couplings, start and steps, without sphere."""
+    """States after linear diffusion with the same couplings, start and steps, without sphere."""
     network = grouping.network
     coupling = network.couplings(graph, network.logits(graph))
     state = network.start(graph)
     for _ in range(network.n_steps):
         state = state + network.step_size * coupling.matvec(state)
-    return distances_along(graph, torch.nn.functional.normalize(state, dim=0))
+    return torch.nn.functional.normalize(state, dim=0)
 
 
-def spectral(grouping, graph, numbers):
+def spectral(graph, distances, numbers):
     """Yield numbers of groups, and those of spectral clustering of the same edges."""
-    weights = probabilities(grouping, graph) * graph.weights
+    weights = (1.0 - distances) * graph.weights
     affinity = csr_array((weights, tuple(graph.edges)), shape=(graph.n_nodes,) * 2)
     affinity = (affinity + affinity.T).toarray() + 1e-9
     for k in numbers:

@@ -23,6 +23,7 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import adjusted_rand_score
 
 from skkuranet import KuraNetClusterer, KuraNetGrouper
+from skkuranet.grouping.network import distances_along
 from skkuranet.grouping.readout import hierarchy
 from skkuranet.grouping.tables import LEAST
 
@@ -76,8 +77,9 @@ def methods(model, X, k, seed):
     """Groups by each method, with their number given where its name says so."""
     grouping = model.grouping_
     graph = grouping.graph(X)
-    edges = hierarchy(graph, edge_distances(grouping, graph), LEAST)
-    linear = hierarchy(graph, diffused(grouping, graph), LEAST)
+    distances = edge_distances(grouping, graph)
+    edges = hierarchy(graph, distances, LEAST)
+    linear = hierarchy(graph, distances_along(graph, diffused(grouping, graph)), LEAST)
     kmeans = KMeans(k, n_init=10, random_state=seed)
     half, tenth = (X @ one for one in grouping.maps[1:])
     return {
@@ -87,7 +89,7 @@ def methods(model, X, k, seed):
         "mean linkage of the same edges, k": edges.cut_into(k),
         "linear diffusion": linear.cut_at(grouping.threshold),
         "linear diffusion, k": linear.cut_into(k),
-        "spectral clustering of the same edges, k": next(spectral(grouping, graph, [k]))[1],
+        "spectral clustering of the same edges, k": next(spectral(graph, distances, [k]))[1],
         "RCA shrunk .5, k-means, k": kmeans.fit_predict(half),
         "RCA shrunk .1, k-means, k": kmeans.fit_predict(tenth),
         "RCA shrunk .5, HDBSCAN": HDBSCAN(copy=True).fit_predict(half),

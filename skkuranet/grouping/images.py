@@ -2,53 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
-from skimage.segmentation import slic
 
 from skkuranet._utils.messages import plain
 from skkuranet.estimators._progress import Progress
-from skkuranet.grouping.edge_features_images import image_graph
-from skkuranet.grouping.graph import Graph, episode_of
+from skkuranet.grouping.graph import Episode, episode_of
 from skkuranet.grouping.image_cues import cues_of, learn_textons, rgb_of
-from skkuranet.grouping.network import distances_along, new_network
-from skkuranet.grouping.readout import Hierarchy, best_threshold, hierarchy
+from skkuranet.grouping.network import new_network
+from skkuranet.grouping.readout import Hierarchy, Sample, best_threshold, hierarchy
+from skkuranet.grouping.superpixels import SUPERPIXELS, Superpixels, superpixels_of
 from skkuranet.grouping.training import Plan, train
 from skkuranet.images.masks import Mask
 
-# Superpixels of an image, more or less, and how compact they are.
-_SUPERPIXELS, _COMPACTNESS = 600, 8.0
 # Pairs of superpixels of each image of training, and images that textons are learned from, at most.
 _PAIRS, _IMAGES = 12_000, 100
-_PLAN = Plan(edge_epochs=8, epochs=8)
+_PLAN = Plan(edge_epochs=6, epochs=6)
 # Hidden units that training leaves out: logits of its own images are too sure without.
 _DROPOUT = 0.3
-# How thresholds are chosen.
+# How thresholds are chosen, and of how many pixels of each mask at most.
 _THRESHOLD = {"slack": 0.003, "place": 0.5}
-
-
-def _slic(rgb: np.ndarray) -> np.ndarray:
-    return slic(rgb, _SUPERPIXELS, _COMPACTNESS, sigma=1.0, start_label=0)
-
-
-def _each_pixel(rgb: np.ndarray) -> np.ndarray:
-    return np.arange(rgb.shape[0] * rgb.shape[1]).reshape(rgb.shape[:2])
-
-
-#: What makes superpixels (h, w) of colours between 0 and 1 (h, w, 3), by name; None leaves pixels.
-SUPERPIXELS: dict[str | None, Callable[[np.ndarray], np.ndarray]] = {
-    "slic": _slic,
-    None: _each_pixel,
-}
+_PIXELS = 2_500
 
 
 @dataclass(frozen=True)
 class ImageReader:
-    """Images as networks of superpixels.
+    """Images as networks of superpixels, of one kind or several.
 
     Parameters
     ----------
@@ -64,29 +47,23 @@ class ImageReader:
     ranges: np.ndarray
     textons: np.ndarray
 
-    def regions(self, rgb: np.ndarray) -> np.ndarray:
-        """Return the superpixels of colours (h, w, 3), numbered from 0."""
+    def kinds(self, rgb: np.ndarray) -> list[np.ndarray]:
+        """Return the superpixels of colours (h, w, 3) of each kind, numbered from 0."""
         if not callable(self.superpixels):
-            found = SUPERPIXELS[self.superpixels](rgb)
+            found = [make(rgb) for make in SUPERPIXELS[self.superpixels]]
         else:
-            found = np.asarray(self.superpixels(rgb))
-            if found.shape != rgb.shape[:2] or found.dtype.kind not in "bui":
+            found = [np.asarray(self.superpixels(rgb))]
+            if found[0].shape != rgb.shape[:2] or found[0].dtype.kind not in "bui":
                 raise ValueError(
                     "superpixels must return a number for each pixel, whole numbers of shape "
-                    f"{rgb.shape[:2]}, got shape {found.shape} of {found.dtype}."
+                    f"{rgb.shape[:2]}, got shape {found[0].shape} of {found[0].dtype}."
                 )
-        return np.unique(found, return_inverse=True)[1].reshape(rgb.shape[:2])
+        return [np.unique(kind, return_inverse=True)[1].reshape(kind.shape) for kind in found]
 
-    def read(self, image: np.ndarray) -> tuple[Graph | None, np.ndarray]:
-        """Return an image (h, w, n_channels) as a network, and its superpixels (h, w).
-
-        Where one superpixel is all there is, there is no network.
-        """
+    def read(self, image: np.ndarray) -> Superpixels:
+        """Return the superpixels of an image (h, w, n_channels), and their networks."""
         rgb = rgb_of(image, self.ranges)
-        regions = self.regions(rgb)
-        if not regions.any():
-            return None, regions
-        return image_graph(cues_of(rgb, self.textons), regions), regions
+        return superpixels_of(self.kinds(rgb), lambda: cues_of(rgb, self.textons))
 
 
 @dataclass(frozen=True)
@@ -109,25 +86,26 @@ class ImageGroups:
 
     def segment(self, image: np.ndarray, n_segments: int | None = None) -> np.ndarray:
         """Return the segment of each pixel (h, w), from 0; None finds how many there are."""
-        graph, regions = self.reader.read(image)
+        seen = self.reader.read(image)
+        regions = seen.kinds[0]
         n_nodes = int(regions.max()) + 1
         if n_segments is not None and not 1 <= n_segments <= n_nodes:
             raise ValueError(
                 f"n_segments must lie between 1 and the number of superpixels {n_nodes}, got "
                 f"{plain(n_segments)}. Ask for others, or pass superpixels that make more."
             )
-        if graph is None:
+        if not seen.graphs:
             return regions
-        found = self.hierarchy(graph)
+        found = self.hierarchy(seen)
         if n_segments is None:
             return found.cut_at(self.threshold)[regions]
         return found.cut_into(n_segments)[regions]
 
-    def hierarchy(self, graph: Graph) -> Hierarchy:
+    def hierarchy(self, seen: Superpixels) -> Hierarchy:
         """Return all segments of an image, from each superpixel alone to all together."""
         with torch.no_grad():
-            states, _ = self.network.settle(graph)
-        return hierarchy(graph, distances_along(graph, states))
+            states = [self.network.settle(graph)[0] for graph in seen.graphs]
+        return hierarchy(seen.graphs[0], seen.distances(states))
 
 
 def learn_images(
@@ -150,13 +128,9 @@ def learn_images(
     some = rng.permutation(len(images))[:_IMAGES]
     textons = learn_textons((rgb_of(images[i], ranges) for i in some), rng)
     reader = ImageReader(superpixels, ranges, textons)
-    episodes = []
-    for image, people in zip(images, masks, strict=True):
-        graph, regions = reader.read(image)
-        if graph is not None:
-            labels = np.stack([_most_frequent(mask, regions, graph.n_nodes) for mask in people])
-            sizes = np.bincount(regions.ravel()).astype(float)
-            episodes.append(episode_of(graph, labels, _PAIRS, rng, sizes))
+    shown = [(reader.read(image), people) for image, people in zip(images, masks, strict=True)]
+    shown = [(seen, people) for seen, people in shown if seen.graphs]
+    episodes = [episode for seen, people in shown for episode in _episodes(seen, people, rng)]
     episodes = [
         episode for episode in episodes if episode.weights.any() and episode.pair_weights.any()
     ]
@@ -172,9 +146,29 @@ def learn_images(
     losses = train(network, episodes, _PLAN, rng, progress)
     found = ImageGroups(network, reader, threshold or 0.0)
     if threshold is None:
-        trees = [found.hierarchy(episode.graph) for episode in episodes]
-        found = replace(found, threshold=best_threshold(episodes, trees, **_THRESHOLD))
+        samples = [_sampled(seen, people, rng) for seen, people in shown]
+        trees = [found.hierarchy(seen) for seen, _ in shown]
+        found = replace(found, threshold=best_threshold(samples, trees, **_THRESHOLD))
     return found, losses
+
+
+def _episodes(
+    seen: Superpixels, people: Sequence[Mask], rng: np.random.RandomState
+) -> Iterator[Episode]:
+    """Yield what people say of the superpixels of each kind."""
+    for graph, regions in zip(seen.graphs, seen.kinds, strict=True):
+        labels = np.stack([_most_frequent(mask, regions, graph.n_nodes) for mask in people])
+        sizes = np.bincount(regions.ravel()).astype(float)
+        yield episode_of(graph, labels, _PAIRS, rng, sizes)
+
+
+def _sampled(seen: Superpixels, people: Sequence[Mask], rng: np.random.RandomState) -> list[Sample]:
+    """Return what each person calls some pixels, and the superpixels that these are in."""
+    found = []
+    for mask in people:
+        known = rng.permutation(np.flatnonzero(mask.known))[:_PIXELS]
+        found.append((mask.labels.ravel()[known], seen.kinds[0].ravel()[known]))
+    return found
 
 
 def _most_frequent(mask: Mask, regions: np.ndarray, n: int) -> np.ndarray:

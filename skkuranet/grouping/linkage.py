@@ -6,6 +6,8 @@ import heapq
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 
 @dataclass(frozen=True)
@@ -47,13 +49,10 @@ class Tree:
         return np.array(counts)
 
     def _after(self, n_merges: int) -> np.ndarray:
-        leader = list(range(self.n_nodes))
-        for a, b in self.merged[:n_merges].tolist():
-            a, b = _leader_of(leader, a), _leader_of(leader, b)
-            # Of two groups, the one of the first node leads.
-            leader[max(a, b)] = min(a, b)
-        leaders = [_leader_of(leader, node) for node in range(self.n_nodes)]
-        return np.unique(leaders, return_inverse=True)[1]
+        # Numbers of nodes in as many bits as SciPy below 1.15 asks for.
+        first, second = self.merged[:n_merges].T.astype(np.int32)
+        merges = csr_array((np.ones(len(first)), (first, second)), shape=(self.n_nodes,) * 2)
+        return connected_components(merges, directed=False)[1].astype(np.int64)
 
 
 def mean_linkage(

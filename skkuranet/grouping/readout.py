@@ -10,10 +10,12 @@ from itertools import combinations
 import numpy as np
 from sklearn.metrics import adjusted_rand_score
 
-from skkuranet.grouping.graph import Episode, Graph
+from skkuranet.grouping.graph import Graph
 from skkuranet.grouping.linkage import Tree, absorbed, mean_linkage
 from skkuranet.metrics import segmentation_covering
 
+#: Labels that one person gives, and the node of each.
+Sample = tuple[np.ndarray, np.ndarray]
 # Where trees may be cut; distances are 1 - cos, and the best lie near 0 as often as not.
 _CUTS = np.geomspace(0.01, 1.0, 41)
 
@@ -69,17 +71,18 @@ def agreement(found: Sequence[np.ndarray]) -> float:
 
 
 def best_threshold(
-    episodes: Sequence[Episode], found: Sequence[Hierarchy], *, slack: float, place: float
+    samples: Sequence[Sequence[Sample]], found: Sequence[Hierarchy], *, slack: float, place: float
 ) -> float:
     """Return the threshold at which groups cover those of people best, on average.
 
-    Coverings closer than ``slack`` to the best count as equal. Of equal thresholds, in order, it is
-    the one at ``place``: 0 is the finest, 1 the coarsest.
+    ``samples`` are what people say of each network, whose groups are ``found``. Coverings closer
+    than ``slack`` to the best count as equal. Of equal thresholds, in order, it is the one at
+    ``place``: 0 is the finest, 1 the coarsest.
     """
     scores = np.mean(
         [
-            [_covering(episode, one.cut_at(cut)) for cut in _CUTS]
-            for episode, one in zip(episodes, found, strict=True)
+            [_covering(people, one.cut_at(cut)) for cut in _CUTS]
+            for people, one in zip(samples, found, strict=True)
         ],
         axis=0,
     )
@@ -87,7 +90,6 @@ def best_threshold(
     return float(_CUTS[best[int(place * (len(best) - 1))]])
 
 
-def _covering(episode: Episode, groups: np.ndarray) -> float:
+def _covering(people: Sequence[Sample], groups: np.ndarray) -> float:
     """Return the mean over people of how well groups cover theirs."""
-    said = [(labels[labels >= 0], groups[labels >= 0]) for labels in episode.labels]
-    return float(np.mean([segmentation_covering(*pair) for pair in said if len(pair[0])]))
+    return float(np.mean([segmentation_covering(said, groups[nodes]) for said, nodes in people]))

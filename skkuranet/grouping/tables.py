@@ -116,8 +116,10 @@ def learn_rows(
     maps = metrics_of(within_class_covariance(X, codes))
     found = RowGroups(network, maps, threshold or 0.0, connectivity)
     if threshold is None:
+        # Every row is a node, and has a label.
+        samples = [[(one.labels[0], np.arange(one.graph.n_nodes))] for one in episodes]
         trees = [found.hierarchy(episode.graph) for episode in episodes]
-        found = replace(found, threshold=best_threshold(episodes, trees, **_THRESHOLD))
+        found = replace(found, threshold=best_threshold(samples, trees, **_THRESHOLD))
     return found, losses
 
 

@@ -213,7 +213,7 @@ def test_images_are_segmented_alike_after_loading(segmenter, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:.*has intensities up to:UserWarning")
-@pytest.mark.parametrize("superpixels", ["slic", None])
+@pytest.mark.parametrize("superpixels", ["both", "slic", "felzenszwalb", None])
 def test_images_that_hold_little(superpixels):
     images, masks = zip(*[photograph(seed, 12, 18) for seed in range(2)], strict=True)
     model = KuraNetSegmenter(groups="unseen", superpixels=superpixels, random_state=0)

@@ -14,6 +14,7 @@ from skkuranet.estimators._modes import of_seen_groups
 from skkuranet.estimators._unseen import GROUPS, check_parameters
 from skkuranet.estimators.segmenter._learning import ImageLearner
 from skkuranet.estimators.segmenter._pixels import read_pairs
+from skkuranet.grouping.superpixels import SUPERPIXELS
 from skkuranet.images.feature_cache import FeatureCache
 from skkuranet.images.reading import FEATURES
 from skkuranet.metrics import symmetric_best_dice
@@ -75,10 +76,11 @@ class KuraNetSegmenter(ImageLearner):
         runs on the processor; besides what follows, ``n_segments``, ``hidden_layer_sizes``,
         ``unlabeled``, ``nodata``, ``random_state`` and ``verbose`` count, and all else has to stay
         at its default.
-    superpixels : "slic", callable or None, default="slic"
+    superpixels : {"both", "slic", "felzenszwalb"}, callable or None, default="both"
         With ``groups="unseen"``, what makes the superpixels: :func:`skimage.segmentation.slic`,
-        about 600; a callable from colours between 0 and 1 (h, w, 3) to their numbers (h, w); or
-        None, where each pixel is one.
+        about 600; :func:`skimage.segmentation.felzenszwalb`, about 500; both, where segments are
+        made of the latter, and distances are the mean over both kinds; a callable from colours
+        between 0 and 1 (h, w, 3) to their numbers (h, w); or None, where each pixel is one.
     threshold : float or "auto", default="auto"
         With ``groups="unseen"``, the distance 1 - cos, from 0 to 2, below which segments are one.
         ``"auto"`` is what is best for the images of fit.
@@ -253,7 +255,7 @@ class KuraNetSegmenter(ImageLearner):
         "spatial_dims": [Options(Integral, {2, 3})],
         "n_segments": [Interval(Integral, 2, None, closed="left"), None],
         "groups": [StrOptions(GROUPS)],
-        "superpixels": [StrOptions({"slic"}), callable, None],
+        "superpixels": [StrOptions(SUPERPIXELS.keys() - {None}), callable, None],
         "threshold": [StrOptions({"auto"}), Interval(Real, 0, 2, closed="both")],
         "bandwidth": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "smoothing": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
@@ -271,7 +273,7 @@ class KuraNetSegmenter(ImageLearner):
         spatial_dims=2,
         n_segments=None,
         groups="seen",
-        superpixels="slic",
+        superpixels="both",
         threshold="auto",
         bandwidth="auto",
         feature_noise="auto",
