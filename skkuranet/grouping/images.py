@@ -15,6 +15,7 @@ from skkuranet.grouping.graph import Episode, episode_of
 from skkuranet.grouping.image_cues import cues_of, learn_textons, rgb_of
 from skkuranet.grouping.network import new_network
 from skkuranet.grouping.readout import Hierarchy, Sample, best_threshold, hierarchy
+from skkuranet.grouping.resolution import at_shape, seen_image, seen_mask
 from skkuranet.grouping.superpixels import SUPERPIXELS, Superpixels, superpixels_of
 from skkuranet.grouping.training import Plan, train
 from skkuranet.images.masks import Mask
@@ -61,8 +62,11 @@ class ImageReader:
         return [np.unique(kind, return_inverse=True)[1].reshape(kind.shape) for kind in found]
 
     def read(self, image: np.ndarray) -> Superpixels:
-        """Return the superpixels of an image (h, w, n_channels), and their networks."""
-        rgb = rgb_of(image, self.ranges)
+        """Return the superpixels of an image (h, w, n_channels), and their networks.
+
+        A large image is seen at a lower resolution.
+        """
+        rgb = seen_image(rgb_of(image, self.ranges))
         return superpixels_of(self.kinds(rgb), lambda: cues_of(rgb, self.textons))
 
 
@@ -95,11 +99,13 @@ class ImageGroups:
                 f"{plain(n_segments)}. Ask for others, or pass superpixels that make more."
             )
         if not seen.graphs:
-            return regions
+            return at_shape(regions, image.shape[:2])
         found = self.hierarchy(seen)
         if n_segments is None:
-            return found.cut_at(self.threshold)[regions]
-        return found.cut_into(n_segments)[regions]
+            segments = found.cut_at(self.threshold)
+        else:
+            segments = found.cut_into(n_segments)
+        return at_shape(segments[regions], image.shape[:2])
 
     def hierarchy(self, seen: Superpixels) -> Hierarchy:
         """Return all segments of an image, from each superpixel alone to all together."""
@@ -126,9 +132,12 @@ def learn_images(
     on the images of training.
     """
     some = rng.permutation(len(images))[:_IMAGES]
-    textons = learn_textons((rgb_of(images[i], ranges) for i in some), rng)
+    textons = learn_textons((seen_image(rgb_of(images[i], ranges)) for i in some), rng)
     reader = ImageReader(superpixels, ranges, textons)
-    shown = [(reader.read(image), people) for image, people in zip(images, masks, strict=True)]
+    shown = [
+        (reader.read(image), [seen_mask(mask) for mask in people])
+        for image, people in zip(images, masks, strict=True)
+    ]
     shown = [(seen, people) for seen, people in shown if seen.graphs]
     episodes = [episode for seen, people in shown for episode in _episodes(seen, people, rng)]
     episodes = [

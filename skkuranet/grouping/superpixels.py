@@ -20,8 +20,9 @@ from skkuranet.grouping.network import distances_along
 # Superpixels of an image, more or less, and how compact they are.
 _SUPERPIXELS, _COMPACTNESS = 600, 8.0
 # Scale and least size of those by felzenszwalb, as shares of an image, so that there are about 500
-# of a photograph of any size.
+# of a photograph; and at least, as those of small images would be noise.
 _SCALE, _LEAST = 1 / 5000, 1 / 2500
+_LEAST_SCALE, _LEAST_SIZE = 30.0, 30
 
 
 def _slic(rgb: np.ndarray) -> np.ndarray:
@@ -30,7 +31,8 @@ def _slic(rgb: np.ndarray) -> np.ndarray:
 
 def _felzenszwalb(rgb: np.ndarray) -> np.ndarray:
     n_pixels = rgb.shape[0] * rgb.shape[1]
-    return felzenszwalb(rgb, _SCALE * n_pixels, sigma=0.8, min_size=int(_LEAST * n_pixels))
+    scale = max(_LEAST_SCALE, _SCALE * n_pixels)
+    return felzenszwalb(rgb, scale, sigma=0.8, min_size=max(_LEAST_SIZE, int(_LEAST * n_pixels)))
 
 
 def _each_pixel(rgb: np.ndarray) -> np.ndarray:
@@ -39,7 +41,7 @@ def _each_pixel(rgb: np.ndarray) -> np.ndarray:
 
 #: What makes superpixels (h, w) of colours between 0 and 1 (h, w, 3), by name; None leaves pixels.
 SUPERPIXELS: dict[str | None, tuple[Callable[[np.ndarray], np.ndarray], ...]] = {
-    "both": (_felzenszwalb, _slic),
+    "both": (_slic, _felzenszwalb),
     "slic": (_slic,),
     "felzenszwalb": (_felzenszwalb,),
     None: (_each_pixel,),

@@ -78,9 +78,10 @@ class KuraNetSegmenter(ImageLearner):
         at its default.
     superpixels : {"both", "slic", "felzenszwalb"}, callable or None, default="both"
         With ``groups="unseen"``, what makes the superpixels: :func:`skimage.segmentation.slic`,
-        about 600; :func:`skimage.segmentation.felzenszwalb`, about 500; both, where segments are
-        made of the latter, and distances are the mean over both kinds; a callable from colours
-        between 0 and 1 (h, w, 3) to their numbers (h, w); or None, where each pixel is one.
+        about 600; :func:`skimage.segmentation.felzenszwalb`, up to 500; both, where segments are
+        made of the former, and distances are the mean over both kinds; a callable from colours
+        between 0 and 1 (h, w, 3) to their numbers (h, w); or None, where each pixel is one. Images
+        of more than half a million pixels are seen at a lower resolution.
     threshold : float or "auto", default="auto"
         With ``groups="unseen"``, the distance 1 - cos, from 0 to 2, below which segments are one.
         ``"auto"`` is what is best for the images of fit.
