@@ -11,6 +11,7 @@ import numpy as np
 from skimage.feature import multiscale_basic_features
 from sklearn.utils import gen_batches
 
+from skkuranet._utils.messages import naming
 from skkuranet.images.files import is_file, read_file
 from skkuranet.images.robust import channel_ranges, filled, without_data, without_hot_pixels
 
@@ -76,7 +77,8 @@ def read_pixels(image, name="image", *, n_axes=2, nodata=None, turned=None):
     if is_file(image):
         image = read_file(image, name, n_axes=n_axes, modes=_MODES, turned=turned)
     # Masked arrays hide pixels without data.
-    image = np.asanyarray(image)
+    with naming(name):
+        image = np.asanyarray(image)
     if image.ndim == n_axes:
         image = image[..., None]
     if image.ndim != n_axes + 1:

@@ -137,6 +137,11 @@ def train(
     check_tensor(features, "features", n_axes=2)
     if len(features) < 2:
         raise ValueError(f"features must have two rows at least, got {len(features)}.")
+    n_features = getattr(network, "n_features", features.shape[1])
+    if features.shape[1] != n_features:
+        raise ValueError(
+            f"features must be {n_features} of each node, as network has, got {features.shape[1]}."
+        )
     check_finite(features, "features")
     curriculum = curriculum.read()
     memory_budget = whole_number(memory_budget, "memory_budget")

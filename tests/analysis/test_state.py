@@ -209,6 +209,8 @@ def test_bad_input_is_named(arguments, message):
     "name", ["in_step", "out_of_step", "splay", "uneven", "incoherent", "gap", "slip", "bend"]
 )
 def test_thresholds_are_positive(name):
+    alike = describe_state([0.0, 1.0], **{name: torch.tensor(0.5)})
+    assert repr(alike) == repr(describe_state([0.0, 1.0], **{name: 0.5}))
     with pytest.raises(ValueError, match=f"{name} must be positive, got -1"):
         describe_state([0.0, 1.0], **{name: -1})
 
