@@ -116,7 +116,7 @@ def test_callers_can_stop_it(problem):
 
 def test_features_of_another_number_are_named(problem):
     network, x, objective, generator = problem
-    with pytest.raises(ValueError, match="features must be 2 of each node, .* got 3"):
+    with pytest.raises(ValueError, match=r"features must be 2 of each node, .* got 3"):
         train(network, Balanced(), x[:, [0, 1, 1]], objective, settings(), generator)
 
 
