@@ -40,8 +40,10 @@ def numbers(value, name, wanted, what, *, holes=False):
     """Return real numbers that can be drawn, as an array of a shape; None stands for any size.
 
     Raise TypeError where there are none, and ValueError where the shape is another or some are not
-    finite, or too large to draw. ``holes`` may be NaN.
+    finite, or too large to draw. ``holes`` may be NaN, or masked.
     """
+    if holes and np.ma.is_masked(value):
+        value = value.astype(float).filled(np.nan)
     found = real_array(on_host(value), name).astype(float)
     check_fits(found, name, wanted, what)
     seen = found[~np.isnan(found)] if holes else found
