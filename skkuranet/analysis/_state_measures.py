@@ -103,6 +103,8 @@ def clusters_of(path: Trajectory[Array], gap: float) -> dict[str, Any]:
 
 def groups_of(path: Trajectory[Array], labels: Any, slip: float) -> dict[str, Any]:
     """Compare the order of groups, and how far they turn."""
+    if np.ma.is_masked(labels):
+        raise ValueError("labels must not be masked; leave these units out: phases[:, known].")
     orders = np.asarray(path.group_order(labels))
     n_times, n_groups = orders.shape
     _, group, sizes = np.unique(np.asarray(labels), return_inverse=True, return_counts=True)

@@ -248,6 +248,8 @@ def master_stability(
     array([-1. , -0.5,  0. ])
     """
     field = field_of(network, "master_stability")
+    if np.ma.is_masked(eigenvalues):
+        raise ValueError("eigenvalues has masked entries. Fill them, or leave them out.")
     try:
         wanted = as_array(eigenvalues)
     except ValueError as error:

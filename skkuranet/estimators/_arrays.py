@@ -49,7 +49,7 @@ def validated(
 def check_kind(X: object, name: str) -> None:
     """Raise where scikit-learn would take what is hidden, or counts of days, for features."""
     if np.ma.is_masked(X):
-        raise ValueError(f"{name} has masked entries. Impute them, or leave these rows out.")
+        raise ValueError(f"{name} has masked entries. Fill them, or leave these rows out.")
     kinds = getattr(X, "dtypes", getattr(X, "dtype", None))
     kinds = kinds if isinstance(kinds, Iterable) else [kinds]
     if any(getattr(k, "kind", "?") in "mM" or getattr(k, "is_temporal", bool)() for k in kinds):

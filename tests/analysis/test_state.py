@@ -195,6 +195,7 @@ def test_thresholds_decide():
         (([0.0],), r"two units or more"),
         (([0.0, np.nan],), "path must be finite; 1 of its 2 values are not"),
         ((np.ma.masked_array([0.0, 1.0], [0, 1]),), "must not be masked"),
+        (([0.0, 1.0], np.ma.masked_array([0, 1], [0, 1])), "labels must not be masked"),
         (([0.0, 1.0], [0, 1, 2]), r"labels must have shape \(2,\)"),
         (([0.0, 1.0, 2.0], None, [0, 1, 3]), "ring must hold the numbers of units, 0 to 2"),
         (([0.0, 1.0], None, True), "A ring needs three units"),

@@ -108,3 +108,13 @@ def test_weights_that_are_no_numbers_are_named(what):
 def test_classes_of_a_few_rows_each_are_learned_by_pairs():
     model = KuraNetClusterer("pairwise", **QUICK).fit(X, np.arange(60) % 12)
     assert model.predict_proba(X).shape == (60, 12)
+
+
+@pytest.mark.parametrize(
+    "graph", [np.ma.masked_array(np.ones((60, 60)), np.eye(60)), [[1.0], [2.0, 3.0]]]
+)
+def test_graphs_that_are_no_matrix_are_named(graph):
+    with pytest.raises((ValueError, TypeError), match="connectivity"):
+        KuraNetSynchronizer(frequency=0, connectivity=graph, **QUICK).fit(X)
+    with pytest.raises((ValueError, TypeError), match="connectivity"):
+        KuraNetGrouper(connectivity=graph).fit(X)
