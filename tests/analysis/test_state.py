@@ -212,6 +212,8 @@ def test_bad_input_is_named(arguments, message):
 def test_thresholds_are_positive(name):
     alike = describe_state([0.0, 1.0], **{name: torch.tensor(0.5)})
     assert repr(alike) == repr(describe_state([0.0, 1.0], **{name: 0.5}))
+    with pytest.raises(TypeError, match=f"{name} must be a number, got MaskedArray None"):
+        describe_state([0.0, 1.0], **{name: np.ma.masked_array(0.5, True)})
     with pytest.raises(ValueError, match=f"{name} must be positive, got -1"):
         describe_state([0.0, 1.0], **{name: -1})
 
