@@ -274,6 +274,8 @@ class OscillatorNetwork:
             If it does not fit the network.
         """
         value = self._numbers(state, name)
+        if not value.numel():
+            raise ValueError(f"{name} must hold a state at least, got shape {tuple(value.shape)}.")
         shape = (*self.dynamics.state_shape, self.n_nodes)
         if value.shape[-1:] == shape[-1:] and value.shape[-len(shape) :] != shape:
             made = self.dynamics.from_phases(value)

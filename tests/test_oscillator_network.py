@@ -301,6 +301,7 @@ def test_what_cannot_be_a_network_is_named(make, error, message):
         ({"n_steps": 0}, "(n_steps|save_every) must be at least 1"),
         ({"save_every": 0}, "(n_steps|save_every) must be at least 1"),
         ({"initial_state": START[:3]}, "initial_state must have shape"),
+        ({"initial_state": np.zeros((0, len(START)))}, "initial_state must hold a state at least"),
         ({"initial_state": START * np.nan}, "initial_state must be finite"),
         ({"random_state": "seed"}, "random_state must be a whole number"),
         ({"solver": "magic"}, "solver must be one of"),

@@ -23,8 +23,8 @@ pipeline = make_pipeline(StandardScaler(), KuraNetClusterer(random_state=0))
 print("accuracy in five folds:", np.round(cross_val_score(pipeline, X, y), 3))
 
 # %%
-# Parameters are searched by name. scikit-learn's progress bar can be set on a bare estimator, on a
-# pipeline or on a search alike: ``search.set_callbacks(ProgressBar())``.
+# Parameters are searched by name. ``ProgressBar`` of ``sklearn.callback`` can be set on a bare
+# estimator, on a pipeline or on a search alike: ``search.set_callbacks(ProgressBar())``.
 grid = {"kuranetclusterer__weight_decay": [0.3, 1.0, 3.0]}
 search = GridSearchCV(pipeline, grid, cv=3).fit(X, y)
 print(search.best_params_, f"{search.best_score_:.3f}")

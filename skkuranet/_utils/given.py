@@ -27,8 +27,6 @@ def as_numbers(value: Any, name: str) -> Tensor:
         if value.is_complex():
             raise TypeError(f"{name} must hold real numbers, got {value.dtype}.")
         return value if value.is_floating_point() else value.double()
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name} has masked entries. Fill them, or leave these nodes out.")
     return check_finite(torch.tensor(real_array(value, name)), name)
 
 
@@ -104,7 +102,12 @@ def check_finite(tensor: Tensor, name: str) -> Tensor:
 
 
 def real_array(value: Any, name: str) -> NDArray[Any]:
-    """Return real numbers as an array of single or double precision; raise TypeError for others."""
+    """Return real numbers as an array of single or double precision; raise TypeError for others.
+
+    Raise ValueError where some are masked: what a mask hides is no number.
+    """
+    if np.ma.is_masked(value):
+        raise ValueError(f"{name} has masked entries. Fill them, or leave them out.")
     try:
         array = as_array(value)
         # Text is no number, even where it could be read as one.

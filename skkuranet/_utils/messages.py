@@ -24,6 +24,9 @@ def plain(value: object) -> str:
     """
     if isinstance(value, Tensor):
         value = value.detach().cpu().numpy()
+    if isinstance(value, np.ma.MaskedArray):
+        # None where it is masked.
+        value = value.tolist()
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
     if isinstance(value, np.generic):

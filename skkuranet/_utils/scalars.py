@@ -74,6 +74,6 @@ def finite_number(value: Any, name: str) -> float:
 def _real(value: Any, name: str, kind: str) -> Any:
     single = isinstance(value, (np.ndarray, Tensor)) and value.ndim == 0
     number = value.item() if single or isinstance(value, np.generic) else value
-    if not isinstance(number, Real):
+    if not isinstance(number, Real) or np.ma.is_masked(value):
         raise TypeError(f"{name} must be {kind}, got {type(value).__name__} {plain(value)[:60]}.")
     return number

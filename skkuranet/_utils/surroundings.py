@@ -22,6 +22,8 @@ _CPU = torch.device("cpu")
 _GENERATOR, _FILTERS, _COUNT = threading.RLock(), threading.RLock(), threading.Lock()
 # What of scikit-learn calls one fit and hands it on.
 _OF_ONE = {"base", "callback", "compose", "pipeline", "utils"}
+# What simulates again and again, and keeps what was whole itself.
+_ANALYSES = ("skkuranet", "analysis")
 _FACTORIES = {torch.empty, torch.eye, torch.ones, torch.rand, torch.randn, torch.zeros}
 
 
@@ -73,14 +75,15 @@ def estimator_of_any_surroundings(cls: Kind) -> Kind:
 
 
 def is_one_of_many() -> bool:
-    """Return whether a search, a validation or an ensemble of scikit-learn has called.
+    """Return whether an analysis, or a search, validation or ensemble of scikit-learn, has called.
 
     An interruption is meant for the whole of it, and what is half learned would be scored as whole.
     """
     frame = sys._getframe()
     while frame := frame.f_back:  # type: ignore[assignment]
         package, _, name = frame.f_globals.get("__name__", "").partition(".")
-        if package == "sklearn" and name.partition(".")[0] not in _OF_ONE:
+        part = name.partition(".")[0]
+        if (package == "sklearn" and part not in _OF_ONE) or (package, part) == _ANALYSES:
             return True
     return False
 

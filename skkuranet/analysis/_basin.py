@@ -15,7 +15,7 @@ from skkuranet._utils.given import as_array, torch_generator
 from skkuranet._utils.messages import plain, warn_caller
 from skkuranet._utils.scalars import positive_number
 from skkuranet.analysis._blocks import in_parallel, networks_at_once, seeds, split
-from skkuranet.analysis._checks import check_counts, check_network
+from skkuranet.analysis._checks import check_network, read_counts
 from skkuranet.analysis._progress import told
 from skkuranet.dynamics import Trajectory
 from skkuranet.oscillator_network import OscillatorNetwork
@@ -159,8 +159,7 @@ def basin_stability(
     BasinStability(0.760, 95 % between 0.668 and 0.833, 100 samples)
     """
     check_network(network)
-    check_counts(n_samples=n_samples, n_steps=n_steps, n_kept=n_kept)
-    n_samples, n_steps, n_kept = int(n_samples), int(n_steps), int(n_kept)
+    n_samples, n_steps, n_kept = read_counts(n_samples=n_samples, n_steps=n_steps, n_kept=n_kept)
     confidence = positive_number(confidence, "confidence")
     if network.batch:
         raise ValueError(

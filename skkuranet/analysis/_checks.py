@@ -12,8 +12,8 @@ from skkuranet.oscillator_network import OscillatorNetwork
 _MOST = 10**9
 
 
-def check_counts(*, least: int = 1, **counts: Any) -> None:
-    """Make sure that numbers of things lie between ``least`` and a thousand million.
+def read_counts(*, least: int = 1, **counts: Any) -> tuple[int, ...]:
+    """Return numbers of things, which lie between ``least`` and a thousand million.
 
     Raises
     ------
@@ -22,12 +22,13 @@ def check_counts(*, least: int = 1, **counts: Any) -> None:
     ValueError
         If one is out of range.
     """
-    for name, count in counts.items():
-        whole_number(count, name, least=least, most=_MOST)
+    return tuple(
+        whole_number(count, name, least=least, most=_MOST) for name, count in counts.items()
+    )
 
 
-def check_positive(**numbers: Any) -> None:
-    """Make sure that numbers are above 0.
+def read_positive(**numbers: Any) -> tuple[float, ...]:
+    """Return numbers, which are above 0.
 
     Raises
     ------
@@ -36,8 +37,7 @@ def check_positive(**numbers: Any) -> None:
     ValueError
         If it is not above 0.
     """
-    for name, number in numbers.items():
-        positive_number(number, name, finite=False)
+    return tuple(positive_number(number, name, finite=False) for name, number in numbers.items())
 
 
 def check_network(network: Any) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from skkuranet._utils.given import real_array, torch_generator
 from skkuranet._utils.messages import plain, warn_caller
 from skkuranet.analysis._blocks import in_parallel, seeds
-from skkuranet.analysis._checks import check_counts, check_network
+from skkuranet.analysis._checks import check_network, read_counts
 from skkuranet.analysis._collapse import collapse
 from skkuranet.analysis._critical_pilot import (
     check_are_many,
@@ -145,10 +145,10 @@ def critical_coupling(
     """
     if n_samples is None:
         n_samples = _N_SAMPLES if callable(network) else _N_REPEATS
-    check_counts(n_steps=n_steps, n_samples=n_samples, save_every=save_every)
-    check_counts(least=0, n_transient=n_transient)
-    # Whole numbers of few bits would overflow.
-    n_samples = int(n_samples)
+    n_steps, n_samples, save_every = read_counts(
+        n_steps=n_steps, n_samples=n_samples, save_every=save_every
+    )
+    (n_transient,) = read_counts(least=0, n_transient=n_transient)
     if not callable(network):
         check_network(network)
     exponents = _read_exponents(exponents)

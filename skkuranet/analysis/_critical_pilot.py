@@ -81,7 +81,7 @@ def check_are_many(network: OscillatorNetwork, *, searched: bool) -> None:
         f"n={n} is about {n**-0.5:.2g} by chance alone.{_instead(network)}"
     )
     if searched:
-        raise ValueError(told)
+        raise ValueError(f"{told} To look between values of yours all the same, pass values.")
     warn_caller(told, UserWarning)
 
 

@@ -18,7 +18,7 @@ from skkuranet._utils.messages import warn_caller
 from skkuranet._utils.scalars import positive_number
 from skkuranet._utils.tools import random_source
 from skkuranet.analysis._alike import are_alike, with_wrapped_phases
-from skkuranet.analysis._checks import check_counts
+from skkuranet.analysis._checks import read_counts
 from skkuranet.analysis._field import Field, field_of
 from skkuranet.analysis._jacobian import MOST_DENSE, Jacobian, read_one
 from skkuranet.analysis._newton import Rest, find_rest, linearized
@@ -155,8 +155,9 @@ def fixed_points(
     [FixedPoint(stable, R=0.988, speed=0.5), FixedPoint(1 unstable direction, R=0.152, speed=0.5)]
     """
     field = field_of(network, "fixed_points")
-    check_counts(n_starts=n_starts, max_iter=max_iter, n_eigenvalues=n_eigenvalues)
-    n_starts, max_iter, n_eigenvalues = int(n_starts), int(max_iter), int(n_eigenvalues)
+    n_starts, max_iter, n_eigenvalues = read_counts(
+        n_starts=n_starts, max_iter=max_iter, n_eigenvalues=n_eigenvalues
+    )
     tol = positive_number(tol, "tol", finite=False)
     found: list[tuple[Rest, int]] = []
     closest, n_tried = np.inf, 0

@@ -16,7 +16,7 @@ from skkuranet._utils.given import as_array
 from skkuranet._utils.messages import plain, warn_caller
 from skkuranet._utils.scalars import positive_number, whole_number
 from skkuranet._utils.tools import random_source
-from skkuranet.analysis._checks import check_counts
+from skkuranet.analysis._checks import read_counts
 from skkuranet.analysis._field import check_memory, field_of
 from skkuranet.analysis._jacobian import read_one
 from skkuranet.analysis._stiffness import parts_of
@@ -171,9 +171,8 @@ def lyapunov_spectrum(
             f"n_exponents must lie between 1 and {n_free}, the directions in which states may "
             f"change, got {plain(n_exponents)}."
         )
-    check_counts(n_steps=n_steps, qr_every=qr_every)
-    check_counts(least=0, transient=transient)
-    n_steps, qr_every, transient = int(n_steps), int(qr_every), int(transient)
+    n_steps, qr_every = read_counts(n_steps=n_steps, qr_every=qr_every)
+    (transient,) = read_counts(least=0, transient=transient)
     step_size = positive_number(step_size, "step_size")
     _check_memory(network, state.numel(), k)
     rows = torch.as_tensor(source.normal(size=(k, state.numel()))).to(state)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skkuranet.analysis._checks import check_positive
+from skkuranet.analysis._checks import read_positive
 from skkuranet.analysis._state_measures import (
     clusters_of,
     entrained_units,
@@ -217,8 +217,16 @@ def describe_state(
     >>> describe_state([0.0, 0.0, 0.1, 3.0, 3.1])
     cluster state, sizes 3 and 2, R=0.21
     """
-    limits = Limits(in_step, out_of_step, splay, uneven, incoherent)
-    check_positive(gap=gap, slip=slip, bend=bend)
+    limits = Limits(
+        *read_positive(
+            in_step=in_step,
+            out_of_step=out_of_step,
+            splay=splay,
+            uneven=uneven,
+            incoherent=incoherent,
+        )
+    )
+    gap, slip, bend = read_positive(gap=gap, slip=slip, bend=bend)
     late = last_times(read_path(path), window)
     phases = np.asarray(late.phases)
     order = np.asarray(late.order_parameter())

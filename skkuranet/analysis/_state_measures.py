@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from skkuranet.analysis._checks import check_positive
+from skkuranet.analysis._checks import read_positive
 from skkuranet.dynamics import Trajectory, wrap
 from skkuranet.metrics import (
     chimera_index,
@@ -57,7 +57,7 @@ def read_path(path: Any) -> Trajectory[Array]:
 def last_times(path: Trajectory[Array], window: float | None) -> Trajectory[Array]:
     """Return the times in the window, and not too many of them."""
     if window is not None:
-        check_positive(window=window)
+        (window,) = read_positive(window=window)
     first = 0 if window is None else np.searchsorted(path.times, path.times[-1] - window - 1e-9)
     n_times = len(path.times) - int(first)
     at = np.linspace(first, len(path.times) - 1, min(n_times, _MOST_TIMES)).round().astype(int)
@@ -103,6 +103,8 @@ def clusters_of(path: Trajectory[Array], gap: float) -> dict[str, Any]:
 
 def groups_of(path: Trajectory[Array], labels: Any, slip: float) -> dict[str, Any]:
     """Compare the order of groups, and how far they turn."""
+    if np.ma.is_masked(labels):
+        raise ValueError("labels must not be masked; leave these units out: phases[:, known].")
     orders = np.asarray(path.group_order(labels))
     n_times, n_groups = orders.shape
     _, group, sizes = np.unique(np.asarray(labels), return_inverse=True, return_counts=True)

@@ -10,7 +10,6 @@ import numpy as np
 from scipy.ndimage import uniform_filter1d
 
 from skkuranet._utils.messages import plain
-from skkuranet.analysis._checks import check_positive
 
 if TYPE_CHECKING:
     from skkuranet.analysis._state import StateDescription
@@ -30,9 +29,6 @@ class Limits:
     splay: float
     uneven: float
     incoherent: float
-
-    def __post_init__(self) -> None:
-        check_positive(**vars(self))
 
 
 Rule = Callable[["StateDescription", Limits], bool]

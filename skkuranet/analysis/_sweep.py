@@ -13,7 +13,7 @@ from torch import Tensor
 from skkuranet._utils.given import as_array, as_numbers, torch_generator
 from skkuranet._utils.messages import plain, warn_caller
 from skkuranet.analysis._blocks import in_parallel, networks_at_once, seeds, split, states_of
-from skkuranet.analysis._checks import check_counts, check_network
+from skkuranet.analysis._checks import check_network, read_counts
 from skkuranet.analysis._measures import Measure, averaged, measures_of
 from skkuranet.analysis._progress import told
 from skkuranet.analysis._sweep_result import Array, Sweep, SweepBranch
@@ -160,11 +160,10 @@ def sweep(
     ):
         known = [name for name in CONTINUATIONS if name]
         raise ValueError(f"continuation must be one of {known} or None, got {plain(continuation)}.")
-    check_counts(n_steps=n_steps, save_every=save_every, n_repeats=n_repeats)
-    check_counts(least=0, n_transient=n_transient)
-    n_steps, n_transient, save_every, n_repeats = map(
-        int, (n_steps, n_transient, save_every, n_repeats)
+    n_steps, save_every, n_repeats = read_counts(
+        n_steps=n_steps, save_every=save_every, n_repeats=n_repeats
     )
+    (n_transient,) = read_counts(least=0, n_transient=n_transient)
     points = _values(network, parameter, values, continuation is not None)
     motion = {"step_size": step_size, "solver": solver, "save_every": save_every}
     job = _Job(network, parameter, measures_of(measure), motion, n_steps, n_transient)

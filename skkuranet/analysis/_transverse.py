@@ -15,7 +15,7 @@ from skkuranet._utils.given import as_array, check_finite
 from skkuranet._utils.messages import plain
 from skkuranet._utils.scalars import positive_number
 from skkuranet._utils.tools import random_source
-from skkuranet.analysis._checks import check_counts
+from skkuranet.analysis._checks import read_counts
 from skkuranet.analysis._field import Blocks, Field, compose, field_of, times
 from skkuranet.analysis._jacobian import read_one
 from skkuranet.analysis._partition import Partition, read_partition
@@ -248,6 +248,8 @@ def master_stability(
     array([-1. , -0.5,  0. ])
     """
     field = field_of(network, "master_stability")
+    if np.ma.is_masked(eigenvalues):
+        raise ValueError("eigenvalues has masked entries. Fill them, or leave them out.")
     try:
         wanted = as_array(eigenvalues)
     except ValueError as error:
@@ -280,9 +282,8 @@ class _Run:
         transient: int,
         strength: float,
     ) -> None:
-        check_counts(n_steps=n_steps)
-        check_counts(least=0, transient=transient)
-        n_steps, transient = int(n_steps), int(transient)
+        (n_steps,) = read_counts(n_steps=n_steps)
+        (transient,) = read_counts(least=0, transient=transient)
         step_size = positive_number(step_size, "step_size")
         if initial_state is None:
             initial_state = quotient.initial_state(source)

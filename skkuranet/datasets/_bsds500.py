@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-import contextlib
+import gzip
+import hashlib
 import http.client
 import shutil
-import socket
 import tarfile
 import tempfile
+import time
+import zlib
 from numbers import Integral, Real
 from pathlib import Path
+from urllib.request import urlopen
 
 import numpy as np
+from filelock import FileLock
 from scipy.io import loadmat
 from skimage.io import imread
-from sklearn.datasets import fetch_file, get_data_home
+from sklearn.datasets import get_data_home
 from sklearn.utils import Bunch, check_scalar
+
+from skkuranet._utils.messages import warn_caller
+from skkuranet._utils.whole_file import remove_parts, whole_file
 
 _SUBSETS = ("train", "val", "test")
 _ARCHIVE = "BSR_bsds500.tgz"
 _MIRROR = "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/BSR/" + _ARCHIVE
 _SHA256 = "97e49d31764f3912f0c4122707d53062ac9e783ba0f095e447a4d53c1a41af8e"
+# Bytes that an archive, and what is in it, may take: about twice what they do.
+_MOST_PACKED, _MOST_UNPACKED = 150_000_000, 500_000_000
+_AT_ONCE = 1 << 20
+# Of folders that archives are unpacked in.
+_ASIDE = "unpacking-"
 
 _DESCR = """\
 Berkeley Segmentation Data Set 500: natural images of 321 x 481 pixels, each segmented by several
@@ -218,16 +230,9 @@ def fetch_bsds500(
                 f"BSDS500 is not in data_home={str(home.parent)!r} and download_if_missing=False."
             ) from None
         home.mkdir(parents=True, exist_ok=True)
-        with _patience(timeout):
-            archive = _archive(mirror, home, sha256, n_retries, delay)
-        # Aside first: a folder that is there is whole.
-        with tempfile.TemporaryDirectory(dir=home) as aside, tarfile.open(archive) as packed:
-            packed.extractall(aside, filter="data")
-            for folder in Path(aside).iterdir():
-                if (home / folder.name).exists():
-                    shutil.rmtree(home / folder.name)
-                folder.rename(home / folder.name)
-        archive.unlink()
+        # Several processes may ask at once: one downloads, and the others wait.
+        with FileLock(home.with_suffix(".lock")):
+            _make(home, mirror, sha256, n_retries, delay, timeout)
     return load_bsds500(home, subset=subset, ids=ids, return_X_y=return_X_y)
 
 
@@ -264,23 +269,89 @@ def _read_segmentations(folder, number, subsets):
     return [person["Segmentation"][0, 0].astype(np.int64) for person in people]
 
 
-@contextlib.contextmanager
-def _patience(seconds):
-    """Let connections wait so long; scikit-learn's download has no timeout of its own."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
+def _make(home, mirror, sha256, n_retries, delay, timeout):
+    """Download the archive and unpack it, unless another process has."""
     try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
+        _data_folder(home)
+        return
+    except FileNotFoundError:
+        pass
+    archive = home / _ARCHIVE
+    # What processes have left that were killed.
+    remove_parts(archive)
+    for aside in home.glob(f"{_ASIDE}*"):
+        shutil.rmtree(aside, ignore_errors=True)
+    if not archive.exists() or _digest(archive) != sha256:
+        _download(mirror, archive, sha256, n_retries, delay, timeout)
+    # Aside first: a folder that is there is whole.
+    with tempfile.TemporaryDirectory(dir=home, prefix=_ASIDE) as aside:
+        _unpack(archive, Path(aside), mirror)
+        for folder in Path(aside).iterdir():
+            if (home / folder.name).exists():
+                shutil.rmtree(home / folder.name)
+            folder.rename(home / folder.name)
+    archive.unlink()
 
 
-def _archive(mirror, home, sha256, n_retries, delay):
-    """Path of the archive, which is downloaded unless it is there and whole."""
+def _digest(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _download(mirror, archive, sha256, n_retries, delay, timeout):
+    """Download the archive, which is there as a whole or not at all."""
+    for n_left in range(n_retries, -1, -1):
+        try:
+            with urlopen(mirror, timeout=timeout) as answer, whole_file(archive) as file:
+                _copy(answer, file, sha256)
+            return
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            # Whatever is no connection will be the same when asked again.
+            if not n_left or isinstance(error, ValueError):
+                raise OSError(
+                    f"mirror={mirror!r} does not give BSDS500: {str(error).rstrip('.')}. Pass "
+                    "another mirror, or call again."
+                ) from error
+            warn_caller(f"Retry downloading BSDS500 from {mirror!r}: {error}.", UserWarning)
+            time.sleep(delay)
+
+
+def _copy(answer, file, sha256):
+    """Copy what a server sends to a file; raise where it is too much, too little or another."""
+    expected, found, digest = answer.headers.get("Content-Length"), 0, hashlib.sha256()
+    while part := answer.read(_AT_ONCE):
+        found += len(part)
+        if found > _MOST_PACKED:
+            raise ValueError(f"it sends more than {_MOST_PACKED:,} bytes")
+        digest.update(part)
+        file.write(part)
+    if expected is not None and found < int(expected):
+        raise ConnectionError(f"it broke off after {found:,} of {expected} bytes")
+    if digest.hexdigest() != sha256:
+        raise ValueError(f"the SHA256 checksum {digest.hexdigest()} differs from expected {sha256}")
+
+
+def _unpack(archive, folder, mirror):
+    """Unpack an archive; delete it where that cannot be done, or it holds something else."""
+    n_bytes = 0
+
+    def checked(member, path):
+        nonlocal n_bytes
+        n_bytes += member.size
+        if n_bytes > _MOST_UNPACKED:
+            raise tarfile.ReadError(f"it holds more than {_MOST_UNPACKED:,} bytes")
+        return tarfile.data_filter(member, path)
+
     try:
-        return fetch_file(mirror, home, _ARCHIVE, sha256, n_retries, delay)
-    except (OSError, ValueError, http.client.HTTPException) as error:
+        with tarfile.open(archive) as packed:
+            packed.extractall(folder, filter=checked)
+        _data_folder(folder)
+    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, FileNotFoundError) as error:
+        archive.unlink()
+        what = str(error).rstrip(".")
+        if isinstance(error, FileNotFoundError):
+            what = "there are no folders 'images' and 'groundTruth' in it"
         raise OSError(
-            f"mirror={mirror!r} does not give BSDS500: {str(error).rstrip('.')}. Pass another "
-            "mirror, or call again."
+            f"The archive of mirror={mirror!r} cannot be unpacked: {what}. Pass another mirror and "
+            "its sha256."
         ) from error

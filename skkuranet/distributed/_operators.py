@@ -20,6 +20,7 @@ from skkuranet.coupling import (
 from skkuranet.coupling._build import raw_coupling
 from skkuranet.coupling._factorized import FactorizedPlan
 from skkuranet.coupling._plan import PLANS
+from skkuranet.training._checkpoint import fingerprint_of, identity
 from skkuranet.training._process_group import Ranks
 
 
@@ -261,7 +262,8 @@ def couple_sharded(
     TypeError
         If an argument is of another kind.
     ValueError
-        If features do not fit the network.
+        If features do not fit the network, or processes differ in the network, its type of numbers
+        or the normalization.
 
     Examples
     --------
@@ -276,18 +278,30 @@ def couple_sharded(
     >>> dist.destroy_process_group()
     """
     normalization = Identity() if normalization is None else normalization
-    for name, value, kind in (
-        ("network", network, nn.Module),
-        ("normalization", normalization, Normalization),
-        ("ranks", ranks, Ranks),
-    ):
-        if not isinstance(value, kind):
-            raise TypeError(f"{name} must be a {kind.__name__}, got {type(value).__name__}.")
-    check_tensor(x, "x", n_axes=2)
-    n_features = getattr(network, "n_features", x.shape[1])
-    if x.shape[1] != n_features:
-        raise ValueError(f"x must have {n_features} features, as network has, got {x.shape[1]}.")
-    memory_budget = whole_number(memory_budget, "memory_budget")
+    if not isinstance(ranks, Ranks):
+        raise TypeError(f"ranks must be a Ranks, got {type(ranks).__name__}.")
+
+    def read() -> tuple[int, str]:
+        for name, value, kind in (
+            ("network", network, nn.Module),
+            ("normalization", normalization, Normalization),
+        ):
+            if not isinstance(value, kind):
+                raise TypeError(f"{name} must be a {kind.__name__}, got {type(value).__name__}.")
+        check_tensor(x, "x", n_axes=2)
+        n_features = getattr(network, "n_features", x.shape[1])
+        if x.shape[1] != n_features:
+            raise ValueError(
+                f"x must have {n_features} features, as network has, got {x.shape[1]}."
+            )
+        alike = fingerprint_of(*identity((network, normalization, x.dtype, x.shape[1])))
+        return whole_number(memory_budget, "memory_budget"), alike
+
+    memory_budget, alike = ranks.each(read)
+    if len(set(ranks.from_all(alike))) > 1:
+        raise ValueError(
+            "network, normalization or the type of x: processes differ, but all need the same."
+        )
     sizes = ranks.sizes(len(x))
     if not getattr(network, "stores_pairs", True):
         local = raw_coupling(network, x, x, memory_budget, normalization)

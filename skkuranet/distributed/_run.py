@@ -100,12 +100,12 @@ def simulate(
     Raises
     ------
     RuntimeError
-        If torch.distributed has no process group.
+        If torch.distributed has no process group, or another process raises an error.
     ConnectionError
         If one of the processes dies.
     ValueError
         If the estimator has a graph or another precision than single, processes differ in it, or a
-        setting does not fit.
+        setting does not fit, in one of the processes.
 
     See Also
     --------
@@ -125,20 +125,37 @@ def simulate(
     >>> dist.destroy_process_group()
     """
     ranks = Ranks(group)
-    _an_estimator(estimator)
-    if has_graph(estimator):
-        raise ValueError("connectivity: graphs are not shared out. Use the estimator's simulate.")
-    check_is_fitted(estimator)
-    trained = estimator.trained_network_
-    if trained.node_motion.is_noisy:
-        raise ValueError("noise: processes would share it. Use the estimator's simulate.")
-    if trained.storage is not None:
-        raise ValueError("precision: processes share couplings in single. Set precision='single'.")
-    X = checked(estimator, X, "simulate")
-    step = estimator.step_size if step_size is None else step_size
-    step = positive_number(step, "step_size")
-    n_steps = steps_in(LIMIT_TIME, step) if n_steps is None else n_steps
-    n_steps, save_from = read_steps(n_steps, save_from)
+
+    def read():
+        trained, rows = _trained(estimator), checked(estimator, X, "simulate")
+        step = estimator.step_size if step_size is None else step_size
+        step = positive_number(step, "step_size")
+        steps = steps_in(LIMIT_TIME, step) if n_steps is None else n_steps
+        start = initial_phases
+        if start is not None:
+            start = real_array(on_host(start), "initial_phases")
+        seed = estimator.random_state if random_state is None else random_state
+        random_source(seed)
+        names = "step_size", "random_state", "n_steps", "save_from"
+        motion = dict(zip(names, (step, seed, *read_steps(steps, save_from)), strict=True))
+        return trained, rows, motion, start
+
+    trained, rows, motion, start = ranks.each(read)
+    # What a generator will draw is not looked at.
+    seed = motion["random_state"] if isinstance(motion["random_state"], Integral) else None
+    settings = {**motion, "random_state": seed, "normalization": estimator.normalization_}
+    alike = fingerprint_of(settings, estimator.coupling_.state_dict().values())
+    if len(set(ranks.from_all(alike))) > 1:
+        raise ValueError(
+            "estimator, step_size, n_steps, save_from or random_state: processes differ, but all "
+            "need the same."
+        )
+    first = sum(ranks.sizes(len(rows))[: ranks.rank])
+    if start is None:
+        start = _phases_after(first, len(rows), motion["random_state"])
+    precise = trained.precision_of(start, rows, motion["step_size"], motion["n_steps"])
+    # All move in the finest precision that one of them needs.
+    start = start.astype(np.result_type(*ranks.from_all(precise)))
 
     def together(X: Table, network: nn.Module, device: torch.device) -> CouplingOperator:
         return couple_sharded(
@@ -149,30 +166,23 @@ def simulate(
             memory_budget=trained.budget(X),
         )
 
-    motion = step, n_steps, save_from, estimator.normalization_
-    alike = fingerprint_of(motion, estimator.coupling_.state_dict().values())
-    if len(set(ranks.from_all(alike))) > 1:
-        raise ValueError(
-            "estimator, step_size, n_steps or save_from: processes differ, but all need the same."
-        )
-    if initial_phases is None:
-        seed = estimator.random_state if random_state is None else random_state
-        first = sum(ranks.sizes(len(X))[: ranks.rank])
-        initial_phases = _phases_after(first, len(X), seed)
-    initial_phases = real_array(on_host(initial_phases), "initial_phases")
-    precise = trained.precision_of(initial_phases, X, step, n_steps)
-    # All move in the finest precision that one of them needs.
-    initial_phases = initial_phases.astype(np.result_type(*ranks.from_all(precise)))
-    return simulated(
-        trained,
-        X,
-        n_steps=n_steps,
-        save_from=save_from,
-        step_size=step,
-        initial_phases=initial_phases,
-        random_state=estimator.random_state if random_state is None else random_state,
-        couple=together,
+    return ranks.until_each(
+        lambda: simulated(trained, rows, **motion, initial_phases=start, couple=together)
     )
+
+
+def _trained(estimator):
+    """Return the network of a fitted estimator; raise where processes cannot share it."""
+    _an_estimator(estimator)
+    if has_graph(estimator):
+        raise ValueError("connectivity: graphs are not shared out. Use the estimator's simulate.")
+    check_is_fitted(estimator)
+    trained = estimator.trained_network_
+    if trained.node_motion.is_noisy:
+        raise ValueError("noise: processes would share it. Use the estimator's simulate.")
+    if trained.storage is not None:
+        raise ValueError("precision: processes share couplings in single. Set precision='single'.")
+    return trained
 
 
 def fit(estimator, *data, group=None):
@@ -200,7 +210,7 @@ def fit(estimator, *data, group=None):
     Raises
     ------
     RuntimeError
-        If torch.distributed has no process group.
+        If torch.distributed has no process group, or another process raises an error.
     ConnectionError
         If one of the processes dies.
     ValueError
@@ -219,13 +229,24 @@ def fit(estimator, *data, group=None):
     >>> dist.destroy_process_group()
     """
     ranks = Ranks(group)
+    ranks.each(lambda: _check_fit(estimator, ranks))
+    with sharing(ranks):
+        ranks.until_each(lambda: estimator.fit(*data))
+    names = np.asarray(getattr(estimator, "classes_", ()))
+    if len(set(ranks.from_all(repr(names.tolist())))) > 1:
+        raise ValueError("Processes name the classes differently. All need the same labels.")
+    return estimator
+
+
+def _check_fit(estimator, ranks):
+    """Raise TypeError or ValueError where processes cannot share a fit."""
     _an_estimator(estimator)
     if not isinstance(estimator.random_state, Integral):
         raise ValueError(
             "random_state must be a number where processes share a fit, so that all draw alike; "
             f"got {plain(estimator.random_state)}."
         )
-    if estimator.batch_size < ranks.size:
+    if isinstance(estimator.batch_size, Integral) and estimator.batch_size < ranks.size:
         raise ValueError(
             f"batch_size={estimator.batch_size} networks cannot be shared out among {ranks.size} "
             "processes. Raise batch_size, or start fewer."
@@ -235,8 +256,11 @@ def fit(estimator, *data, group=None):
             f"n_jobs={estimator.n_jobs}: processes that share a fit do not start others. Set "
             "n_jobs=None."
         )
-    with sharing(ranks):
-        return estimator.fit(*data)
+    if getattr(estimator, "groups", None) == "unseen":
+        raise ValueError(
+            "groups='unseen' learns from pairs at once, which cannot be shared out. Use the "
+            "estimator's fit."
+        )
 
 
 def _an_estimator(estimator):

@@ -124,7 +124,10 @@ class Trajectory(Generic[Array]):
                 f"labels must have shape {tuple(phases.shape[-1:])}, one for each oscillator, got "
                 f"{labels.shape}."
             )
-        groups = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+        known, names = ~np.ma.getmaskarray(labels), np.ma.getdata(labels)
+        if not known.any():
+            raise ValueError("labels has masked entries alone. Leave some of them known.")
+        groups = [np.flatnonzero(known & (names == label)) for label in np.unique(names[known])]
         orders = [mean_field(phases[..., group]).abs() for group in groups]
         return self._like(torch.stack(orders, -1))
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from skkuranet._utils.messages import warn_caller
+from skkuranet._utils.surroundings import is_one_of_many
 from skkuranet.coupling import CouplingOperator
 from skkuranet.dynamics._dynamics import Dynamics
 from skkuranet.dynamics._integrate import integrate, step_error, warn_if_coarse
@@ -99,7 +100,7 @@ class Walk:
                 if progress is not None:
                     progress(done)
         except KeyboardInterrupt:
-            if not kept:
+            if not kept or is_one_of_many():
                 raise
             warn_caller(
                 f"simulate was interrupted at step {done} of {n_steps}; the trajectory ends there.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 from sklearn.utils._array_api import (
@@ -35,12 +37,25 @@ def validated(
                 f"{name} must be a dense tensor of real numbers: {name}.to_dense(), {name}.real."
             )
         X = X.detach()
+    check_kind(X, name)
     xp, dispatched = get_namespace(X)
     if dispatched and not _is_numpy_namespace(xp):
         check_foreign(X)
     with naming(name, *(["y"] if y and y[0] is not None else [])):
         found = validate_data(estimator, X, *y, dtype=[xp.float64, xp.float32], **options)
     return (as_table(found[0]), found[1]) if y else as_table(found)
+
+
+def check_kind(X: object, name: str) -> None:
+    """Raise where scikit-learn would take what is hidden, or counts of days, for features."""
+    if np.ma.is_masked(X):
+        raise ValueError(f"{name} has masked entries. Fill them, or leave these rows out.")
+    kinds = getattr(X, "dtypes", getattr(X, "dtype", None))
+    kinds = kinds if isinstance(kinds, Iterable) else [kinds]
+    if any(getattr(k, "kind", "?") in "mM" or getattr(k, "is_temporal", bool)() for k in kinds):
+        raise TypeError(
+            f"{name} holds dates or spans of time. Pass numbers, such as days since the first."
+        )
 
 
 def empty_like(X: object) -> object:
@@ -96,7 +111,8 @@ def device_for(device: str | torch.device, X: Table) -> torch.device:
 def mean_and_scale(X: Table) -> tuple[Tensor, Tensor]:
     """Return the mean and standard deviation of each feature, in double precision on the CPU.
 
-    A feature that is constant but for rounding has a scale of 1.
+    A feature that is constant but for rounding has a scale of 1. Raise ValueError where one varies
+    so little that its inverse overflows.
     """
     if isinstance(X, Tensor):
         largest = X.abs().amax(0).double().cpu()
@@ -108,7 +124,13 @@ def mean_and_scale(X: Table) -> tuple[Tensor, Tensor]:
         # Squares would overflow, or vanish.
         small = X / (unit.to(X.device) if isinstance(X, Tensor) else unit.numpy())
         mean, scale = mean_and_scale(small)
-        return mean * unit, scale * unit
+        mean, scale = mean * unit, scale * unit
+        if bool((scale < torch.finfo(torch.float64).tiny).any()):
+            raise ValueError(
+                f"X[:, {int(scale.argmin())}] holds numbers so small that their inverse overflows. "
+                "Scale the column."
+            )
+        return mean, scale
     if isinstance(X, Tensor):
         scale, mean = torch.std_mean(X.double(), 0, correction=0)
         mean, scale = mean.cpu(), scale.cpu()

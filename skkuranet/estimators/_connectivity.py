@@ -13,10 +13,10 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.utils import check_array
 from torch import Tensor
 
-from skkuranet._utils.messages import plain, warn_caller
+from skkuranet._utils.messages import naming, plain, warn_caller
 from skkuranet.coupling import WeightedEdges
 from skkuranet.coupling._given import matrix_of_graph
-from skkuranet.estimators._arrays import Table, on_host
+from skkuranet.estimators._arrays import Table, check_kind, on_host
 
 #: Edges (2, n_edges), rows of targets and sources; or these with weights, as arrays.
 Edges = np.ndarray | WeightedEdges
@@ -50,19 +50,22 @@ def edges_of(connectivity: object, n_nodes: int, *, weighted: bool = False) -> E
     """
     if hasattr(connectivity, "adj") and hasattr(connectivity, "nodes"):
         connectivity = matrix_of_graph(connectivity)
-    connectivity = on_host(connectivity)
-    if not sp.issparse(connectivity) and np.ndim(connectivity) != 2:
-        raise ValueError(
-            "connectivity must be a matrix of shape (n_samples, n_samples) or a callable that "
-            f"returns one, got {type(connectivity).__name__} of {np.ndim(connectivity)} axes."
+    check_kind(connectivity, "connectivity")
+    with naming("connectivity"):
+        connectivity = on_host(connectivity)
+        n_axes = 2 if sp.issparse(connectivity) else np.ndim(connectivity)
+        if n_axes != 2:
+            raise ValueError(
+                "connectivity must be a matrix of shape (n_samples, n_samples) or a callable that "
+                f"returns one, got {type(connectivity).__name__} of {n_axes} axes."
+            )
+        matrix = check_array(
+            connectivity,
+            accept_sparse="csr",
+            dtype=None,
+            input_name="connectivity",
+            ensure_min_samples=0,
         )
-    matrix = check_array(
-        connectivity,
-        accept_sparse="csr",
-        dtype=None,
-        input_name="connectivity",
-        ensure_min_samples=0,
-    )
     if matrix.shape != (n_nodes, n_nodes):
         raise ValueError(
             f"connectivity has shape {matrix.shape}, but there are {n_nodes} oscillators in X. "

@@ -48,6 +48,12 @@ def check_labelled(estimator, X, y, *, reset, **options):
     return X, y, classes, codes
 
 
+def labels_as_in_fit(y):
+    """Return labels (n,) in the type that fit makes of them, with what is unlabelled."""
+    with naming("y"):
+        return _typed(_column(on_host(y)))
+
+
 def _column(y):
     """Return labels in one dimension; as objects where NumPy would change their type."""
     if hasattr(y, "columns") and len(y.columns) == 1:
@@ -96,6 +102,8 @@ def _check_kinds(labels):
             f"y holds {n_missing} missing values (NaN, None or NA). Set unlabeled=np.nan if the "
             "classes of these rows are not known, or drop the rows."
         )
+    if labels.dtype.kind == "V":
+        raise ValueError(f"y holds records, {labels.dtype}. Pass one label for each row.")
     if labels.dtype == object:
         names = [label for label in labels if isinstance(label, str)]
         others = [label for label in labels if not isinstance(label, str)]

@@ -16,6 +16,7 @@ from skkuranet._utils.messages import naming, plain, warn_caller
 from skkuranet._utils.surroundings import estimator_of_any_surroundings
 from skkuranet._utils.tools import random_source
 from skkuranet.dynamics import Sphere, integrate
+from skkuranet.estimators._arrays import check_kind
 from skkuranet.estimators._versions import Versioned
 from skkuranet.files import save
 from skkuranet.grouping.neighbours import neighbours_of
@@ -184,6 +185,7 @@ class KuraNetGrouper(Versioned, ClusterMixin, BaseEstimator):
             If starts do not agree on the clusters, as where there are none; or if there are fewer
             distinct rows than clusters.
         """
+        check_kind(X, "X")
         with naming("X"):
             X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         check_squares(X, "X")

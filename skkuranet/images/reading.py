@@ -10,7 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from skimage.feature import multiscale_basic_features
 from sklearn.utils import gen_batches
+from torch import Tensor
 
+from skkuranet._utils.given import as_array
+from skkuranet._utils.messages import naming
 from skkuranet.images.files import is_file, read_file
 from skkuranet.images.robust import channel_ranges, filled, without_data, without_hot_pixels
 
@@ -76,7 +79,8 @@ def read_pixels(image, name="image", *, n_axes=2, nodata=None, turned=None):
     if is_file(image):
         image = read_file(image, name, n_axes=n_axes, modes=_MODES, turned=turned)
     # Masked arrays hide pixels without data.
-    image = np.asanyarray(image)
+    with naming(name):
+        image = as_array(image) if isinstance(image, Tensor) else np.asanyarray(image)
     if image.ndim == n_axes:
         image = image[..., None]
     if image.ndim != n_axes + 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from skkuranet.inspection._base import asked, axes_of
-from skkuranet.inspection._given import check_fits, is_true, labels_of, numbers
+from skkuranet.inspection._given import check_fits, check_rows, is_true, labels_of, numbers
 
 # Percentile of the strengths of couplings at which robust colours end.
 _STRONG = 90
@@ -69,9 +69,9 @@ class CouplingMatrixDisplay:
             The display, plotted.
         """
         model, before = asked(cls, estimator, "coupling_matrix")
-        return cls(model.coupling_matrix(before(X)), labels=y).plot(
-            robust=robust, ax=ax, **imshow_kwargs
-        )
+        coupling = model.coupling_matrix(before(X))
+        check_rows(y, len(coupling))
+        return cls(coupling, labels=y).plot(robust=robust, ax=ax, **imshow_kwargs)
 
     def plot(self, *, robust=True, ax=None, **imshow_kwargs):
         """Plot the couplings.
@@ -92,13 +92,15 @@ class CouplingMatrixDisplay:
             The display itself.
         """
         coupling = numbers(self.coupling, "coupling", (None, None), "targets by sources")
+        if not coupling.size:
+            raise ValueError("coupling must have an entry at least.")
         if self.labels is not None:
             n = len(coupling)
             check_fits(coupling, "coupling", (n, n), "which labels sort")
-            order = np.argsort(labels_of(self.labels, "labels", n), kind="stable")
+            order = np.argsort(
+                labels_of(self.labels, "labels", n, "one for each row of coupling"), kind="stable"
+            )
             coupling = coupling[np.ix_(order, order)]
-        if not coupling.size:
-            raise ValueError("coupling must have an entry at least.")
         ax = axes_of(self, ax)
         strengths = np.abs(coupling)
         # Pairs that are not coupled say nothing about those that are.

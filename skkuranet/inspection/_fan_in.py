@@ -145,5 +145,6 @@ class FanInDisplay:
 
 def _check_pair(value, name):
     """Raise ValueError unless a value is one of two entries, for the two features."""
-    if not isinstance(value, (tuple, list)) or len(value) != 2:
+    fits = isinstance(value, (tuple, list)) and len(value) == 2
+    if not fits or any(part is None for part in value):
         raise ValueError(f"{name} must be two, one for each feature, got {plain(value)[:60]}.")

@@ -10,8 +10,8 @@ from skkuranet._utils.given import as_labels, real_array
 from skkuranet._utils.messages import plain
 from skkuranet.estimators._arrays import on_host
 
-# Axes of matplotlib multiply numbers by a few others.
-_FARTHEST = 1e100
+#: Axes of matplotlib multiply numbers by a few others.
+FARTHEST = 1e100
 
 
 def check_option(value, name, known):
@@ -40,18 +40,20 @@ def numbers(value, name, wanted, what, *, holes=False):
     """Return real numbers that can be drawn, as an array of a shape; None stands for any size.
 
     Raise TypeError where there are none, and ValueError where the shape is another or some are not
-    finite, or too large to draw. ``holes`` may be NaN.
+    finite, or too large to draw. ``holes`` may be NaN, or masked.
     """
+    if holes and np.ma.is_masked(value):
+        value = value.astype(float).filled(np.nan)
     found = real_array(on_host(value), name).astype(float)
     check_fits(found, name, wanted, what)
     seen = found[~np.isnan(found)] if holes else found
-    if not (np.abs(seen) < _FARTHEST).all():
-        raise ValueError(f"{name} must be finite and below {_FARTHEST:g}.")
+    if not (np.abs(seen) < FARTHEST).all():
+        raise ValueError(f"{name} must be finite and below {FARTHEST:g}.")
     return found
 
 
-def _array(value, name):
-    """Return a collection as an array; raise TypeError for rows of different lengths."""
+def array_of(value, name):
+    """Return what may be one as an array; raise TypeError for rows of different lengths."""
     try:
         return np.asarray(on_host(value))
     except ValueError as error:
@@ -62,7 +64,7 @@ def _array(value, name):
 
 def complex_numbers(value, name):
     """Return real or complex numbers (m,) that can be drawn; raise as :func:`numbers` does."""
-    found = _array(value, name) if isinstance(value, Collection) else value
+    found = array_of(value, name) if isinstance(value, Collection) else value
     if np.iscomplexobj(found):
         parts = [numbers(part, name, (None,), "one for each") for part in (found.real, found.imag)]
         return parts[0] + 1j * parts[1]
@@ -73,7 +75,7 @@ def labels_of(value, name, n, what="one for each row"):
     """Return classes or numbers (n,) as an array; raise ValueError or TypeError for others."""
     found = on_host(value)
     array = (
-        _array(found, name) if isinstance(found, Collection) else np.asarray(found, dtype=object)
+        array_of(found, name) if isinstance(found, Collection) else np.asarray(found, dtype=object)
     )
     if array.dtype.kind == "f":
         # What is not known has a colour of its own.
@@ -81,3 +83,9 @@ def labels_of(value, name, n, what="one for each row"):
     array = np.ma.getdata(as_labels(found, name))
     check_fits(array, name, (n,), what)
     return array
+
+
+def check_rows(y, n):
+    """Raise ValueError or TypeError unless y is None, or classes or numbers of n rows of X."""
+    if y is not None:
+        labels_of(y, "y", n, "one for each row of X")

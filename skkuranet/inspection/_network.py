@@ -192,6 +192,8 @@ class NetworkDisplay:
                 f"K must be one network, (n, n), got shape {tuple(given.coupling.shape)}. Pick one."
             )
         n = given.coupling.shape[0]
+        if not n:
+            raise ValueError("K must have a node at least.")
         names = given.names
         if self.names is not None:
             with naming("names"):
@@ -203,11 +205,11 @@ class NetworkDisplay:
         values = self.values
         if values is not None:
             read = labels_of if self.kind in ("auto", "class") else _values
-            read(values, "values", n, "one for each node")
+            read(values, "values", n, "one for each node of K")
         pairs, strengths = _pairs(given.coupling)
         self.positions_ = self._places(n, names, pairs, strengths)
         ax = axes_of(self, ax)
-        size = np.clip(_NODE_AREA / max(n, 1), *_NODE_SIZES)
+        size = np.clip(_NODE_AREA / n, *_NODE_SIZES)
         first = max(0, len(pairs) - max_lines)
         thickness = (size / _NODE_SIZES[1]) ** 0.5
         self.lines_ = _draw_lines(ax, self.positions_, pairs[first:], strengths[first:], thickness)
@@ -293,7 +295,7 @@ def _spring(n, pairs, strengths, seed):
 
 
 def _circular(n, pairs, strengths, seed):
-    angle = 2.0 * np.pi * np.arange(n) / max(n, 1)
+    angle = 2.0 * np.pi * np.arange(n) / n
     return np.column_stack((np.cos(angle), np.sin(angle)))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from skkuranet.inspection._base import asked, axes_of
 from skkuranet.inspection._colours import scatter
-from skkuranet.inspection._given import labels_of, numbers
+from skkuranet.inspection._given import check_rows, labels_of, numbers
 
 # Oscillators in phase would cover one another; a fixed spread of radii shows them.
 _SPREAD = 0.06
@@ -83,6 +83,7 @@ class PhaseDisplay:
         """
         model, before = asked(cls, estimator, "simulate")
         limit = model.simulate(before(X), random_state=random_state).phases[-1]
+        check_rows(y, len(limit))
         return cls(limit, labels=y).plot(legend=legend, ax=ax, **scatter_kwargs)
 
     def plot(self, *, legend=True, ax=None, **scatter_kwargs):

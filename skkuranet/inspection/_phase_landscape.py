@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from skkuranet._utils.messages import naming
 from skkuranet._utils.scalars import finite_number, whole_number
 from skkuranet.estimators._arrays import as_given, on_host
 from skkuranet.inspection._base import asked, axes_of
 from skkuranet.inspection._colours import PHASE_COLOURS, phase_bar, scatter
-from skkuranet.inspection._given import labels_of, numbers
+from skkuranet.inspection._given import FARTHEST, array_of, check_rows, labels_of, numbers
 
 # Points of a grid in each direction at most, which no screen has pixels for.
 _FINEST = 10_000
@@ -96,13 +95,15 @@ class PhaseLandscapeDisplay:
         model, before = asked(cls, estimator, "transform")
         grid_resolution = whole_number(grid_resolution, "grid_resolution", most=_FINEST)
         margin = finite_number(margin, "margin")
-        with naming("X"):
-            points = np.asarray(on_host(X))
-        if points.ndim != 2 or points.shape[1] != 2:
+        if abs(margin) >= FARTHEST:
+            raise ValueError(f"margin must be below {FARTHEST:g}, got {margin:g}.")
+        points = array_of(X, "X")
+        if points.ndim != 2 or points.shape[1] != 2 or not len(points):
             raise ValueError(
-                f"A phase landscape needs X with two features, got shape {points.shape}. "
-                "Fit to two columns or a projection, or plot a PhaseDisplay instead."
+                f"A phase landscape needs X with two features, got shape {points.shape}. Fit to "
+                "two columns or a projection, or plot a PhaseDisplay instead."
             )
+        check_rows(y, len(points))
         low, high = points.min(axis=0) - margin, points.max(axis=0) + margin
         sides = [np.linspace(a, b, grid_resolution) for a, b in zip(low, high, strict=True)]
         grid_x, grid_y = np.meshgrid(*sides)
@@ -136,7 +137,7 @@ class PhaseLandscapeDisplay:
         grid = []
         for name, side in (("grid_x", phases.shape[1]), ("grid_y", phases.shape[0])):
             # Of a grid that is regular, one row or column is enough.
-            shape = (side,) if np.ndim(on_host(getattr(self, name))) == 1 else phases.shape
+            shape = (side,) if array_of(getattr(self, name), name).ndim == 1 else phases.shape
             grid.append(numbers(getattr(self, name), name, shape, "as phases have"))
         points = labels = None
         if self.points is not None:

@@ -11,7 +11,7 @@ from skkuranet.images.masks import read_masks
 from skkuranet.images.reading import intensities, read_image
 from skkuranet.inspection._base import asked
 from skkuranet.inspection._colours import PHASE_COLOURS, colours, wrapped
-from skkuranet.inspection._given import check_fits, numbers
+from skkuranet.inspection._given import array_of, check_fits, numbers
 
 # Of a picture and of its title, in inches.
 _WIDTH, _TITLE = 3.2, 0.4
@@ -185,6 +185,7 @@ class SegmentationDisplay:
 
 def _equal(classes, label):
     """Return which classes are a label, which may be of another type or none."""
-    if np.ndim(label):
-        raise ValueError(f"unlabeled must be one label, got shape {np.shape(label)}.")
+    found = array_of(label, "unlabeled")
+    if found.ndim:
+        raise ValueError(f"unlabeled must be one label, got shape {found.shape}.")
     return np.array([bool(one == label) for one in classes.tolist()])

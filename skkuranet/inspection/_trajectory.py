@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from skkuranet._utils.scalars import positive_number
 from skkuranet.dynamics import Trajectory
 from skkuranet.estimators._arrays import on_host
 from skkuranet.inspection._base import axes_of, check_network, read_trajectory
@@ -262,6 +263,8 @@ def _plot_frequencies(display, ax, path, options, settings):
     window = options["window"]
     if window is None:
         window = path.times[-1] - path.times[(n_times - 1) // 2]
+    else:
+        window = positive_number(window, "window")
     effective = path.effective_frequency(window)
     # Rounding may put the first time of the window just before it.
     recent = path.times >= path.times[-1] - window * (1.0 + 1e-9)

@@ -83,8 +83,8 @@ class ClusterObjective(Objective):
                 f"labels must be below n_classes={n_classes}, and not all negative, got "
                 f"{plain(torch.unique(labels))}."
             )
-        for name, value in (("locking", locking), ("evidence", evidence)):
-            finite_number(value, name)
+        self.locking = finite_number(locking, "locking")
+        self.evidence = finite_number(evidence, "evidence")
         _check_pools(pools, labels)
         if weights is not None:
             _check_weights(weights, known)
@@ -97,7 +97,7 @@ class ClusterObjective(Objective):
         self.pools = pools
         of_class = [(labels == c).nonzero().flatten().cpu() for c in range(n_classes)]
         self.groups = [nodes for nodes in of_class if len(nodes)]
-        self.n_classes, self.locking, self.evidence = n_classes, locking, evidence
+        self.n_classes = n_classes
         self.labels = labels.clamp_min(0)
         one_hot = nn.functional.one_hot(self.labels, n_classes).float()
         counted = known.float() if weights is None else known * weights.float()
@@ -198,8 +198,8 @@ class PairObjective(Objective):
                 f"labels must lie between 0 and {_MOST_CLASSES}, got {plain(torch.unique(labels))}."
             )
         _check_pools(pools, labels)
-        finite_number(synchrony, "synchrony")
-        self.labels, self.synchrony, self.pools = labels, synchrony, pools
+        self.synchrony = finite_number(synchrony, "synchrony")
+        self.labels, self.pools = labels, pools
         self.n_groups = int(labels.max()) + 1
 
     def initial_phases(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
@@ -33,6 +33,8 @@ class Ranks:
         Number of this process, from 0.
     size : int
         Number of processes.
+    n_met : int
+        How often :meth:`each` was called.
 
     Raises
     ------
@@ -63,6 +65,7 @@ class Ranks:
             # One card for each process of a machine.
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         self.rank, self.size = dist.get_rank(group), dist.get_world_size(group)
+        self.n_met = 0
 
     def share(self, n: int) -> slice:
         """Return which of n rows this process owns; the split is as even as possible.
@@ -176,6 +179,108 @@ class Ranks:
         with self._together():
             dist.all_gather_object(found, value, group=self.group)
         return found
+
+    def each(self, work: Callable[[], Value]) -> Value:
+        """Do work in every process; where it fails in one, none goes on.
+
+        Parameters
+        ----------
+        work : callable
+            Called without arguments; processes do not meet in it.
+
+        Returns
+        -------
+        object
+            What it returns in this process.
+
+        Raises
+        ------
+        Exception
+            What it raises in this process.
+        ValueError
+            If it raises that or a TypeError in another.
+        RuntimeError
+            If it raises anything else in another.
+        """
+        return self._tried(work)[0]
+
+    def any(self, ask: Callable[[], object]) -> bool:
+        """Ask every process; where asking fails in one, none goes on.
+
+        Parameters
+        ----------
+        ask : callable
+            Called without arguments; what it returns is true or not.
+
+        Returns
+        -------
+        bool
+            Whether it is true in one of the processes.
+
+        Raises
+        ------
+        Exception
+            As :meth:`each` does.
+        """
+        return self._tried(lambda: bool(ask()))[1]
+
+    def _tried(self, work: Callable[[], Value]) -> tuple[Value, bool]:
+        """Return what work returns, and whether that is True in one of the processes."""
+        self.n_met += 1
+        found: Any = None
+        failure: BaseException | None = None
+        try:
+            found = work()
+        except BaseException as error:
+            failure = error
+        # A few bytes, as this may be done in every iteration.
+        device = "cuda" if dist.get_backend(self.group) == "nccl" else "cpu"
+        flags = torch.tensor([failure is not None, found is True], device=device)
+        try:
+            failed, true = (self._all_reduce(flags.float()) > 0).tolist()
+            said = None if failure is None else f"{type(failure).__name__} {failure}".strip()
+            kind = ValueError if isinstance(failure, (TypeError, ValueError)) else RuntimeError
+            told = self.from_all((said, kind)) if failed else []
+        except ConnectionError:
+            if failure is None:
+                raise
+        if failure is not None:
+            raise failure
+        for rank, (said, kind) in enumerate(told):
+            if said is not None:
+                raise kind(f"Process {rank} of {self.size} raised {said}")
+        return found, true
+
+    def until_each(self, work: Callable[[], Value]) -> Value:
+        """Do work that comes to :meth:`each`; tell the others where it fails on the way.
+
+        Parameters
+        ----------
+        work : callable
+            Called without arguments.
+
+        Returns
+        -------
+        object
+            What it returns in this process.
+
+        Raises
+        ------
+        Exception
+            As :meth:`each` does.
+        """
+        before = self.n_met
+        try:
+            return work()
+        except Exception as error:
+            failure = error
+        if self.n_met > before:
+            raise failure
+
+        def fail() -> Value:
+            raise failure
+
+        return self.each(fail)
 
     @contextmanager
     def _together(self) -> Iterator[None]:

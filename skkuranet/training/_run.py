@@ -25,7 +25,7 @@ from skkuranet.objectives import Objective
 from skkuranet.training._adamw import AdamW
 from skkuranet.training._checkpoint import Checkpoint, fingerprint_of, identity
 from skkuranet.training._committee import Committee
-from skkuranet.training._process_group import Ranks
+from skkuranet.training._process_group import Ranks, Value
 from skkuranet.training._result import TrainingResult
 from skkuranet.training._sampler import Sampler, scored, start_of
 from skkuranet.training._schedule import Curriculum
@@ -106,6 +106,8 @@ def train(
         If features or a number of the curriculum make no sense, a batch of couplings is larger
         than ``memory_budget``, nothing can be trained, the checkpoint is of another run, or
         processes differ in what they train.
+    RuntimeError
+        If another process raises an error.
     ConnectionError
         If one of the processes dies.
 
@@ -125,27 +127,14 @@ def train(
     30
     """
     _keep_freed_memory()
-    for name, value, kind in (
-        ("network", network, nn.Module),
-        ("normalization", normalization, Normalization),
-        ("objective", objective, Objective),
-        ("curriculum", curriculum, Curriculum),
-        ("generator", generator, torch.Generator),
-    ):
-        if not isinstance(value, kind):
-            raise TypeError(f"{name} must be a {kind.__name__}, got {type(value).__name__}.")
-    check_tensor(features, "features", n_axes=2)
-    if len(features) < 2:
-        raise ValueError(f"features must have two rows at least, got {len(features)}.")
-    check_finite(features, "features")
-    curriculum = curriculum.read()
-    memory_budget = whole_number(memory_budget, "memory_budget")
-    if not any(p.requires_grad for p in network.parameters()):
-        raise ValueError("The coupling network has no parameters that could be trained.")
-    sampler = Sampler(
-        network, normalization, features, objective, curriculum, generator, graph, memory_budget
-    )
-    run = _Run(sampler, ranks, settings)
+
+    def begin() -> _Run:
+        sampler = _read(
+            network, normalization, features, objective, curriculum, generator, graph, memory_budget
+        )
+        return _Run(sampler, ranks, settings)
+
+    run = begin() if ranks is None else ranks.each(begin)
     result, validation = run.result, run.validation
     first = run.resume(checkpoint)
     try:
@@ -157,7 +146,7 @@ def train(
             if not math.isfinite(loss):
                 raise _not_finite(f"The loss or its gradient after {iteration} iterations")
             result.loss_curve.append(loss)
-            stop = run.agreed(on_iteration is not None and on_iteration(iteration, loss))
+            stop = run.agreed(functools.partial(on_iteration or _go_on, iteration, loss))
             iteration += 1
             if stop:
                 run.conclude(iteration)
@@ -177,6 +166,48 @@ def train(
     if validation.best is None:
         raise _not_finite("The limit of the trained network")
     return run.finish()
+
+
+def _read(
+    network: nn.Module,
+    normalization: Normalization,
+    features: Tensor,
+    objective: Objective,
+    curriculum: Curriculum,
+    generator: torch.Generator,
+    graph: Callable[[Tensor], Tensor | WeightedEdges] | None,
+    memory_budget: int,
+) -> Sampler:
+    """Return what draws networks; raise TypeError or ValueError as :func:`train` does."""
+    for name, value, kind in (
+        ("network", network, nn.Module),
+        ("normalization", normalization, Normalization),
+        ("objective", objective, Objective),
+        ("curriculum", curriculum, Curriculum),
+        ("generator", generator, torch.Generator),
+    ):
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} must be a {kind.__name__}, got {type(value).__name__}.")
+    check_tensor(features, "features", n_axes=2)
+    if len(features) < 2:
+        raise ValueError(f"features must have two rows at least, got {len(features)}.")
+    n_features = getattr(network, "n_features", features.shape[1])
+    if features.shape[1] != n_features:
+        raise ValueError(
+            f"features must be {n_features} of each node, as network has, got {features.shape[1]}."
+        )
+    check_finite(features, "features")
+    curriculum = curriculum.read()
+    memory_budget = whole_number(memory_budget, "memory_budget")
+    if not any(p.requires_grad for p in network.parameters()):
+        raise ValueError("The coupling network has no parameters that could be trained.")
+    return Sampler(
+        network, normalization, features, objective, curriculum, generator, graph, memory_budget
+    )
+
+
+def _go_on(iteration: int, loss: float) -> bool:
+    return False
 
 
 @functools.cache
@@ -263,12 +294,13 @@ class _Run:
         done = iteration - self.began
         return done % self.curriculum.check_every == 0 or done >= self.curriculum.n_iterations
 
-    def agreed(self, stop: bool) -> bool:
+    def agreed(self, ask: Callable[[], object]) -> bool:
         """Return whether any process is to stop: one that did so alone would leave the others."""
-        if self.ranks is None:
-            return stop
-        wishes = torch.full((1,), float(bool(stop)), device=self.features.device)
-        return bool(self.ranks.all_reduce(wishes) > 0)
+        return bool(ask()) if self.ranks is None else self.ranks.any(ask)
+
+    def each(self, work: Callable[[], Value]) -> Value:
+        """Do work in every process: one that failed alone would leave the others."""
+        return work() if self.ranks is None else self.ranks.each(work)
 
     def conclude(self, iteration: int) -> None:
         """End learning in closed form; trajectories then train how classes act."""
@@ -329,7 +361,11 @@ class _Run:
         if checkpoint is None and self.ranks is None:
             return 0
         self.started_as = self.fingerprint()
-        state = None if checkpoint is None else checkpoint.load(self.started_as)
+
+        def load() -> dict[str, Any] | None:
+            return None if checkpoint is None else checkpoint.load(self.started_as)
+
+        state = self.each(load)
         if self.ranks is not None:
             state = self.ranks.from_first(state)
             if len(set(self.ranks.from_all(self.started_as))) > 1:
@@ -366,12 +402,17 @@ class _Run:
             return found
         assert self.began is not None
         plan, iteration = self.curriculum, iteration - self.began
-        loss = self._loss(iteration / plan.n_iterations)
-        for parameter in self.parameters:
-            parameter.grad = None
-        loss.backward()
+
+        def descend() -> Tensor:
+            loss = self._loss(iteration / plan.n_iterations)
+            for parameter in self.parameters:
+                parameter.grad = None
+            loss.backward()
+            return loss.detach()
+
+        loss = self.each(descend)
         if self.ranks is not None:
-            loss = self._average(loss.detach(), self.ranks)
+            loss = self._average(loss, self.ranks)
         norm = nn.utils.clip_grad_norm_(self.parameters, plan.max_norm)
         # The gradient of a chaotic trajectory may overflow; one such batch says nothing.
         self.skipped = 0 if bool(torch.isfinite(norm)) else self.skipped + 1
@@ -379,7 +420,7 @@ class _Run:
             self.optimizer.step([p.grad for p in self.parameters], plan.rate(iteration))
         elif self.skipped >= min(_SKIPS, plan.n_iterations):
             return math.nan
-        return float(loss.detach())
+        return float(loss)
 
     def _loss(self, progress: float) -> Tensor:
         """Return the loss of this process's share of a new batch of networks."""

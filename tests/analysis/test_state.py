@@ -195,6 +195,7 @@ def test_thresholds_decide():
         (([0.0],), r"two units or more"),
         (([0.0, np.nan],), "path must be finite; 1 of its 2 values are not"),
         ((np.ma.masked_array([0.0, 1.0], [0, 1]),), "must not be masked"),
+        (([0.0, 1.0], np.ma.masked_array([0, 1], [0, 1])), "labels must not be masked"),
         (([0.0, 1.0], [0, 1, 2]), r"labels must have shape \(2,\)"),
         (([0.0, 1.0, 2.0], None, [0, 1, 3]), "ring must hold the numbers of units, 0 to 2"),
         (([0.0, 1.0], None, True), "A ring needs three units"),
@@ -209,6 +210,10 @@ def test_bad_input_is_named(arguments, message):
     "name", ["in_step", "out_of_step", "splay", "uneven", "incoherent", "gap", "slip", "bend"]
 )
 def test_thresholds_are_positive(name):
+    alike = describe_state([0.0, 1.0], **{name: torch.tensor(0.5)})
+    assert repr(alike) == repr(describe_state([0.0, 1.0], **{name: 0.5}))
+    with pytest.raises(TypeError, match=f"{name} must be a number, got MaskedArray None"):
+        describe_state([0.0, 1.0], **{name: np.ma.masked_array(0.5, True)})
     with pytest.raises(ValueError, match=f"{name} must be positive, got -1"):
         describe_state([0.0, 1.0], **{name: -1})
 

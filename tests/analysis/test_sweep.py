@@ -8,6 +8,7 @@ import torch
 from skkuranet import OscillatorNetwork
 from skkuranet.analysis import sweep
 from skkuranet.coupling import FactorizedCoupling
+from skkuranet.dynamics import _walk
 
 N = 20
 rng = np.random.default_rng(0)
@@ -111,6 +112,26 @@ def test_what_is_interrupted_keeps_what_it_has():
             **SHORT,
         )  # fmt: skip
     np.testing.assert_array_equal(np.isnan(found.mean()), [False, False, True, True])
+
+
+def test_a_simulation_that_is_interrupted_counts_for_nothing(monkeypatch):
+    calls, integrate = [], _walk.integrate
+
+    def interrupted(*args, **options):
+        calls.append(1)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+        return integrate(*args, **options)
+
+    monkeypatch.setattr(_walk, "integrate", interrupted)
+    # Three calls for each value.
+    with pytest.warns(UserWarning, match="interrupted after 1 of 3 blocks"):
+        found = sweep(
+            NETWORK, "coupling_scale", [1.0, 2.0, 3.0], continuation="up", n_steps=1200,
+            random_state=0,
+        )  # fmt: skip
+    np.testing.assert_array_equal(np.isnan(found.mean()), [False, True, True])
+    assert len(calls) == 6
 
 
 def test_one_warning_for_all_values():

@@ -2,9 +2,11 @@
 
 import hashlib
 import http.server
+import io
 import socket
 import tarfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -150,6 +152,45 @@ def test_an_interrupted_extraction_leaves_nothing_that_looks_whole(server, tmp_p
     for wrong in ({"subset": "all"}, {"n_retries": -1}, {"timeout": 0.0}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             fetch(server, tmp_path / "new", **wrong)
+
+
+def test_of_many_at_once_one_downloads(server, tmp_path):
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: fetch(server, tmp_path).ids, range(4)))
+    assert found == [[7, 12]] * 4
+    assert server.asked == 1
+
+
+def test_what_a_kill_has_left_is_removed(server, tmp_path):
+    home = tmp_path / "bsds500"
+    (home / "unpacking-1" / "BSR").mkdir(parents=True)
+    (home / "BSR_bsds500.tgz.abc.part").write_bytes(b"half of an archive")
+    assert fetch(server, tmp_path).ids == [7, 12]
+    assert [path.name for path in home.iterdir()] == ["BSR"]
+
+
+@pytest.mark.parametrize("content", [b"no archive", "half", "empty"])
+def test_an_archive_that_cannot_be_unpacked_is_removed(content, server, tmp_path):
+    whole = server.content
+    empty = io.BytesIO()
+    tarfile.open(fileobj=empty, mode="w:gz").close()
+    server.content = {"half": whole[: len(whole) // 2], "empty": empty.getvalue()}.get(
+        content, content
+    )
+    with pytest.raises(OSError, match=r"archive of mirror='http.* cannot be unpacked"):
+        fetch(server, tmp_path)
+    assert not list((tmp_path / "bsds500").iterdir())
+    server.content = whole
+    assert fetch(server, tmp_path).ids == [7, 12]
+
+
+@pytest.mark.parametrize("limit", ["_MOST_PACKED", "_MOST_UNPACKED"])
+def test_an_archive_that_is_too_large_is_refused(limit, server, tmp_path, monkeypatch):
+    monkeypatch.setattr(f"skkuranet.datasets._bsds500.{limit}", 99)
+    with pytest.raises(OSError, match=r"mirror=.* more than 99 bytes"):
+        fetch(server, tmp_path)
+    assert not list((tmp_path / "bsds500").iterdir())
+    assert server.asked == 1
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="BSDS500 is not there")

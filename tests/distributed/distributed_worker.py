@@ -94,6 +94,79 @@ def stop_late(iteration, loss):
     return iteration == 3
 
 
+def fail_late(iteration, loss):
+    if iteration == 3:
+        raise ZeroDivisionError("of a callback")
+
+
+def trained(ranks, **options):
+    network, x, _ = tensors("factorised")
+    return train(
+        network.float(),
+        InDegree(2),
+        x.float(),
+        ClusterObjective(torch.arange(len(x)) % 3, 3),
+        Curriculum(n_iterations=9),
+        torch.Generator().manual_seed(0),
+        ranks=ranks,
+        **options,
+    )
+
+
+def fail_alone(ranks):
+    """One process is given what is wrong: it says what, and so does the other."""
+    X, y = make_gaussian_ring(3, 90, random_state=0)
+    settings = {"max_iter": 9, "hidden_layer_sizes": (8,), "random_state": 0}
+    fitted = KuraNetClusterer(**settings).fit(X, y)
+    missing, good = np.full_like(X, np.nan), KuraNetClusterer(**settings)
+    network, x, _ = tensors("factorised")
+    for wrong, right, what in (
+        (lambda: distributed.fit(good, missing, y), lambda: distributed.fit(good, X, y), "NaN"),
+        (
+            lambda: distributed.fit(clone(good).set_params(tol=-1), X, y),
+            lambda: distributed.fit(good, X, y),
+            "tol",
+        ),
+        (
+            lambda: distributed.fit(clone(good).set_params(random_state=None), X, y),
+            lambda: distributed.fit(good, X, y),
+            "random_state",
+        ),
+        (
+            lambda: distributed.simulate(fitted, missing, n_steps=3),
+            lambda: distributed.simulate(fitted, X, n_steps=3),
+            "NaN",
+        ),
+        (
+            lambda: distributed.simulate(fitted, X, n_steps=3, initial_phases=[0.0]),
+            lambda: distributed.simulate(fitted, X, n_steps=3),
+            "initial_phases",
+        ),
+        (
+            lambda: distributed.couple_sharded(network, x[:, :1], ranks=ranks),
+            lambda: distributed.couple_sharded(network, x, ranks=ranks),
+            "x must have 2 features",
+        ),
+        (
+            lambda: trained(ranks, memory_budget=1),
+            lambda: trained(ranks),
+            "memory_budget",
+        ),
+        (lambda: trained(ranks, on_iteration=fail_late), lambda: trained(ranks), "of a callback"),
+    ):
+        with pytest.raises((ValueError, RuntimeError, ZeroDivisionError), match=what) as caught:
+            (wrong if ranks.rank else right)()
+        assert ranks.rank or "Process 1 of 2 raised" in str(caught.value)
+    with pytest.raises(ValueError, match="the type of x: processes differ"):
+        # Of two sizes, which gloo would end the process for.
+        distributed.couple_sharded(network, x.float() if ranks.rank else x, ranks=ranks)
+    with pytest.raises(ValueError, match="random_state: processes differ"):
+        distributed.simulate(fitted, X, n_steps=3, random_state=ranks.rank)
+    with pytest.raises(ValueError, match="name the classes differently"):
+        distributed.fit(good, X, y + ranks.rank)
+    return {}
+
+
 def disagree(ranks):
     """Processes that differ: each is told so, and none waits for another."""
     X, y = make_gaussian_ring(3, 90, random_state=0)
@@ -110,19 +183,8 @@ def disagree(ranks):
     start = np.zeros(len(X), np.float64 if ranks.rank else np.float32)
     path = distributed.simulate(fitted, X, n_steps=3, initial_phases=start)
     assert path.phases.dtype == np.float64
-    network, x, _ = tensors("factorised")
-    result = train(
-        network.float(),
-        InDegree(2),
-        x.float(),
-        ClusterObjective(torch.arange(len(x)) % 3, 3),
-        Curriculum(n_iterations=9),
-        torch.Generator().manual_seed(0),
-        on_iteration=stop_late if ranks.rank else None,
-        ranks=ranks,
-    )
-    assert result.n_iterations == 4
-    return {}
+    assert trained(ranks, on_iteration=stop_late if ranks.rank else None).n_iterations == 4
+    return fail_alone(ranks)
 
 
 def main(task, folder, dies_at):

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import joblib
 import numpy as np
@@ -127,15 +128,16 @@ def test_what_cannot_be_shared_out_says_why(fitted, monkeypatch):
     X, y = make_gaussian_ring(3, 100, random_state=0)
     with pytest.raises(RuntimeError, match="torchrun"):
         distributed.fit(KuraNetClusterer(**QUICK), X, y)
-    monkeypatch.setattr(
-        "skkuranet.distributed._run.Ranks", lambda group: type("R", (), {"size": 8})
-    )
+    eight = SimpleNamespace(size=8, each=lambda work: work())
+    monkeypatch.setattr("skkuranet.distributed._run.Ranks", lambda group: eight)
     for wrong in ({"random_state": None}, {"batch_size": 4}, {"batch_size": 8, "n_jobs": 2}):
         with pytest.raises(ValueError, match=list(wrong)[-1]):
             distributed.fit(KuraNetClusterer(**QUICK | wrong), X, y)
     ring = KuraNetSynchronizer(connectivity=np.ones)
     with pytest.raises(ValueError, match="connectivity"):
         distributed.simulate(ring, X)
+    with pytest.raises(ValueError, match="groups='unseen'"):
+        distributed.fit(KuraNetClusterer(groups="unseen", random_state=0, batch_size=8), X, y)
     rounded = copy.copy(fitted["pairwise"][0]).set_params(precision="bfloat16")
     with pytest.raises(ValueError, match="Set precision='single'"):
         distributed.simulate(rounded, X)

@@ -66,3 +66,12 @@ def test_transients_are_left_out_of_locking_by_a_window():
 def test_a_number_is_no_path():
     with pytest.raises(TypeError, match="PathLike"):
         Trajectory.load(0)
+
+
+def test_units_whose_group_is_masked_are_in_none():
+    path = Trajectory(np.arange(2.0), np.random.default_rng(0).normal(size=(2, 4)))
+    labels = np.ma.masked_array([0, 0, 1, 2], [False, False, False, True])
+    expected = Trajectory(path.times, path.phases[:, :3]).group_order([0, 0, 1])
+    np.testing.assert_array_equal(path.group_order(labels), expected)
+    with pytest.raises(ValueError, match="labels has masked entries alone"):
+        path.group_order(np.ma.masked_all(4, int))

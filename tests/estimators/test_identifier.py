@@ -273,6 +273,9 @@ REFUSED = {
     "times": (dict(times=TIMES[:-1]), "one for each row of phases"),
     "order": (dict(times=TIMES[::-1]), "must be finite and increase"),
     "infinite": (dict(phases=np.full((20, 3), np.inf), times=None), "Mark what was not measured"),
+    "far": (dict(phases=1e20 * PHASES), "phases reaches .* rad, where double precision"),
+    "masked times": (dict(times=np.ma.masked_array(TIMES, TIMES > 3)), "times has masked entries"),
+    "long times": (dict(times=1e300 * TIMES / TIMES[-1]), "times must be in another unit"),
     "never": (
         dict(phases=np.where(np.arange(N) == 2, np.nan, PHASES)),
         r"no measurement of nodes \[2\]",
@@ -295,6 +298,13 @@ REFUSED = {
     "other nodes": (dict(phases=[PHASES, PHASES[:, :5]], times=[TIMES] * 2), "the same nodes"),
     "memory": (dict(X=np.ones((N, 1)), memory_budget=1000), "more than memory_budget=1000"),
 }
+
+
+def test_phases_of_pandas_may_be_missing():
+    gaps = pd.DataFrame(PHASES).mask(PHASES > 20.0).convert_dtypes()
+    expected = KuraNetIdentifier(max_iter=0).fit(None, gaps.to_numpy(float, na_value=np.nan), TIMES)
+    found = KuraNetIdentifier(max_iter=0).fit(None, gaps, TIMES)
+    np.testing.assert_array_equal(found.couplings_, expected.couplings_)
 
 
 @pytest.mark.parametrize("case", REFUSED)

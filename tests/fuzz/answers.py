@@ -53,6 +53,18 @@ def judge(call, names, may_be_nan=False):
     assert may_be_nan or caught or not has_nan(found), "NaN without a warning"
 
 
+def cases_of(calls):
+    """List each parameter of each function in a table of calls."""
+    return [(name, parameter) for name, (_, good) in calls.items() for parameter in good]
+
+
+def check_answered(function, good, may_be_nan=False):
+    """Make sure that parameters that make sense are answered."""
+    found, message, _ = answer(lambda: function(**good))
+    assert message is None
+    assert may_be_nan or not has_nan(found)
+
+
 def try_anything(function, good, parameter, *, also=(), may_be_nan=False, share=1):
     """Call a function with anything as one of its parameters.
 

@@ -125,8 +125,10 @@ def calls():
             },
         ),
         "SegmentationDisplay.from_estimator": (
-            lambda estimator, image, mask: shown.SegmentationDisplay.from_estimator(
-                estimator, image, mask, axes=Figure(figsize=(2, 2)).subplots(1, 4)
+            lambda mask, **given: shown.SegmentationDisplay.from_estimator(
+                mask=mask,
+                axes=Figure(figsize=(2, 2)).subplots(1, 3 + (mask is not None)),
+                **given,
             ),
             {"estimator": segmenter, "image": IMAGE, "mask": SCRIBBLES},
         ),

@@ -1,21 +1,15 @@
 """Whatever is passed to a method of an estimator, there is an answer, or an error that names it."""
 
 import pytest
-from answers import answer, has_nan, try_anything
+from answers import cases_of, check_answered, try_anything
 from estimators import ALSO, CALLS
-
-CASES = [(name, parameter) for name, (_, good) in CALLS.items() for parameter in good]
 
 
 @pytest.mark.parametrize("name", CALLS)
 def test_what_makes_sense_is_answered(name):
-    function, good = CALLS[name]
-    found, message, _ = answer(lambda: function(**good))
-    assert message is None
-    assert not has_nan(found)
+    check_answered(*CALLS[name])
 
 
-@pytest.mark.parametrize(("name", "parameter"), CASES)
+@pytest.mark.parametrize(("name", "parameter"), cases_of(CALLS))
 def test_whatever_is_wrong_is_named(name, parameter):
-    function, good = CALLS[name]
-    try_anything(function, good, parameter, also=ALSO.get(parameter, ()))
+    try_anything(*CALLS[name], parameter, also=ALSO.get(parameter, ()))

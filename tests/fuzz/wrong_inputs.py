@@ -25,6 +25,9 @@ _TENSORS = st.one_of(
     _of_type(np.int64, st.integers(-3, 3)),
     _of_type(np.complex128, st.complex_numbers(max_magnitude=2)),
 ).map(torch.tensor)
+_MASKED = _of_type(np.float64, st.floats(-10, 10)).map(
+    lambda found: np.ma.masked_array(found, found > 0.0)
+)
 #: What is no array of numbers, or one of another shape, type or size.
 ANYTHING = st.one_of(
     _SHAPES.flatmap(odd_floats),
@@ -34,6 +37,8 @@ ANYTHING = st.one_of(
     _of_type(bool, st.booleans()),
     _of_type(np.complex128, st.complex_numbers(max_magnitude=2)),
     _of_type("U3", st.text("ab", max_size=2)),
+    _of_type("datetime64[s]", st.integers(0, 9).map(lambda s: np.datetime64(s, "s"))),
+    _MASKED,
     _TENSORS,
     st.sampled_from(
         [None, "words", b"bytes", {}, {"a": 1}, set(), [[1.0], [2.0, 3.0]], [None, 1], object()]

@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from sklearn.exceptions import ConvergenceWarning
 
@@ -199,6 +200,12 @@ def test_segments_on_any_device(n_segments, device):
     assert symmetric_best_dice(mask, model.predict(image)) > 0.95
     assert symmetric_best_dice(mask, model.cluster(image, 2)) > 0.95
     assert all(p.device.type == "cpu" for p in model.coupling_.parameters())
+
+
+def test_tensors_with_gradients_are_images():
+    image, _ = halves(0, 1)
+    tensor = torch.tensor(image / 255.0, requires_grad=True)
+    np.testing.assert_array_equal(read_image(tensor), read_image(image / 255.0))
 
 
 def test_pixels_that_are_no_intensities_are_named(tmp_path):

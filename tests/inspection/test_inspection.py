@@ -18,6 +18,7 @@ from skkuranet import KuraNetClusterer, KuraNetSegmenter, KuraNetSynchronizer
 from skkuranet.inspection import (
     CouplingMatrixDisplay,
     FanInDisplay,
+    NetworkDisplay,
     PhaseDisplay,
     PhaseLandscapeDisplay,
     SegmentationDisplay,
@@ -241,3 +242,43 @@ def test_segmentation_shows_image_phases_and_segments():
 def test_phases_of_many_times_are_refused(phases):
     with pytest.raises(ValueError, match=r"those of one time|must be finite"):
         PhaseDisplay(phases).plot()
+
+
+@pytest.mark.parametrize("display", [CouplingMatrixDisplay, PhaseDisplay, PhaseLandscapeDisplay])
+def test_classes_of_other_rows_are_named(display, clusterer, data):
+    X, y = data
+    with pytest.raises(ValueError, match=r"y must have shape \(120,\), one for each row of X"):
+        display.from_estimator(clusterer, X, y[:7])
+
+
+EMPTY = {
+    "needs X with two features": lambda model: PhaseLandscapeDisplay.from_estimator(
+        model, np.zeros((0, 2))
+    ),
+    "K must have a node": lambda model: NetworkDisplay(np.zeros((0, 0)), [1, 2]).plot(),
+    "coupling must have an entry": lambda model: CouplingMatrixDisplay(
+        np.zeros((0, 0)), labels=[1, 2]
+    ).plot(),
+}
+
+
+@pytest.mark.parametrize("message", EMPTY)
+def test_what_is_empty_is_named(message, clusterer):
+    with pytest.raises(ValueError, match=message):
+        EMPTY[message](clusterer)
+
+
+UNEVEN = [[1.0], [2.0, 3.0]]
+RAGGED = {
+    "grid_x": lambda: PhaseLandscapeDisplay(UNEVEN, [0, 1], np.ones((2, 2))).plot(),
+    "image": lambda: SegmentationDisplay(UNEVEN, np.ones((2, 2)), np.eye(2)).plot(),
+    "unlabeled": lambda: SegmentationDisplay(
+        np.eye(2), np.ones((2, 2)), np.eye(2), unlabeled=UNEVEN
+    ).plot(),
+}
+
+
+@pytest.mark.parametrize("name", RAGGED)
+def test_rows_of_different_lengths_are_named(name):
+    with pytest.raises((TypeError, ValueError), match=name):
+        RAGGED[name]()

@@ -145,3 +145,8 @@ def test_every_page_of_the_gallery_has_a_thumbnail_of_its_own():
     for path in BUILT.glob("_images/sphx_glr_*_thumb.*"):
         thumbnails.setdefault(path.read_bytes(), []).append(path.name)
     assert [names for names in thumbnails.values() if len(names) > 1] == []
+
+
+def test_no_page_shows_a_warning_or_a_folder_of_this_machine(pages):
+    said = re.compile(rf"\.py:\d+: \w*Warning|{re.escape(str(BUILT.parents[2]))}")
+    assert [a for a in pages if said.search((BUILT / a).read_text(encoding="utf-8"))] == []

@@ -9,6 +9,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 from sklearn.datasets import make_blobs
+from sklearn.exceptions import ConvergenceWarning
 from torch import nn
 
 from skkuranet import KuraNetClusterer, KuraNetSegmenter, KuraNetSynchronizer
@@ -156,6 +157,25 @@ def test_a_kill_while_the_state_is_written_leaves_the_one_before(tmp_path, monke
     assert [path.name for path in tmp_path.iterdir()] == ["state.0"]
     model.fit(X, Y)
     assert model.n_iter_ == 60
+
+
+@pytest.mark.parametrize("where", ["fsync", "replace"])
+def test_an_interruption_while_the_state_is_written_keeps_what_is_learned(
+    where, tmp_path, monkeypatch
+):
+    model = KuraNetClusterer(
+        network_size=40, checkpoint=tmp_path / "state", checkpoint_every=20, **QUICK
+    )
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, where, interrupted)
+    with pytest.warns(ConvergenceWarning, match="Training was interrupted"):
+        model.fit(X, Y)
+    assert model.n_iter_ == 20
+    assert model.predict(X).shape == Y.shape
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -114,6 +114,12 @@ def test_callers_can_stop_it(problem):
     assert result.n_iterations == 5
 
 
+def test_features_of_another_number_are_named(problem):
+    network, x, objective, generator = problem
+    with pytest.raises(ValueError, match=r"features must be 2 of each node, .* got 3"):
+        train(network, Balanced(), x[:, [0, 1, 1]], objective, settings(), generator)
+
+
 def test_patience_counts_checks_below_the_tolerance(problem):
     network, x, objective, generator = problem
     curriculum = settings(tolerance=1.0, patience=3, check_every=10)

@@ -7,11 +7,19 @@ import torch
 from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from skkuranet._utils.messages import naming
 from skkuranet.coupling import MembershipNetwork
 from skkuranet.coupling._build import budget_on
-from skkuranet.estimators._arrays import as_given, check_library, checked, device_for, on_host
+from skkuranet.estimators._arrays import (
+    as_given,
+    check_kind,
+    check_library,
+    checked,
+    device_for,
+    on_host,
+)
 from skkuranet.estimators._clustering import ClusteringBase
-from skkuranet.estimators._labels import check_labelled
+from skkuranet.estimators._labels import check_labelled, labels_as_in_fit
 from skkuranet.estimators._modes import of_seen_groups
 from skkuranet.estimators._node_columns import NodeMotion
 from skkuranet.estimators._phase_clusters import phasors
@@ -43,6 +51,30 @@ class RowReadouts(
             Labels of ``classes_``.
         """
         return as_given(self._mode.predict(self, checked(self, X, "predict")), X)
+
+    def score(self, X, y, sample_weight=None):
+        """Return the share of rows whose class is right.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Node features.
+        y : array-like of shape (n_samples,)
+            True class of each row.
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each row counts for.
+
+        Returns
+        -------
+        float
+            Accuracy, 1 at best.
+        """
+        check_kind(sample_weight, "sample_weight")
+        if getattr(getattr(y, "dtype", None), "kind", None) == "O":
+            y = labels_as_in_fit(y)
+        given = ["X", "y"] if sample_weight is None else ["X", "y", "sample_weight"]
+        with naming(*given):
+            return super().score(X, y, sample_weight)
 
     @of_seen_groups("cluster(X)")
     def predict_proba(self, X):

@@ -10,7 +10,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import _check_sample_weight
 
 from skkuranet._utils.messages import naming, plain
-from skkuranet.estimators._arrays import on_host
+from skkuranet.estimators._arrays import check_kind, on_host
 
 # Labelled rows from which on a tenth is held out to calibrate probabilities.
 _CALIBRATED = 40
@@ -18,6 +18,7 @@ _CALIBRATED = 40
 
 def checked_weights(sample_weight: Any, X: Any) -> np.ndarray:
     """Return what rows of X count for, (n,); raise ValueError if they cannot be that."""
+    check_kind(sample_weight, "sample_weight")
     with naming("sample_weight"):
         weights = _check_sample_weight(
             on_host(sample_weight), on_host(X), dtype=float, ensure_non_negative=True
@@ -52,7 +53,7 @@ def effective_number(weights: np.ndarray) -> float:
 
 
 def last_of_each_class(codes: np.ndarray) -> np.ndarray | None:
-    """Return the last tenth of the rows of each class; None where there are too few labels.
+    """Return the last tenth of the rows of each class; None where that is none.
 
     The order of rows says nothing.
     """
@@ -61,4 +62,5 @@ def last_of_each_class(codes: np.ndarray) -> np.ndarray | None:
     counts = np.bincount(codes[codes >= 0])
     first = np.concatenate(([0], np.cumsum(counts)))
     last = [np.arange(b - (b - a) // 10, b) for a, b in pairwise(first)]
-    return np.flatnonzero(codes >= 0)[np.concatenate(last)]
+    found = np.flatnonzero(codes >= 0)[np.concatenate(last)]
+    return found if len(found) else None

@@ -9,8 +9,10 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skkuranet._utils.given import check_squares
 from skkuranet._utils.messages import naming, plain
 from skkuranet._utils.surroundings import estimator_of_any_surroundings
+from skkuranet.estimators._arrays import check_kind
 from skkuranet.estimators._versions import Versioned
 from skkuranet.estimators.identifier._equation import Equation, with_known
 from skkuranet.estimators.identifier._forecast import forecast, increments_r2
@@ -149,7 +151,8 @@ class FittedIdentifier(Versioned, BaseEstimator):
 
     def _tables(self, X: Any, n_recordings: int, *, reset: bool) -> list[np.ndarray | None]:
         """Return the features of the nodes of each recording."""
-        several = isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) == 2
+        with naming("X"):
+            several = isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) == 2
         if several and len(X) != n_recordings:
             raise ValueError(
                 f"X must hold one table for each of the {n_recordings} recordings, got {len(X)}."
@@ -167,8 +170,11 @@ class FittedIdentifier(Versioned, BaseEstimator):
     def _table(self, X: Any, *, reset: bool = False) -> np.ndarray | None:
         if X is None:
             return None
+        check_kind(X, "X")
         with naming("X"):
-            return validate_data(self, X, reset=reset, dtype=np.float64)
+            table = validate_data(self, X, reset=reset, dtype=np.float64)
+        check_squares(table, "X")
+        return table
 
     def _equation_of(self, table: np.ndarray | None) -> Equation:
         """Return the equation of nodes with these features."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from skkuranet._utils.given import real_array
-from skkuranet._utils.messages import plain, warn_caller
+from skkuranet._utils.given import FAR, real_array
+from skkuranet._utils.messages import naming, plain, warn_caller
 from skkuranet.estimators.identifier._suspicions import check_rhythm, check_unit, warn_of_index
 
 # A stretch of fewer samples of a node says nothing.
@@ -19,6 +19,8 @@ _GAP = 3.0
 # Steps of more radians than this, beyond the rotation that all share, may be others less a turn.
 _COARSE_STEP = 2.5
 _COARSE_SHARE = 0.01
+# Radians that are rounded by less than one.
+_FARTHEST = 1e15
 # Nodes turn together where their steps point the same way by so much.
 _TOGETHER = 0.5
 
@@ -59,7 +61,8 @@ def read_recordings(phases: Any, times: Any, max_gap: float | None) -> list[Reco
 
     ``phases`` is one recording or several, arrays (T, n) or trajectories, ``times`` theirs.
     """
-    several = _is_several(phases)
+    with naming("phases"):
+        several = _is_several(phases)
     given = list(phases) if several else [phases]
     if not given:
         raise ValueError("phases must hold one recording at least.")
@@ -67,7 +70,9 @@ def read_recordings(phases: Any, times: Any, max_gap: float | None) -> list[Reco
         stamps = [getattr(recording, "times", None) for recording in given]
         warn_of_index(given)
     else:
-        stamps = list(times) if several and _is_several(times, 1) else [times] * len(given)
+        with naming("times"):
+            each = several and _is_several(times, 1)
+        stamps = list(times) if each else [times] * len(given)
     if len(stamps) != len(given):
         raise ValueError(
             f"times must be one array for each of the {len(given)} recordings, got {len(stamps)}."
@@ -93,13 +98,21 @@ def _is_several(value: Any, n_axes: int = 2) -> bool:
 def as_table(value: Any, name: str) -> np.ndarray:
     """Return phases as an array (T, n) in double precision, with NaN where there are none."""
     value = getattr(value, "phases", value)
-    if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
     if np.ma.isMaskedArray(value):
         value = np.ma.filled(value.astype(float), np.nan)
+    if hasattr(value, "isna"):
+        # NA of pandas is no number.
+        value = value.astype(object).mask(value.isna(), np.nan)
     table = real_array(value, name).astype(np.float64)
     if np.isinf(table).any():
         raise ValueError(f"{name} has infinite values. Mark what was not measured by NaN.")
+    # NaN is no number, and so not the largest.
+    largest = np.abs(np.nan_to_num(table)).max(initial=0.0)
+    if largest > _FARTHEST:
+        raise ValueError(
+            f"{name} reaches {largest:.3g} rad, where double precision knows no turns. Are there "
+            "marks of missing values? Mark what was not measured by NaN."
+        )
     return table
 
 
@@ -119,6 +132,8 @@ def as_times(value: Any, n_times: int, name: str) -> np.ndarray:
         )
     if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
         raise ValueError(f"{name} must be finite and increase. Sort rows by time, each time once.")
+    if np.abs(times).max() > FAR or np.diff(times).min() < 1.0 / FAR:
+        raise ValueError(f"{name} must be in another unit, as squares of rates would overflow.")
     return times
 
 
