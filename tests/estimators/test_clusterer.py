@@ -197,14 +197,14 @@ def test_early_stopping_and_how_to_switch_it_off(blobs):
 def test_an_interrupted_fit_keeps_what_it_has_learned(blobs, monkeypatch):
     from skkuranet.training import _run as training
 
-    done = training._Run.step
+    done = training.Run.step
 
     def interrupt(run, iteration):
         if iteration == 30:
             raise KeyboardInterrupt
         return done(run, iteration)
 
-    monkeypatch.setattr(training._Run, "step", interrupt)
+    monkeypatch.setattr(training.Run, "step", interrupt)
     with pytest.warns(
         ConvergenceWarning, match="interrupted; the best couplings so far, of 30 iterations"
     ):

@@ -273,10 +273,10 @@ def test_every_parameter_that_changes_a_fit_changes_its_checkpoint(tmp_path, mon
             raise RuntimeError("killed")
         return step(run, iteration)
 
-    step = training._Run.step
+    step = training.Run.step
     settings = {**QUICK, "checkpoint": path, "checkpoint_every": 4}
     with monkeypatch.context() as patch:
-        patch.setattr(training._Run, "step", killed)
+        patch.setattr(training.Run, "step", killed)
         with pytest.raises(RuntimeError, match="killed"):
             KuraNetSynchronizer(**settings).fit(X)
     others = [

@@ -108,7 +108,7 @@ def test_a_fit_that_is_killed_while_it_learns_place_goes_on(tmp_path, monkeypatc
     settings = {"smoothing": 1.0, "guidance": 0, **QUICK}
     whole = KuraNetSegmenter(**settings).fit(image, mask)
     kept = KuraNetSegmenter(**settings, checkpoint=tmp_path / "state", checkpoint_every=10)
-    step, done = training._Run.step, []
+    step, done = training.Run.step, []
 
     def killed(run, iteration):
         done.append(iteration)
@@ -117,7 +117,7 @@ def test_a_fit_that_is_killed_while_it_learns_place_goes_on(tmp_path, monkeypatc
         return step(run, iteration)
 
     with monkeypatch.context() as patch:
-        patch.setattr(training._Run, "step", killed)
+        patch.setattr(training.Run, "step", killed)
         with pytest.raises(RuntimeError):
             kept.fit(image, mask)
     assert [path.name for path in tmp_path.iterdir()] == ["state.place.0"]

@@ -147,13 +147,13 @@ def test_the_best_restart_is_kept(blobs, monkeypatch):
 
 
 def test_a_restart_that_diverges_does_not_cost_the_others(blobs, monkeypatch):
-    whole, starts = training._Run.step, []
+    whole, starts = training.Run.step, []
 
     def diverge(run, iteration):
         starts.append(iteration == 0)
         return np.nan if sum(starts) == 2 else whole(run, iteration)
 
-    monkeypatch.setattr(training._Run, "step", diverge)
+    monkeypatch.setattr(training.Run, "step", diverge)
     clusterer = KuraNetClusterer(**QUICK, n_init=3).fit(*blobs)
     assert np.isfinite(clusterer.limit_loss_)
     assert clusterer.score(*blobs) > 0.95
@@ -161,7 +161,7 @@ def test_a_restart_that_diverges_does_not_cost_the_others(blobs, monkeypatch):
 
 @pytest.mark.parametrize(("moment", "restarts"), [(0, 1), (10, 1), (40, 3), (90, 3)])
 def test_an_interruption_ends_all_restarts_and_keeps_the_best(moment, restarts, blobs, monkeypatch):
-    whole, calls = training._Run.step, []
+    whole, calls = training.Run.step, []
 
     def interrupt(run, iteration):
         calls.append(iteration)
@@ -169,7 +169,7 @@ def test_an_interruption_ends_all_restarts_and_keeps_the_best(moment, restarts, 
             raise KeyboardInterrupt
         return whole(run, iteration)
 
-    monkeypatch.setattr(training._Run, "step", interrupt)
+    monkeypatch.setattr(training.Run, "step", interrupt)
     with pytest.warns(ConvergenceWarning, match="Training was interrupted"):
         clusterer = KuraNetClusterer(**QUICK, n_init=restarts).fit(*blobs)
     assert len(calls) == moment + 1
@@ -264,7 +264,7 @@ def test_an_interruption_ends_a_search_and_not_what_a_pipeline_has_learned(
     search, blobs, monkeypatch
 ):
     X, y = blobs
-    step, n_fits = training._Run.step, []
+    step, n_fits = training.Run.step, []
 
     def interrupted(run, iteration):
         if iteration == 0:
@@ -273,7 +273,7 @@ def test_an_interruption_ends_a_search_and_not_what_a_pipeline_has_learned(
             raise KeyboardInterrupt
         return step(run, iteration)
 
-    monkeypatch.setattr(training._Run, "step", interrupted)
+    monkeypatch.setattr(training.Run, "step", interrupted)
     model = KuraNetClusterer(**QUICK)
     if search == "pipeline":
         with pytest.warns(ConvergenceWarning, match="interrupted"):

@@ -233,7 +233,7 @@ def test_an_interrupted_fit_keeps_the_best_couplings(monkeypatch):
     from skkuranet.training import _run as training
 
     image, mask = scene()
-    step, done = training._Run.step, []
+    step, done = training.Run.step, []
 
     def interrupted(run, iteration):
         done.append(iteration)
@@ -241,7 +241,7 @@ def test_an_interrupted_fit_keeps_the_best_couplings(monkeypatch):
             raise KeyboardInterrupt
         return step(run, iteration)
 
-    monkeypatch.setattr(training._Run, "step", interrupted)
+    monkeypatch.setattr(training.Run, "step", interrupted)
     with pytest.warns(UserWarning, match="interrupted"):
         model = KuraNetSegmenter(**QUICK).fit(image, mask)
     assert model.n_iter_ == 29

@@ -474,7 +474,7 @@ def test_few_rows_take_a_shorter_schedule(n, settings, expected, monkeypatch):
         longest.append(run.curriculum.n_iterations)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training._Run, "step", interrupt)
+    monkeypatch.setattr(training.Run, "step", interrupt)
     KuraNetSynchronizer(network_size=50, n_reference=20, **settings).fit(disorder("III", n))
     assert longest == [expected]
 

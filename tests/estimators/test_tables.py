@@ -370,14 +370,14 @@ def test_warnings_point_at_the_line_that_called():
 @pytest.mark.parametrize("at", [0, 3, 40])
 def test_an_interruption_in_closed_form_leaves_probabilities_that_hold(at, monkeypatch):
     X, y = one_in_ten()
-    step = training._Run.step
+    step = training.Run.step
 
     def interrupt(run, iteration):
         if iteration == at:
             raise KeyboardInterrupt
         return step(run, iteration)
 
-    monkeypatch.setattr(training._Run, "step", interrupt)
+    monkeypatch.setattr(training.Run, "step", interrupt)
     with pytest.warns(ConvergenceWarning, match=f"so far, of {at} iterations, are kept"):
         model = KuraNetClusterer(random_state=0).fit(X, y)
     assert model.n_iter_ == len(model.loss_curve_) == at

@@ -43,7 +43,7 @@ class Killed(Exception):
 
 def killed_after(n_steps, monkeypatch):
     """Let training take so many steps from now on."""
-    step, done = training._Run.step, []
+    step, done = training.Run.step, []
 
     def counted(run, iteration):
         done.append(iteration)
@@ -51,7 +51,7 @@ def killed_after(n_steps, monkeypatch):
             raise Killed
         return step(run, iteration)
 
-    monkeypatch.setattr(training._Run, "step", counted)
+    monkeypatch.setattr(training.Run, "step", counted)
     return done
 
 
@@ -120,14 +120,14 @@ def test_a_state_in_closed_form_is_as_sure_as_an_interrupted_fit(tmp_path, monke
     noise, labels = rng.standard_normal((300, 5)), rng.randint(4, size=300)
     model = KuraNetClusterer(checkpoint=tmp_path / "state", checkpoint_every=20, **QUICK)
     with monkeypatch.context() as patch:
-        step = training._Run.step
+        step = training.Run.step
 
         def interrupted(run, iteration):
             if iteration == 20:
                 raise KeyboardInterrupt
             return step(run, iteration)
 
-        patch.setattr(training._Run, "step", interrupted)
+        patch.setattr(training.Run, "step", interrupted)
         model.fit(noise, labels)
     state = Checkpoint(tmp_path / "state.0", 1).last()
     assert state["iteration"] == 20
