@@ -32,7 +32,7 @@ from skkuranet.estimators._node_columns import NodeMotion
 from skkuranet.estimators._reference_network import ReferenceNetwork
 from skkuranet.estimators._restarts import train_all
 from skkuranet.estimators._simulation import simulated
-from skkuranet.estimators._sklearn import CallbackSupportMixin
+from skkuranet.estimators._sklearn import TAKES_OTHER_ARRAYS, CallbackSupportMixin
 from skkuranet.estimators._trained_network import PRECISIONS, TrainedNetwork
 from skkuranet.estimators._versions import Versioned
 from skkuranet.files import save
@@ -104,7 +104,7 @@ class KuraNetBase(Versioned, CallbackSupportMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.array_api_support = True
+        tags.array_api_support = TAKES_OTHER_ARRAYS
         return tags
 
     def __sklearn_is_fitted__(self):

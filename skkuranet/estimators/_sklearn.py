@@ -7,6 +7,7 @@ from typing import Any
 from sklearn.utils import _array_api
 
 __all__ = [
+    "TAKES_OTHER_ARRAYS",
     "CallbackSupportMixin",
     "check_foreign",
     "check_same_namespace",
@@ -57,8 +58,9 @@ try:
 except ImportError:
     CallbackSupportMixin, with_callbacks = _WithoutCallbacks, _as_it_is
 
-_IS_NEW = hasattr(_array_api, "check_same_namespace") and hasattr(_array_api, "move_to")
+#: Whether arrays of other libraries than NumPy can be taken.
+TAKES_OTHER_ARRAYS = hasattr(_array_api, "check_same_namespace") and hasattr(_array_api, "move_to")
 #: Raises ValueError for arrays of other libraries, where scikit-learn cannot take them.
-check_foreign = _pass if _IS_NEW else _refuse
-check_same_namespace = _array_api.check_same_namespace if _IS_NEW else _pass
-move_to = _array_api.move_to if _IS_NEW else _refuse
+check_foreign = _pass if TAKES_OTHER_ARRAYS else _refuse
+check_same_namespace = _array_api.check_same_namespace if TAKES_OTHER_ARRAYS else _pass
+move_to = _array_api.move_to if TAKES_OTHER_ARRAYS else _refuse

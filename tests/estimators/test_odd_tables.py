@@ -41,7 +41,6 @@ WRONG = {
     "too small": (X * 1e-310, "X.* so small that"),
     "strings": (X.astype(str).astype(object) + "x", "X: could not convert"),
     "complex": (X + 1j, "X: Complex data not supported"),
-    "columns of one name": (pd.DataFrame(X, columns=["a", "a"]), "X: Expected unique column"),
 }
 
 
