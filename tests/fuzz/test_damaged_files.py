@@ -77,8 +77,13 @@ def test_damaged_models_are_named(kind, tmp_path):
     @given(damaged(content))
     def check(broken):
         path.write_bytes(broken)
-        _, message, _ = answer(lambda: skkuranet.load(path))
-        assert broken == content or str(path) in message
+        found, message, _ = answer(lambda: skkuranet.load(path))
+        if message is None:
+            # Another blank between the entries of the header says the same.
+            skkuranet.save(found, path)
+            assert path.read_bytes() == content
+        else:
+            assert str(path) in message
 
     check()
 
